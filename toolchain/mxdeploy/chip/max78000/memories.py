@@ -1,0 +1,60 @@
+"""Memories of the MAX78000 CNN accelerator: sizes, addresses and who reads what.
+
+Sources: user guide chapter 27 (figure 27-3) and running programs; where they differ, programs win.
+"""
+
+from __future__ import annotations
+
+QUADRANTS = 4
+PROCESSORS_PER_QUADRANT = 16
+PROCESSORS = QUADRANTS * PROCESSORS_PER_QUADRANT
+PROCESSORS_PER_MEMORY = 4
+"""Four processors share one data memory; each owns one byte lane of its 32-bit words."""
+DATA_MEMORIES = PROCESSORS // PROCESSORS_PER_MEMORY
+LAYERS = 32
+STREAMS = 8
+
+CNN_BASE = 0x5000_0000
+QUADRANT_BASE = 0x5010_0000
+QUADRANT_STRIDE = 0x0040_0000
+
+LAYER_REGISTERS_OFFSET = 0x10
+LAYER_REGISTER_STRIDE = 0x80
+
+BIAS_OFFSET = 0x8000
+BIAS_BYTES = 512
+"""Bias entries per quadrant, one byte in each 32-bit word."""
+
+TRAM_OFFSET = 0x1_0000
+TRAM_STRIDE = 0x4000
+TRAM_ENTRIES = 3072
+
+KERNEL_OFFSET = 0x8_0000
+KERNEL_STRIDE = 0x4000
+KERNEL_WORDS = 768
+"""72-bit words of kernel memory per processor."""
+KERNEL_WORD_BYTES = 9
+KERNEL_WORD_ADDRESS_BYTES = 16
+"""Address bytes of a kernel word in the 128-bit view (mexpress = 0)."""
+KERNEL_BYTES = KERNEL_WORDS * KERNEL_WORD_BYTES
+TOTAL_KERNEL_BYTES = PROCESSORS * KERNEL_BYTES
+
+DATA_OFFSET = 0x30_0000
+DATA_STRIDE = 0x8000
+DATA_WORDS = 8192
+DATA_BYTES = DATA_WORDS * 4
+"""Bytes of one data memory (shared by four processors)."""
+TOTAL_DATA_BYTES = DATA_MEMORIES * DATA_BYTES
+
+FLASH_BASE = 0x1000_0000
+FLASH_BYTES = 512 * 1024
+FLASH_PAGE_BYTES = 8192
+SRAM_BASE = 0x2000_0000
+SRAM_BYTES = 128 * 1024
+
+
+def quadrant_base(quadrant: int) -> int:
+    """Bus address of quadrant 0..3."""
+    if not 0 <= quadrant < QUADRANTS:
+        raise ValueError(f"there are quadrants 0..{QUADRANTS - 1}, not {quadrant}")
+    return QUADRANT_BASE + quadrant * QUADRANT_STRIDE

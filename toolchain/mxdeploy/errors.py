@@ -1,0 +1,90 @@
+"""What the user is told when something is wrong: diagnostics, and the exceptions that carry them.
+
+A diagnostic says where, what was found, which rule or limit, and how to mend it. All findings of
+one run travel together in one exception; the command line prints them and ends with the
+exception's exit status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding.
+
+    Attributes:
+        code: stable identifier, ``MX`` and four digits (see ``docs/errors.md``).
+        where: ONNX node name, layer, file or address.
+        what: what was found there, with the actual value.
+        why: the rule or limit, with its number.
+        fix: what the user can do about it.
+        severity: errors stop the command, warnings and notes do not.
+    """
+
+    code: str
+    where: str
+    what: str
+    why: str = ""
+    fix: str = ""
+    severity: Severity = "error"
+
+    def to_text(self) -> str:
+        """The plain-text form, one to three lines."""
+        lines = [f"{self.severity}[{self.code}] {self.where}: {self.what}"]
+        if self.why:
+            lines.append(f"  why: {self.why}")
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, str]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+class MxdeployError(Exception):
+    """Base of all errors meant for the user; carries one or more diagnostics."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
+        """Keep the diagnostics in order; the text is all of them."""
+        items = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        self.diagnostics: tuple[Diagnostic, ...] = items
+        super().__init__("\n".join(d.to_text() for d in items))
+
+
+class UsageError(MxdeployError):
+    """Wrong options, unreadable or malformed files, bad data, unwritable output (status 2)."""
+
+    exit_code = 2
+
+
+class ModelError(MxdeployError):
+    """The model is not supported or does not fit; an unmodelled program (status 3)."""
+
+    exit_code = 3
+
+
+class ToolError(MxdeployError):
+    """A compiler or another tool is missing or failed (status 4)."""
+
+    exit_code = 4
+
+
+class DeviceError(MxdeployError):
+    """A port or board cannot be used, or the virtual board stopped with a fault (status 5)."""
+
+    exit_code = 5
+
+
+class MismatchError(MxdeployError):
+    """Outputs differ between two machines (status 6)."""
+
+    exit_code = 6

@@ -1,0 +1,163 @@
+"""The network between import, legalization and quantization.
+
+After import, nodes carry the imported operators (``ops/graph.py``). After legalization every node
+is one hardware layer (``LayerOp``), followed by the steps left to the CPU (``tail``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import GraphOp
+from mxdeploy.ops.layer import LayerSpec
+from mxdeploy.ops.tail import TailOp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """What is known about a value's 8-bit representation: real = (integer - zero_point) * scale.
+
+    Comes from QuantizeLinear/DequantizeLinear pairs; ``exact`` ranges were declared by the model.
+    """
+
+    scale: float
+    zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A tensor that flows through the network; shapes are without the batch dimension.
+
+    Attributes:
+        name: unique in the network.
+        shape: static, without the batch dimension.
+        origin: name of the ONNX node (or graph input) it came from.
+        declared: 8-bit range declared by the model, if any.
+        clip: (low, high) real bounds that the model itself imposes (Clip, ReLU6, Hardtanh).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    origin: str
+    declared: Range | None = None
+    clip: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerOp:
+    """One hardware layer with its float parameters.
+
+    Attributes:
+        spec: geometry and arithmetic.
+        weight: float32, shape ``spec.weight_shape``; None for pass-through.
+        bias: float32, shape (out_channels,); None when there is none.
+    """
+
+    spec: LayerSpec
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One operation.
+
+    Attributes:
+        name: unique, printable; the ONNX node's name where there is one.
+        op: imported operator, or hardware layer after legalization.
+        inputs: names of the values read, in operand order.
+        output: name of the value written.
+        origin: names of all ONNX nodes that were merged into this one, in graph order.
+    """
+
+    name: str
+    op: GraphOp | LayerOp
+    inputs: tuple[str, ...]
+    output: str
+    origin: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """One step of legalization, for the report: which rule did what to which ONNX nodes."""
+
+    rule: str
+    nodes: tuple[str, ...]
+    text: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A directed acyclic graph in topological order.
+
+    Attributes:
+        name: the model's name (file stem when the model has none).
+        values: all values, inputs included.
+        inputs: names of the input values.
+        outputs: names of the output values (before ``tail``).
+        nodes: in topological order.
+        tail: steps after the (single) output, computed on the CPU.
+        rewrites: what legalization did so far.
+        source_digest: SHA-256 of the imported file, hexadecimal.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    tail: tuple[TailOp, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
+    source_digest: str = ""
+
+    def value(self, name: str) -> Value:
+        """The value called ``name``; KeyError when there is none."""
+        for value in self.values:
+            if value.name == name:
+                return value
+        raise KeyError(name)
+
+    def producer(self, name: str) -> Node | None:
+        """The node that writes value ``name``; None for inputs."""
+        return next((n for n in self.nodes if n.output == name), None)
+
+    def consumers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that read value ``name``, in order."""
+        return tuple(n for n in self.nodes if name in n.inputs)
+
+    def verify(self) -> None:
+        """Check what must hold between stages.
+
+        Raises:
+            ValueError: a value is written twice, read before it is written, or unknown.
+        """
+        known = {v.name for v in self.values}
+        if len(known) != len(self.values):
+            raise ValueError(f"{self.name}: two values share a name")
+        written = set(self.inputs)
+        for node in self.nodes:
+            missing = [i for i in node.inputs if i not in written]
+            if missing:
+                raise ValueError(
+                    f"{self.name}: {node.name} reads {missing[0]} before it is written"
+                )
+            if node.output in written or node.output not in known:
+                raise ValueError(f"{self.name}: {node.name} writes {node.output} wrongly")
+            written.add(node.output)
+        lost = [o for o in self.outputs if o not in written]
+        if lost:
+            raise ValueError(f"{self.name}: output {lost[0]} is never written")
+
+    def to_text(self) -> str:
+        """Stable text, one line per node."""
+        lines = [f"network {self.name}"]
+        lines += [f"  input {n} {list(self.value(n).shape)}" for n in self.inputs]
+        for node in self.nodes:
+            shape = list(self.value(node.output).shape)
+            kind = node.op.spec.to_text() if isinstance(node.op, LayerOp) else str(node.op)
+            lines.append(f"  {node.output} {shape} = {kind} ({', '.join(node.inputs)})")
+        lines += [f"  tail {op}" for op in self.tail]
+        lines += [f"  output {n}" for n in self.outputs]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,148 @@
+"""Where everything lies on the chip: processors, kernel memory, bias memory, data memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mxdeploy.ir.quantized import QuantNetwork
+
+
+class DataOrder(StrEnum):
+    """Order of a tensor in data memory.
+
+    HWC: a word holds four channels of one pixel. CHW: a word holds four pixels of one channel
+    (input of the first layer only).
+    """
+
+    HWC = "HWC"
+    CHW = "CHW"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A tensor in data memory.
+
+    The word of pixel ``p`` and pass ``e`` in the memory of a processor is
+    ``offset_bytes / 4 + (p * passes + e) * (gap + 1)`` for 8-bit HWC data; 32-bit data take four
+    words per group of four channels, CHW data four pixels per word.
+
+    Attributes:
+        value: name of the value.
+        processors: 64-bit mask; channel ``c`` is in pass ``c // n`` on the ``c % n``-th set bit,
+            with ``n`` the number of set bits.
+        offset_bytes: first byte inside each data memory, multiple of 4.
+        passes: words per pixel (channels divided by processors, rounded up).
+        order: HWC or CHW.
+        bits: 8 or 32.
+        gap: words left free between this tensor's words (interleaved operands).
+    """
+
+    value: str
+    processors: int
+    offset_bytes: int
+    passes: int
+    order: DataOrder = DataOrder.HWC
+    bits: int = 8
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSlot:
+    """A layer's kernels: the same words on each of its processors.
+
+    Attributes:
+        start_word: first 72-bit word, multiple of 4.
+        words: number of words.
+    """
+
+    start_word: int
+    words: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasSlot:
+    """A layer's biases: consecutive bytes in the bias memory of one quadrant."""
+
+    quadrant: int
+    start_byte: int
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlan:
+    """Placement of one hardware layer.
+
+    Attributes:
+        index: number of the hardware layer, 0..31.
+        name: name of the QuantLayer.
+        inputs: one region per operand (interleaved operands differ in ``offset_bytes`` by 4).
+        output: region written.
+        in_passes: words read per pixel and operand (flatten: per input pixel as well).
+        out_passes: output words per pixel.
+        kernels: kernel memory, None for pass-through.
+        bias: bias memory, None without bias.
+        cycles: estimated CNN clock cycles.
+    """
+
+    index: int
+    name: str
+    inputs: tuple[Region, ...]
+    output: Region
+    in_passes: int
+    out_passes: int
+    kernels: KernelSlot | None
+    bias: BiasSlot | None
+    cycles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The network as placed.
+
+    Attributes:
+        network: what is placed.
+        layers: in order of execution, one per QuantLayer.
+        input: where the host writes the network's input.
+        outputs: where the host reads each output.
+        quadrants: quadrants in use (quadrant 0 always).
+        cycles: estimated CNN clock cycles of one inference, start included.
+    """
+
+    network: QuantNetwork
+    layers: tuple[LayerPlan, ...]
+    input: Region
+    outputs: tuple[Region, ...]
+    quadrants: tuple[int, ...]
+    cycles: int
+
+    def to_text(self) -> str:
+        """Stable text, one line per layer."""
+        lines = [f"plan {self.network.name}: {self.cycles} cycles"]
+        lines.append(f"  input {_region(self.input)}")
+        for layer in self.layers:
+            kernels = (
+                f"kernels {layer.kernels.start_word}+{layer.kernels.words}"
+                if layer.kernels
+                else "no kernels"
+            )
+            bias = (
+                f"bias q{layer.bias.quadrant} {layer.bias.start_byte}+{layer.bias.length_bytes}"
+                if layer.bias
+                else "no bias"
+            )
+            lines.append(
+                f"  {layer.index} {layer.name}: {' + '.join(_region(r) for r in layer.inputs)} -> "
+                f"{_region(layer.output)}; {kernels}; {bias}; passes {layer.in_passes} -> "
+                f"{layer.out_passes}; {layer.cycles} cycles"
+            )
+        lines += [f"  output {_region(r)}" for r in self.outputs]
+        return "\n".join(lines) + "\n"
+
+
+def _region(region: Region) -> str:
+    wide = " 32-bit" if region.bits != 8 else ""  # noqa: PLR2004 - the ordinary width
+    return (
+        f"{region.value}@0x{region.offset_bytes:04x} on 0x{region.processors:016x} "
+        f"{region.order}{wide}"
+    )

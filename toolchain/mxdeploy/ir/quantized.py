@@ -1,0 +1,157 @@
+"""The integer network: every layer with integer weights, biases and a shift; exact from here on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mxdeploy.ir.network import Rewrite
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.layer import LayerSpec
+from mxdeploy.ops.tail import TailOp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantValue:
+    """A tensor on the chip: real value = integer * scale.
+
+    Attributes:
+        name: unique in the network.
+        shape: (channels, rows, columns); 1-D data (channels, length, 1), vectors (n, 1, 1).
+        scale: real value of one integer step.
+        bits: 8, or 32 for a raw accumulator.
+        origin: ONNX node (or graph input) it came from.
+        model_shape: the shape in the user's model, without the batch dimension.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    scale: float
+    bits: int
+    origin: str
+    model_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerQuality:
+    """What quantization did to one layer, measured on the calibration data (None: not measured).
+
+    Attributes:
+        sqnr_db: signal to quantization noise of the layer's output, in decibel.
+        saturated: share of output elements at the limits of 8 bits.
+        bias_saturated: number of biases cut off at 8 bits.
+    """
+
+    sqnr_db: float | None
+    saturated: float | None
+    bias_saturated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantLayer:
+    """One hardware layer in integers.
+
+    ``acc = sum(weight * x) + (bias << 7)``; 8-bit output ``floor(acc * 2**shift / 128 + 0.5)``,
+    saturated, then activated; 32-bit output ``acc``.
+
+    Attributes:
+        name: of the node it came from.
+        spec: geometry and arithmetic.
+        inputs: value names, one per operand.
+        output: value name.
+        weight: int8, shape ``spec.weight_shape``, values within ``weight_bits``; None for
+            pass-through.
+        weight_bits: 8, 4, 2 or 1.
+        bias: int8, shape (out_channels,), in units of 128 accumulator steps; None when absent.
+        shift: -15 (right) .. 15 (left), as the chip's scale register takes it (it contains the
+            8 - weight_bits of narrow weights).
+        origin: ONNX nodes merged into this layer.
+        quality: measured effect of quantization.
+    """
+
+    name: str
+    spec: LayerSpec
+    inputs: tuple[str, ...]
+    output: str
+    weight: Tensor | None
+    weight_bits: int
+    bias: Tensor | None
+    shift: int
+    origin: tuple[str, ...]
+    quality: LayerQuality | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantNetwork:
+    """The whole network in integers, in order of execution.
+
+    ``input`` integers are ``clip(round(x / scale), -128, 127)`` of the model's float input x.
+    """
+
+    name: str
+    values: tuple[QuantValue, ...]
+    input: str
+    outputs: tuple[str, ...]
+    layers: tuple[QuantLayer, ...]
+    tail: tuple[TailOp, ...] = ()
+    classes: tuple[str, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
+    source_digest: str = ""
+
+    def value(self, name: str) -> QuantValue:
+        """The value called ``name``; KeyError when there is none."""
+        for value in self.values:
+            if value.name == name:
+                return value
+        raise KeyError(name)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that determines the integers, hexadecimal."""
+        state = hashlib.sha256(self.to_text().encode())
+        for layer in self.layers:
+            for tensor in (layer.weight, layer.bias):
+                state.update(tensor.digest.encode() if tensor is not None else b"-")
+        return state.hexdigest()
+
+    def verify(self) -> None:
+        """Check shapes, widths and ranges.
+
+        Raises:
+            ValueError: names the first layer that does not hold together.
+        """
+        for layer in self.layers:
+            if layer.weight is not None:
+                low, high = -(1 << layer.weight_bits - 1), (1 << layer.weight_bits - 1) - 1
+                weight = layer.weight.array
+                if weight.shape != layer.spec.weight_shape:
+                    raise ValueError(f"{layer.name}: weights have shape {weight.shape}")
+                if weight.size and (int(weight.min()) < low or int(weight.max()) > high):
+                    raise ValueError(f"{layer.name}: weights exceed {layer.weight_bits} bits")
+            if self.value(layer.output).shape != layer.spec.out_shape:
+                raise ValueError(f"{layer.name}: output shape differs from {layer.spec.out_shape}")
+            if any(self.value(i).shape != layer.spec.in_shape for i in layer.inputs) and not (
+                self.value(layer.inputs[0]).shape[0] * self._pixels(layer.inputs[0])
+                == layer.spec.in_channels * layer.spec.in_size[0] * layer.spec.in_size[1]
+            ):
+                raise ValueError(f"{layer.name}: input shape differs from {layer.spec.in_shape}")
+
+    def _pixels(self, name: str) -> int:
+        _, rows, columns = self.value(name).shape
+        return rows * columns
+
+    def to_text(self) -> str:
+        """Stable text, one line per layer."""
+        lines = [f"quantized network {self.name}"]
+        source = self.value(self.input)
+        lines.append(f"  input {source.name} {list(source.shape)} scale {source.scale!r}")
+        for layer in self.layers:
+            value = self.value(layer.output)
+            lines.append(
+                f"  {layer.output} {list(value.shape)} scale {value.scale!r} = "
+                f"{layer.spec.to_text()}; {layer.weight_bits}-bit weights, shift {layer.shift:+d}"
+                f"{', bias' if layer.bias is not None else ''} ({', '.join(layer.inputs)})"
+            )
+        lines += [f"  tail {op}" for op in self.tail]
+        lines += [f"  output {name}" for name in self.outputs]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,28 @@
+"""What a machine computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One inference on one machine.
+
+    Attributes:
+        machine: ``integer`` (integer.onnx on onnxruntime), ``accelerator`` (register-level
+            model), ``board`` (virtual board) or ``hardware``.
+        layers: (value name, integer tensor (C, H, W) int8 or int32) of each layer, in order;
+            empty when the machine cannot tell.
+        outputs: (value name, integer tensor (C, H, W)) of each output.
+        layer_cycles: CNN clock cycles per layer; empty when the machine cannot tell.
+        cycles: CNN clock cycles of the inference; None when the machine cannot tell.
+    """
+
+    machine: str
+    layers: tuple[tuple[str, Tensor], ...]
+    outputs: tuple[tuple[str, Tensor], ...]
+    layer_cycles: tuple[int, ...] = ()
+    cycles: int | None = None

@@ -1,0 +1,181 @@
+"""The operators a network has after import: what ONNX says, with every attribute resolved.
+
+Only shapes, attributes and constants; no ONNX types. Batch dimensions are gone. Operators with no
+counterpart here are kept as ``Unsupported`` so that all findings of a model come in one run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv:
+    """Convolution, 1-D or 2-D: weight (out, in / groups, *kernel)."""
+
+    weight: Tensor
+    bias: Tensor | None
+    pads: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvTranspose:
+    """Transposed convolution: weight (in, out / groups, *kernel)."""
+
+    weight: Tensor
+    bias: Tensor | None
+    pads: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """Matrix product with a constant: weight (out, in)."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooling:
+    """Max or average pooling, 1-D or 2-D; ``pads`` as in ONNX (all begins, then all ends)."""
+
+    average: bool
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+    dilations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relu:
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abs:
+    """|x|."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """Bounds; Clip, ReLU6, Hardtanh."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affine:
+    """Per-channel ``x * scale + offset`` (BatchNormalization, constant Mul and Add).
+
+    ``scale`` and ``offset`` have shape (channels,) or () for a scalar.
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elementwise:
+    """Two or more values combined element by element: add, sub."""
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat:
+    """Concatenation along the channels."""
+
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape:
+    """Flatten, Reshape, Squeeze, Unsqueeze: the same elements in the same order, a new shape."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transpose:
+    """Axes permuted; ``axes`` without the batch dimension."""
+
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad:
+    """Constant padding; ``pads`` without the batch dimension: all begins, then all ends."""
+
+    pads: tuple[int, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeQuantize:
+    """A QuantizeLinear/DequantizeLinear pair on an activation."""
+
+    scale: float
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax:
+    """Softmax over ``axis`` (without the batch dimension)."""
+
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sigmoid:
+    """Logistic function."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgMax:
+    """Index of the largest element along ``axis``."""
+
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """An ONNX operator that mxdeploy does not know; refused by legalization with its name."""
+
+    op_type: str
+    detail: str = ""
+
+
+GraphOp = (
+    Conv
+    | ConvTranspose
+    | Linear
+    | Pooling
+    | Relu
+    | Abs
+    | Clip
+    | Affine
+    | Elementwise
+    | Concat
+    | Reshape
+    | Transpose
+    | Pad
+    | FakeQuantize
+    | Softmax
+    | Sigmoid
+    | ArgMax
+    | Unsupported
+)
