@@ -26,3 +26,20 @@ class RunResult:
     outputs: tuple[tuple[str, Tensor], ...]
     layer_cycles: tuple[int, ...] = ()
     cycles: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAnswer:
+    """A sample input and what the network must answer, both as integers on the chip.
+
+    Attributes:
+        input: int8 (C, H, W).
+        outputs: (value name, integer tensor (C, H, W)) of each output.
+        source: where the sample came from, for people (a file, or how it was generated).
+        label: the sample's class if known.
+    """
+
+    input: Tensor
+    outputs: tuple[tuple[str, Tensor], ...]
+    source: str
+    label: str | None = None
