@@ -1,0 +1,71 @@
+"""Exact integer matrix products on floating-point hardware.
+
+Every product of a weight and a data byte is an integer, and so is every partial sum. A float
+format represents all integers up to a power of two; while no partial sum can pass it, the result
+is exact whatever the order of summation. The bound depends on the weights alone: the sum of their
+absolute values times 128.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mxdeploy.arith.arrays import DATA_MIN, FloatArray, Int32Array, IntegerArray
+
+FLOAT32_EXACT = 1 << 24
+"""All integers up to here are float32 numbers."""
+ACCUMULATOR_LIMIT = 1 << 29
+"""The accumulator is 30 bits wide, sign included; sums must stay below this magnitude."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedWeights:
+    """A weight matrix in the narrowest float type that keeps its products exact.
+
+    Attributes:
+        matrix: (outputs, inputs) float32 or float64.
+        kernel: rows and columns of the kernel; ``inputs`` is channels * rows * columns.
+    """
+
+    matrix: FloatArray
+    kernel: tuple[int, int]
+
+    @property
+    def outputs(self) -> int:
+        """Number of output channels."""
+        return int(self.matrix.shape[0])
+
+
+def prepare_weights(weights: IntegerArray) -> PreparedWeights:
+    """Bring ``weights`` (outputs, channels, kernel rows, kernel columns) into product form.
+
+    Raises:
+        OverflowError: some data could overflow the 30-bit accumulator.
+    """
+    outputs, _, rows, columns = weights.shape
+    flat = weights.reshape(outputs, -1)
+    magnitude = int(np.abs(flat.astype(np.int32)).sum(axis=1).max(initial=0))
+    bound = magnitude * -DATA_MIN
+    if bound >= ACCUMULATOR_LIMIT:
+        raise OverflowError(
+            f"weights whose magnitudes add up to {magnitude} can overflow the 30-bit accumulator"
+        )
+    dtype = np.dtype(np.float32 if bound < FLOAT32_EXACT else np.float64)
+    matrix: FloatArray = flat.astype(dtype)
+    return PreparedWeights(matrix, (int(rows), int(columns)))
+
+
+def exact_product(weights: PreparedWeights, columns: FloatArray) -> Int32Array:
+    """``weights.matrix @ columns``, exact.
+
+    Args:
+        weights: (outputs, inputs).
+        columns: (..., inputs, pixels), integers -128..127 in the weights' float type.
+
+    Returns:
+        (..., outputs, pixels) accumulators.
+    """
+    sums: FloatArray = np.matmul(weights.matrix, columns)
+    return sums.astype(np.int32)
