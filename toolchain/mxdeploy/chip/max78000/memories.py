@@ -58,3 +58,47 @@ def quadrant_base(quadrant: int) -> int:
     if not 0 <= quadrant < QUADRANTS:
         raise ValueError(f"there are quadrants 0..{QUADRANTS - 1}, not {quadrant}")
     return QUADRANT_BASE + quadrant * QUADRANT_STRIDE
+
+
+def _index(value: int, count: int, what: str) -> int:
+    if not 0 <= value < count:
+        raise ValueError(f"{what} {value} is outside 0..{count - 1}")
+    return value
+
+
+def _processor_base(processor: int, offset: int, stride: int) -> int:
+    quadrant, local = divmod(_index(processor, PROCESSORS, "processor"), PROCESSORS_PER_QUADRANT)
+    return quadrant_base(quadrant) + offset + local * stride
+
+
+def bias_address(quadrant: int, entry: int) -> int:
+    """Bus address of bias ``entry`` (0..511) of ``quadrant``."""
+    return quadrant_base(quadrant) + BIAS_OFFSET + 4 * _index(entry, BIAS_BYTES, "bias entry")
+
+
+def tram_address(processor: int, entry: int) -> int:
+    """Bus address of TRAM ``entry`` (0..3071) of ``processor`` (0..63)."""
+    base = _processor_base(processor, TRAM_OFFSET, TRAM_STRIDE)
+    return base + 4 * _index(entry, TRAM_ENTRIES, "TRAM entry")
+
+
+def kernel_address(processor: int, word: int = 0) -> int:
+    """Bus address of kernel ``word`` (0..767) of ``processor`` in the 128-bit view."""
+    base = _processor_base(processor, KERNEL_OFFSET, KERNEL_STRIDE)
+    return base + KERNEL_WORD_ADDRESS_BYTES * _index(word, KERNEL_WORDS, "kernel word")
+
+
+def kernel_loader_address(processor: int, word: int = 0) -> int:
+    """Where a one-byte store of 1 points the packed loader at kernel ``word`` (mexpress = 1).
+
+    The 32-bit stores that follow start at ``kernel_address(processor)``.
+    """
+    return kernel_address(processor) + 4 * _index(word, KERNEL_WORDS, "kernel word") + 1
+
+
+def data_address(memory: int, word: int = 0, lane: int = 0) -> int:
+    """Bus address of byte ``lane`` of ``word`` (0..8191) in data ``memory`` (0..15)."""
+    per_quadrant = DATA_MEMORIES // QUADRANTS
+    quadrant, local = divmod(_index(memory, DATA_MEMORIES, "data memory"), per_quadrant)
+    base = quadrant_base(quadrant) + DATA_OFFSET + local * DATA_STRIDE
+    return base + 4 * _index(word, DATA_WORDS, "word") + lane

@@ -1,0 +1,1 @@
+"""The description of the silicon: data, and encode/decode, pack/unpack, explain."""

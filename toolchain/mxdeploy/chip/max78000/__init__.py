@@ -1,0 +1,1 @@
+"""The MAX78000: its registers, memories, layouts, limits, timing and peripherals."""
