@@ -19,7 +19,7 @@ class Diagnostic:
     """One finding.
 
     Attributes:
-        code: stable identifier, ``MX`` and four digits (see ``docs/errors.md``).
+        code: stable identifier, ``MX`` and four digits.
         where: ONNX node name, layer, file or address.
         what: what was found there, with the actual value.
         why: the rule or limit, with its number.

@@ -1,0 +1,127 @@
+"""``mxdeploy build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdeploy.cli.common import data_choice, data_options, read_options, talking
+from mxdeploy.cli.output import Output
+from mxdeploy.data import Scale
+from mxdeploy.errors import Diagnostic, MismatchError, ToolError
+
+if TYPE_CHECKING:
+    from mxdeploy.pipeline import BuildRequest
+    from mxdeploy.stages.s9_report.schema import Report
+
+BOARD = "max78000fthr"
+
+
+@click.command(name="build")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Build folder.")
+@click.option("--force", is_flag=True, help="Replace a build that is there.")
+@click.option("--board", default=BOARD, show_default=True, help="Board the firmware is for.")
+@data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
+@click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
+@click.option(
+    "--compiler",
+    type=click.Choice(["auto", "gcc", "zig", "none"]),
+    default="auto",
+    help="C compiler; auto takes arm-none-eabi-gcc, else pip's ziglang.",
+)
+@click.option("--run", is_flag=True, help="Run the firmware on the virtual board.")
+@talking
+def command(  # noqa: PLR0913 - one parameter per option
+    output: Output,
+    model: Path,
+    *,
+    target: Path | None,
+    force: bool,
+    board: str,
+    calib: str | None,
+    layout: str,
+    scale: str | None,
+    limit: int | None,
+    config: Path | None,
+    compiler: str,
+    run: bool,
+) -> None:
+    """Take MODEL (an ONNX file) to C sources and firmware, proved bit for bit.
+
+    The result is a folder with the integer model, the C project, the firmware image and the
+    report. Ranges come from the model (QuantizeLinear/DequantizeLinear, Clip) or from
+    calibration data.
+    """
+    from mxdeploy.pipeline import BuildRequest
+
+    options = read_options(model, config)
+    choice = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
+    request = BuildRequest(
+        model=model, options=options, board=board, calibration=choice, compiler=compiler, run=run
+    )
+    default_scale = Scale(scale) if scale else options.input.scale
+    _build(output, request, target or Path("build") / model.stem, force, default_scale)
+
+
+def _build(output: Output, request: BuildRequest, target: Path, force: bool, scale: Scale) -> None:
+    from mxdeploy.builds import check_target, write_build
+    from mxdeploy.package import package
+    from mxdeploy.pipeline import build
+    from mxdeploy.trace import Trace
+
+    check_target(target, force=force)
+    with output.stages() as listener:
+        trace = Trace(on_stage=listener)
+        built = build(request, trace)
+        report, files = package(built, scale, trace)
+        write_build(target, files)
+    output.result = {"folder": str(target), "report": report.model_dump(mode="json")}
+    output.report(built.diagnostics)
+    _show(output, report, target)
+    _judge(report, request)
+
+
+def _show(output: Output, report: Report, target: Path) -> None:
+    from rich.text import Text
+
+    from mxdeploy.cli import render
+
+    output.show(Text(f"{report.model} for {report.board}", style="bold"))
+    output.show(render.layer_table(report))
+    output.show(render.totals_table(report))
+    output.say("")
+    for line in render.summary_lines(report):
+        output.say(line)
+    if report.board_run is not None:
+        output.detail(report.board_run.console)
+    if report.classes:
+        label = f", which shows: {report.sample_label}" if report.sample_label else ""
+        output.say(f"\nthe sample ({report.sample}{label}):")
+        output.show(render.class_table(report))
+    output.say(f"\nbuilt in {target} (report.json, firmware/, integer.onnx)")
+
+
+def _judge(report: Report, request: BuildRequest) -> None:
+    """Fail after the build is written: it is good, but what was asked for did not happen."""
+    if request.run and report.compiler is None:
+        raise ToolError(
+            Diagnostic(
+                code="MX8207",
+                where="--run",
+                what="there is no firmware to run: no C compiler was found",
+                why="the C sources and the proof are complete and in the build folder",
+                fix='pip install "mxdeploy[firmware]", or put arm-none-eabi-gcc on the PATH',
+            )
+        )
+    if report.board_run is not None and not report.board_run.passed:
+        raise MismatchError(
+            Diagnostic(
+                code="MX8202",
+                where=f"virtual board {report.board}",
+                what="the known-answer test failed",
+                fix="mxdeploy build -v shows what the board printed",
+            )
+        )

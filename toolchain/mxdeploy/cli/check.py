@@ -1,0 +1,67 @@
+"""``mxdeploy check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdeploy.cli.common import talking
+from mxdeploy.cli.output import Output
+
+if TYPE_CHECKING:
+    from mxdeploy.ir.plan import Plan
+
+
+@click.command(name="check")
+@click.argument("model", type=click.Path(path_type=Path))
+@talking
+def command(output: Output, model: Path) -> None:
+    """Say whether MODEL (an ONNX file) runs on the chip, without building it.
+
+    Everything that stands in the way is reported at once: which node, which limit, what to do.
+    """
+    from mxdeploy.pipeline import placement_of, read_network
+    from mxdeploy.trace import Trace
+
+    with output.stages() as listener:
+        trace = Trace(on_stage=listener)
+        network = read_network(model, trace)
+        plan = placement_of(network, trace)
+    output.result = _result(plan)
+    _show(output, plan)
+
+
+def _result(plan: Plan) -> dict[str, object]:
+    from mxdeploy.chip.max78000.clocks import CNN_HZ
+
+    return {
+        "model": plan.network.name,
+        "fits": True,
+        "layers": [
+            {"index": p.index, "name": p.name, "operation": q.spec.to_text(), "cycles": p.cycles}
+            for p, q in zip(plan.layers, plan.network.layers, strict=True)
+        ],
+        "rewrites": [
+            {"rule": r.rule, "nodes": list(r.nodes), "text": r.text, "exact": r.exact}
+            for r in plan.network.rewrites
+        ],
+        "cycles": plan.cycles,
+        "milliseconds": plan.cycles / CNN_HZ * 1e3,
+    }
+
+
+def _show(output: Output, plan: Plan) -> None:
+    from mxdeploy.chip.max78000.clocks import CNN_HZ
+
+    for rewrite in plan.network.rewrites:
+        kind = "exact" if rewrite.exact else "approximate"
+        output.detail(f"{rewrite.rule} ({kind}): {rewrite.text} [{', '.join(rewrite.nodes)}]")
+    for placed, layer in zip(plan.layers, plan.network.layers, strict=True):
+        shape = "x".join(map(str, layer.spec.out_shape))
+        output.say(f"{placed.index:3} {placed.name}: {layer.spec.to_text()} -> {shape}")
+    output.say(
+        f"{plan.network.name} fits: {len(plan.layers)} hardware layers, "
+        f"{plan.cycles:,} cycles = {plan.cycles / CNN_HZ * 1e3:.3f} ms (estimated)"
+    )

@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxdeploy.cli.output import Output, run
+from mxdeploy.data import Layout, Scale, parse_reference
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.options import ProjectOptions, load_options, options_path
+from mxdeploy.pipeline import DataChoice
+
+Body = Callable[..., None]
+
+
+def talking(body: Body) -> Callable[..., None]:
+    """Add ``--json``, ``-v`` and ``-q``; the body gets an ``Output`` as its first argument."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+    @click.option("-v", "--verbose", count=True, help="Say more; twice for even more.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+    @functools.wraps(body)
+    def command(*args: Any, as_json: bool, verbose: int, quiet: bool, **options: Any) -> None:  # noqa: ANN401
+        output = Output(as_json=as_json, verbosity=-1 if quiet else verbose)
+        run(output, lambda: body(output, *args, **options))
+
+    return command
+
+
+def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body], Body]:
+    """Add ``--NAME FILE[:KEY]``, ``--layout``, ``--scale`` and ``--limit``."""
+
+    def decorate(body: Body) -> Body:
+        layouts = click.Choice([str(v) for v in Layout])
+        scales = click.Choice([str(v) for v in Scale])
+        for option in (
+            click.option("--limit", type=click.IntRange(min=1), help="Use at most this many."),
+            click.option(
+                "--scale",
+                type=scales,
+                help="none: as is; unit: p/255; chip: to [-1, 127/128] as the chip takes it.",
+            ),
+            click.option("--layout", type=layouts, default="auto", help="Order of the axes."),
+            click.option(
+                f"--{name}", name, required=required, metavar="FILE[:KEY]", help=help_text
+            ),
+        ):
+            body = option(body)
+        return body
+
+    return decorate
+
+
+def data_choice(
+    text: str, layout: str, scale: str | None, limit: int | None, default: Scale
+) -> DataChoice:
+    """The four options as one value; ``default`` is the scale when none was given."""
+    return DataChoice(
+        reference=parse_reference(text),
+        layout=Layout(layout),
+        scale=Scale(scale) if scale else default,
+        limit=limit,
+    )
+
+
+def read_options(model: Path, given: Path | None) -> ProjectOptions:
+    """The options file that was named, else the one beside the model, else the defaults."""
+    if given is not None and not given.is_file():
+        raise UsageError(
+            Diagnostic(
+                code="MX8022", where=str(given), what="there is no such file", fix="check --config"
+            )
+        )
+    path = given or options_path(model)
+    return load_options(path) if path.is_file() else ProjectOptions()

@@ -1,0 +1,149 @@
+"""``mxdeploy emulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdeploy.cli.common import talking
+from mxdeploy.cli.output import Output
+from mxdeploy.data import Layout, Scale
+from mxdeploy.errors import Diagnostic, MismatchError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mxdeploy.builds import BuildFolder
+    from mxdeploy.ir.result import RunResult
+
+
+@click.command(name="emulate")
+@click.argument("build", type=click.Path(path_type=Path))
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    help="Input in the model's units, .npy or .npz (default: the known-answer sample).",
+)
+@click.option("--layout", type=click.Choice([str(v) for v in Layout]), default="auto")
+@click.option("--scale", type=click.Choice([str(v) for v in Scale]), help="For 8-bit data.")
+@click.option("--index", type=click.IntRange(min=0), default=0, help="Which input of the file.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write all layers to this .npz file.")
+@talking
+def command(
+    output: Output,
+    build: Path,
+    *,
+    source: Path | None,
+    layout: str,
+    scale: str | None,
+    index: int,
+    save: Path | None,
+) -> None:
+    """Run one input of a BUILD folder on the accelerator model, bit for bit as the chip would.
+
+    Every layer is compared with integer.onnx on onnxruntime; exit status 6 when they differ.
+    """
+    from mxdeploy.builds import open_build
+    from mxdeploy.proof import first_difference
+    from mxdeploy.stages.s5_lower import lower
+    from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+    from mxdeploy.stages.s8_run.integer import IntegerMachine
+
+    folder = open_build(build)
+    x = _input(folder, source, Layout(layout), Scale(scale) if scale else folder.info.scale, index)
+    with output.stages() as listener:
+        listener("emulate")
+        result = AcceleratorMachine(lower(folder.plan)).run(x)
+        reference = IntegerMachine(folder.integer_model, folder.plan.network).run_one(x)
+    if save is not None:
+        _save(save, result)
+    difference = first_difference(reference, result)
+    output.result = _document(folder, result, equal=difference is None)
+    _show(output, folder, result)
+    if difference is not None:
+        raise MismatchError(
+            Diagnostic(
+                code="MX8205",
+                where=str(build),
+                what=difference.to_text("integer.onnx", "the accelerator model"),
+                fix="build the model again; if it stays, report it",
+            )
+        )
+    output.say("equal to integer.onnx in every layer")
+
+
+def _input(
+    folder: BuildFolder, source: Path | None, layout: Layout, scale: Scale, index: int
+) -> NDArray[np.int8]:
+    """Integers (C, H, W) of the chosen input."""
+    from mxdeploy.data import load_input, to_integers
+
+    network = folder.plan.network
+    value = network.value(network.input)
+    if source is None:
+        return folder.sample_input
+    x = load_input(source, value.model_shape, layout, scale)
+    if index >= len(x):
+        raise UsageError(
+            Diagnostic(
+                code="MX8051",
+                where=str(source),
+                what=f"has {len(x)} inputs, there is no input {index}",
+                fix=f"--index 0..{len(x) - 1}",
+            )
+        )
+    return to_integers(x[index : index + 1], value.scale, value.shape)[0]
+
+
+def _save(path: Path, result: RunResult) -> None:
+    import io
+
+    import numpy as np
+
+    from mxdeploy.builds import write_file
+
+    arrays = {name: tensor.array for name, tensor in (*result.layers, *result.outputs)}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_file(path, buffer.getvalue())
+
+
+def _document(folder: BuildFolder, result: RunResult, *, equal: bool) -> dict[str, object]:
+    network = folder.plan.network
+    return {
+        "model": network.name,
+        "equal_to_integer_model": equal,
+        "cycles": result.cycles,
+        "layers": [
+            {"name": layer.name, "cycles": cycles}
+            for layer, cycles in zip(network.layers, result.layer_cycles, strict=True)
+        ],
+        "outputs": [
+            {
+                "name": name,
+                "shape": list(tensor.shape),
+                "scale": network.value(name).scale,
+                "integers": tensor.array.reshape(-1).tolist(),
+            }
+            for name, tensor in result.outputs
+        ],
+    }
+
+
+def _show(output: Output, folder: BuildFolder, result: RunResult) -> None:
+    from mxdeploy.stages.s9_report.report import class_probabilities
+
+    network = folder.plan.network
+    for name, tensor in result.outputs:
+        flat = tensor.array.reshape(-1)
+        shown = " ".join(str(int(v)) for v in flat[:16])
+        more = " …" if flat.size > 16 else ""  # noqa: PLR2004 - what fits a line
+        shape = "x".join(map(str, tensor.shape))
+        output.say(f"output {name} {shape}, scale {network.value(name).scale:g}: {shown}{more}")
+    for entry in class_probabilities(network, result.outputs[0])[:5]:
+        output.say(f"  {entry.probability:6.1%}  {entry.name}")
+    output.say(f"{result.cycles:,} cycles (estimated)")

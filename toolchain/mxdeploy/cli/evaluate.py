@@ -1,0 +1,79 @@
+"""``mxdeploy evaluate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdeploy.cli.common import data_choice, data_options, talking
+from mxdeploy.cli.output import Output
+from mxdeploy.errors import Diagnostic, MismatchError
+
+if TYPE_CHECKING:
+    from mxdeploy.evaluation import Evaluation
+
+
+@click.command(name="evaluate")
+@click.argument("build", type=click.Path(path_type=Path))
+@data_options("data", "Inputs, and labels when there are any.", required=True)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
+@talking
+def command(
+    output: Output,
+    build: Path,
+    *,
+    data: str,
+    layout: str,
+    scale: str | None,
+    limit: int | None,
+    jobs: int | None,
+) -> None:
+    """Run data through a BUILD folder's three forms: float model, integer model, emulator.
+
+    Shows the accuracy of each (with labels), how often they agree, and checks that integer model
+    and emulator are equal on every input; exit status 6 when they are not.
+    """
+    from mxdeploy.builds import open_build
+    from mxdeploy.evaluation import evaluate
+    from mxdeploy.pipeline import read_data
+
+    folder = open_build(build)
+    network = folder.plan.network
+    choice = data_choice(data, layout, scale, limit, folder.info.scale)
+    dataset = read_data(choice, network.value(network.input).model_shape, "x_test")
+    with output.progress("evaluating", len(dataset)) as advance:
+        result = evaluate(folder, dataset, jobs=jobs or os.cpu_count() or 1, advance=advance)
+    output.result = result.to_dict()
+    _show(output, result)
+    if result.unequal:
+        raise MismatchError(
+            Diagnostic(
+                code="MX8206",
+                where=f"{build}, input {result.unequal[0]}",
+                what=f"integer model and emulator differ on {len(result.unequal)} inputs",
+                fix=f"mxdeploy emulate {build} --input … --index {result.unequal[0]}",
+            )
+        )
+
+
+def _show(output: Output, result: Evaluation) -> None:
+    output.say(
+        f"{result.source}: {result.inputs} inputs, layout {result.layout}, scale {result.scale}"
+    )
+    if result.accuracy is not None:
+        for name, accuracy in result.accuracy.items():
+            low, high = accuracy.interval
+            output.say(
+                f"  {name:9} {accuracy.correct:6} of {accuracy.total} right = {accuracy.share:.2%}"
+                f"  (95 % interval {low:.2%} .. {high:.2%})"
+            )
+        output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
+    elif result.agreement is not None:
+        output.say(f"  float and integer choose the same channel for {result.agreement:.2%}")
+    if result.sqnr_db is not None:
+        output.say(f"  signal to quantization noise of the output: {result.sqnr_db:.1f} dB")
+    if not result.unequal:
+        output.say(f"  integer = emulator on all {result.inputs} inputs, bit for bit")

@@ -1,0 +1,152 @@
+"""How commands talk: tables and messages for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from mxdeploy import __version__
+from mxdeploy.errors import Diagnostic, MxdeployError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+SCHEMA = "mxdeploy/1"
+DEFECT = 1
+INTERRUPTED = 130
+
+
+class Output:
+    """Where a command's results, messages and progress go.
+
+    Results go to standard output, everything else to standard error. With ``--json`` standard
+    output carries exactly one document, written when the command ends.
+    """
+
+    def __init__(self, *, as_json: bool, verbosity: int) -> None:
+        """``verbosity``: -1 quiet, 0 normal, 1 and more verbose."""
+        self.as_json = as_json
+        self.verbosity = verbosity
+        self.diagnostics: list[Diagnostic] = []
+        self.result: dict[str, Any] = {}
+
+    def _console(self, *, error: bool) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=error, highlight=False, soft_wrap=True)
+
+    def show(self, item: RenderableType) -> None:
+        """A result for people (nothing with ``--json`` or ``-q``)."""
+        if not self.as_json and self.verbosity >= 0:
+            self._console(error=False).print(item)
+
+    def say(self, text: str) -> None:
+        """A plain line of result text for people, markup and colours left out."""
+        if not self.as_json and self.verbosity >= 0:
+            click.echo(text)
+
+    def detail(self, text: str) -> None:
+        """A message only with ``-v``."""
+        if not self.as_json and self.verbosity > 0:
+            click.echo(text, err=True)
+
+    def report(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Findings; shown at once, and part of the JSON document."""
+        for diagnostic in diagnostics:
+            self.diagnostics.append(diagnostic)
+            if not self.as_json and (self.verbosity >= 0 or diagnostic.severity == "error"):
+                colour = {"error": "red", "warning": "yellow", "note": "cyan"}[diagnostic.severity]
+                head, _, rest = diagnostic.to_text().partition(": ")
+                click.echo(f"{click.style(head, fg=colour, bold=True)}: {rest}", err=True)
+
+    @contextmanager
+    def stages(self) -> Iterator[Callable[[str], None]]:
+        """A spinner that names the running stage; silent unless a person watches."""
+        if self.as_json or self.verbosity < 0 or not sys.stderr.isatty():
+            yield self.detail
+            return
+        console = self._console(error=True)
+        with console.status("starting") as status:
+            yield lambda name: status.update(f"{name} …")
+
+    @contextmanager
+    def progress(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar; the caller reports how many units were done."""
+        if self.as_json or self.verbosity < 0 or not sys.stderr.isatty():
+            yield lambda _advance: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
+        with Progress(
+            *columns, TimeRemainingColumn(), console=self._console(error=True), transient=True
+        ) as bar:
+            task = bar.add_task(text, total=total)
+            yield lambda advance: bar.advance(task, advance)
+
+    def finish(self, exit_code: int) -> NoReturn:
+        """Write the JSON document, if asked for, and end with ``exit_code``."""
+        if self.as_json:
+            document = {
+                "schema": SCHEMA,
+                "tool": "mxdeploy",
+                "version": __version__,
+                "status": "ok" if exit_code == 0 else "error",
+                "exit_code": exit_code,
+                "diagnostics": [d.to_dict() for d in self.diagnostics],
+                "result": self.result,
+            }
+            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        sys.exit(exit_code)
+
+
+def run(output: Output, command: Callable[[], None]) -> NoReturn:
+    """Run the body of a command and turn every end into the right exit status."""
+    try:
+        command()
+    except MxdeployError as error:
+        output.report(error.diagnostics)
+        output.finish(error.exit_code)
+    except KeyboardInterrupt:
+        output.report((_interrupted(),))
+        output.finish(INTERRUPTED)
+    except MemoryError:
+        output.report((_out_of_memory(),))
+        output.finish(DEFECT)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a defect, named as such
+        output.report((_defect(error, verbose=output.verbosity > 0),))
+        output.finish(DEFECT)
+    output.finish(0)
+
+
+def _interrupted() -> Diagnostic:
+    return Diagnostic(code="MX8101", where="mxdeploy", what="interrupted; nothing was left behind")
+
+
+def _out_of_memory() -> Diagnostic:
+    return Diagnostic(
+        code="MX8102",
+        where="mxdeploy",
+        what="the machine's memory is exhausted",
+        fix="close other programs, or pass fewer inputs (--limit)",
+    )
+
+
+def _defect(error: Exception, *, verbose: bool) -> Diagnostic:
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    trace = "".join(traceback.format_exception(error)) if verbose else ""
+    return Diagnostic(
+        code="MX8100",
+        where=f"{frame.filename}:{frame.lineno}",
+        what=f"{type(error).__name__}: {error}{chr(10) + trace if trace else ''}",
+        why="this is a defect of mxdeploy, not of your model",
+        fix="report it with the model and the command" + ("" if verbose else "; -v shows more"),
+    )

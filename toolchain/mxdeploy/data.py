@@ -1,0 +1,246 @@
+"""Data files: the one contract by which every command reads calibration and test data.
+
+``FILE[:KEY]`` names an array in an ``.npz`` file (or a whole ``.npy`` file). Without a key it is
+``x``, else ``x_train`` for calibration and ``x_test`` for evaluation. Labels have the same name
+with ``y`` in place of ``x``. Arrays may be NCHW or NHWC; 8-bit data are scaled as told.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.errors import Diagnostic, UsageError
+
+FloatArray = NDArray[np.float32]
+
+ONE_IMAGE = 3
+"""Axes of one multi-channel image; a batch has one more."""
+
+
+class Layout(StrEnum):
+    """Order of the axes in a data file."""
+
+    AUTO = "auto"
+    NCHW = "nchw"
+    NHWC = "nhwc"
+
+
+class Scale(StrEnum):
+    """How integers p of a data file become the model's input.
+
+    none: as they are; unit: p / 255; chip: ``clip(round((p / 255 - 0.5) * 256), -128, 127) / 128``
+    for unsigned and p / 128 for signed 8-bit data (the chip's own input range).
+    """
+
+    NONE = "none"
+    UNIT = "unit"
+    CHIP = "chip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReference:
+    """``FILE[:KEY]`` taken apart."""
+
+    path: Path
+    key: str | None
+
+    def __str__(self) -> str:
+        """As the user wrote it."""
+        return f"{self.path}:{self.key}" if self.key else str(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DataSet:
+    """Inputs in the model's own units and shape, and labels when there are any.
+
+    Attributes:
+        source: file and key.
+        x: float32 (n, *model input shape).
+        labels: int64 (n,), or None.
+        layout: order of axes found in the file.
+        scale: scaling that was applied.
+    """
+
+    source: str
+    x: FloatArray
+    labels: NDArray[np.int64] | None
+    layout: Layout
+    scale: Scale
+
+    def __len__(self) -> int:
+        """Number of inputs."""
+        return len(self.x)
+
+
+def parse_reference(text: str) -> DataReference:
+    """Split ``FILE[:KEY]``; a colon inside an existing file's name or a drive letter stays."""
+    head, colon, key = text.rpartition(":")
+    if not colon or Path(text).exists() or "/" in key or "\\" in key:
+        return DataReference(path=Path(text), key=None)
+    return DataReference(path=Path(head), key=key)
+
+
+def load_data(  # one parameter per option of the contract
+    reference: DataReference,
+    shape: tuple[int, ...],
+    *,
+    default_key: str,
+    layout: Layout = Layout.AUTO,
+    scale: Scale = Scale.NONE,
+    limit: int | None = None,
+) -> DataSet:
+    """Read inputs (and labels, if present) for a model whose input has ``shape`` (no batch).
+
+    Args:
+        reference: file and key.
+        shape: the model's input shape without the batch dimension.
+        default_key: second choice after ``x`` when no key is named (``x_train`` or ``x_test``).
+        layout: order of axes in the file.
+        scale: how integers become the model's input.
+        limit: read at most this many.
+
+    Raises:
+        UsageError: the file or key is missing or malformed, or the data do not suit the model.
+    """
+    raw, labels, key = _read(reference, default_key)
+    source = f"{reference.path}:{key}" if key else str(reference.path)
+    raw = raw[:limit]
+    arranged, found = _arrange(raw, shape, layout, source)
+    x = _scaled(arranged, scale, source)
+    _check_values(x, source)
+    if labels is not None:
+        labels = _check_labels(labels[:limit], len(x), source)
+    return DataSet(source=source, x=x, labels=labels, layout=found, scale=scale)
+
+
+def load_input(path: Path, shape: tuple[int, ...], layout: Layout, scale: Scale) -> FloatArray:
+    """One or several inputs from ``.npy`` or ``.npz``; a single input may lack the batch axis."""
+    return load_data(
+        parse_reference(str(path)), shape, default_key="input", layout=layout, scale=scale
+    ).x
+
+
+def _fail(code: str, where: str, what: str, fix: str, why: str = "") -> UsageError:
+    return UsageError(Diagnostic(code=code, where=where, what=what, why=why, fix=fix))
+
+
+def _read(
+    reference: DataReference, default_key: str
+) -> tuple[NDArray[np.generic], NDArray[np.generic] | None, str]:
+    path = reference.path
+    if not path.is_file():
+        raise _fail("MX8001", str(path), "there is no such file", "check the path")
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, None, ""
+            key = _choose_key(reference, loaded.files, default_key)
+            label_key = "y" + key[1:] if key.startswith("x") else "y"
+            labels = loaded[label_key] if label_key in loaded.files else None
+            return loaded[key], labels, key
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise _fail(
+            "MX8002",
+            str(path),
+            f"cannot be read as numpy data: {error}",
+            "write it with numpy.savez(path, x=…, y=…); object arrays are not accepted",
+        ) from error
+
+
+def _choose_key(reference: DataReference, keys: list[str], default_key: str) -> str:
+    wanted = [reference.key] if reference.key else ["x", default_key]
+    for key in wanted:
+        if key in keys:
+            return str(key)
+    raise _fail(
+        "MX8003",
+        str(reference.path),
+        f"has no array {' or '.join(str(w) for w in wanted)}; it has {', '.join(keys) or 'none'}",
+        f"name the array: {reference.path}:KEY",
+    )
+
+
+def _arrange(
+    raw: NDArray[np.generic], shape: tuple[int, ...], layout: Layout, source: str
+) -> tuple[NDArray[np.generic], Layout]:
+    """Bring the axes to (n, *shape)."""
+    wanted = "x".join(map(str, shape))
+    channels_last = (*shape[1:], shape[0])
+    planes = shape[1:] if shape[:1] == (1,) else None
+    if raw.ndim == len(shape) and raw.shape in {shape, channels_last}:
+        raw = raw[None]
+    item = raw.shape[1:]
+    if layout is not Layout.NHWC and item == shape:
+        return raw, Layout.NCHW
+    if layout is not Layout.NCHW and len(shape) == ONE_IMAGE and item == channels_last:
+        return np.moveaxis(raw, -1, 1), Layout.NHWC
+    if planes is not None and item == planes:
+        return raw[:, None], Layout.NCHW
+    raise _fail(
+        "MX8004",
+        source,
+        f"has shape {'x'.join(map(str, raw.shape))}",
+        f"give n x {wanted}"
+        + (f" or n x {'x'.join(map(str, channels_last))}" if planes else "")
+        + "; --layout nchw|nhwc says which axis holds the channels",
+        f"the model's input is {wanted}"
+        + ("" if layout is Layout.AUTO else f" and --layout {layout} was given"),
+    )
+
+
+def _scaled(raw: NDArray[np.generic], scale: Scale, source: str) -> FloatArray:
+    if raw.dtype.kind not in "buif":
+        raise _fail("MX8005", source, f"holds {raw.dtype} data", "give numbers")
+    x = raw.astype(np.float32)
+    if scale is Scale.NONE:
+        return x
+    if raw.dtype == np.uint8:
+        if scale is Scale.UNIT:
+            return x / np.float32(255)
+        steps = np.clip(np.round((x.astype(np.float64) / 255 - 0.5) * 256), -128, 127)
+        return (steps / 128).astype(np.float32)
+    if raw.dtype == np.int8 and scale is Scale.CHIP:
+        return x / np.float32(128)
+    raise _fail(
+        "MX8006",
+        source,
+        f"holds {raw.dtype} data, to which --scale {scale} does not apply",
+        "leave --scale out for data that are already in the model's units",
+        "unit and chip are defined for 8-bit data",
+    )
+
+
+def _check_values(x: FloatArray, source: str) -> None:
+    if not len(x):
+        raise _fail("MX8007", source, "holds no inputs", "give at least one")
+    if not np.isfinite(x).all():
+        bad = int(np.argmax(~np.isfinite(x).reshape(len(x), -1).all(axis=1)))
+        raise _fail("MX8008", source, f"input {bad} contains NaN or infinity", "clean the data")
+
+
+def _check_labels(labels: NDArray[np.generic], count: int, source: str) -> NDArray[np.int64]:
+    flat = labels.reshape(-1)
+    if len(flat) != count or flat.dtype.kind not in "ui":
+        raise _fail(
+            "MX8009",
+            source,
+            f"has {count} inputs but labels of shape {labels.shape}, type {labels.dtype}",
+            "give one integer class per input",
+        )
+    return flat.astype(np.int64)
+
+
+def to_integers(x: FloatArray, scale: float, shape: tuple[int, int, int]) -> NDArray[np.int8]:
+    """The model's float inputs as the chip's integers: ``clip(round(x / scale), -128, 127)``.
+
+    Halves round to even. The result has shape (n, *shape), int8.
+    """
+    steps = np.clip(np.round(x.astype(np.float64) / scale), -128, 127)
+    return steps.astype(np.int8).reshape(len(x), *shape)

@@ -1,0 +1,216 @@
+"""Accuracy of a build on data: the float model, the integer model and the emulator."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.builds import BuildFolder
+from mxdeploy.data import DataSet, to_integers
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.ir.plan import Plan
+
+if TYPE_CHECKING:
+    from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+
+BATCH = 32
+"""Inputs per step: small enough for memory, large enough to be fast."""
+Z_95 = 1.959964
+"""Standard normal quantile of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """How many inputs were classified right."""
+
+    correct: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Right answers, 0..1."""
+        return self.correct / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval."""
+        n, p, z2 = self.total, self.share, Z_95**2
+        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+        half = Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What came out.
+
+    Attributes:
+        source: data file and key.
+        layout: order of axes found.
+        scale: scaling applied.
+        inputs: number of inputs.
+        accuracy: ``float``, ``integer``, ``emulator``; None without labels.
+        agreement: share of inputs for which float and integer choose the same channel; None when
+            the output is a single number per input.
+        sqnr_db: signal to quantization noise of the integer output; None when a tail (softmax, …)
+            follows it in the model.
+        unequal: inputs on which integer model and emulator differ (there should be none).
+    """
+
+    source: str
+    layout: str
+    scale: str
+    inputs: int
+    accuracy: dict[str, Accuracy] | None
+    agreement: float | None
+    sqnr_db: float | None
+    unequal: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        accuracy = self.accuracy
+        return {
+            "source": self.source,
+            "layout": self.layout,
+            "scale": self.scale,
+            "inputs": self.inputs,
+            "accuracy": None if accuracy is None else {k: a.share for k, a in accuracy.items()},
+            "correct": None if accuracy is None else {k: a.correct for k, a in accuracy.items()},
+            "agreement": self.agreement,
+            "sqnr_db": self.sqnr_db,
+            "unequal": list(self.unequal),
+        }
+
+
+def evaluate(
+    folder: BuildFolder, dataset: DataSet, *, jobs: int, advance: Callable[[int], None]
+) -> Evaluation:
+    """Run ``dataset`` through the three forms of a build.
+
+    Args:
+        folder: the build.
+        dataset: inputs in the model's units.
+        jobs: processes for the emulator.
+        advance: told how many inputs are done.
+
+    Raises:
+        UsageError: labels do not suit the network's outputs.
+    """
+    network = folder.plan.network
+    source = network.value(network.input)
+    integers = to_integers(dataset.x, source.scale, source.shape)
+    name = network.outputs[0]
+    float_outputs = _run_float(folder, dataset.x)
+    integer_outputs = _run_integer(folder, integers)[name]
+    emulator_outputs = np.concatenate(list(_run_emulator(folder.plan, integers, jobs, advance)))
+    scores = {
+        "float": float_outputs.reshape(len(dataset), -1),
+        "integer": integer_outputs.reshape(len(dataset), -1),
+        "emulator": emulator_outputs.reshape(len(dataset), -1),
+    }
+    scale = network.value(name).scale
+    different = (scores["integer"] != scores["emulator"]).any(axis=1)
+    return Evaluation(
+        source=dataset.source,
+        layout=str(dataset.layout),
+        scale=str(dataset.scale),
+        inputs=len(dataset),
+        accuracy=_accuracy(scores, dataset.labels, dataset.source),
+        agreement=_agreement(scores),
+        sqnr_db=None if network.tail else _sqnr_db(scores, scale),
+        unequal=tuple(int(i) for i in np.flatnonzero(different)),
+    )
+
+
+def _accuracy(
+    scores: dict[str, NDArray[Any]], labels: NDArray[np.int64] | None, source: str
+) -> dict[str, Accuracy] | None:
+    if labels is None:
+        return None
+    channels = scores["integer"].shape[1]
+    if labels.min() < 0 or labels.max() >= channels:
+        raise UsageError(
+            Diagnostic(
+                code="MX8060",
+                where=source,
+                what=f"has labels {labels.min()}..{labels.max()}",
+                why=f"the network has {channels} outputs",
+                fix="give labels 0..n-1 in the order of the network's outputs",
+            )
+        )
+    return {
+        form: Accuracy(correct=int((s.argmax(axis=1) == labels).sum()), total=len(labels))
+        for form, s in scores.items()
+    }
+
+
+def _agreement(scores: dict[str, NDArray[Any]]) -> float | None:
+    if scores["integer"].shape[1] == 1:
+        return None
+    same = scores["float"].argmax(axis=1) == scores["integer"].argmax(axis=1)
+    return float(same.mean())
+
+
+def _sqnr_db(scores: dict[str, NDArray[Any]], scale: float) -> float:
+    signal = scores["float"].astype(np.float64)
+    noise = signal - scores["integer"].astype(np.float64) * scale
+    power, error = float((signal**2).mean()), float((noise**2).mean())
+    return 10 * math.log10(power / error) if power and error else math.inf
+
+
+def _run_float(folder: BuildFolder, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """First output of the user's own model up to the network's tail, in C x H x W order."""
+    from mxdeploy.stages.s8_run.float_model import FloatMachine
+
+    return FloatMachine(folder.model).run(x)
+
+
+def _run_integer(folder: BuildFolder, integers: NDArray[np.int8]) -> dict[str, NDArray[Any]]:
+    from mxdeploy.stages.s8_run.integer import IntegerMachine
+
+    machine = IntegerMachine(folder.integer_model, folder.plan.network)
+    name = folder.plan.network.outputs[0]
+    parts = [machine.run(integers[i : i + BATCH])[name] for i in range(0, len(integers), BATCH)]
+    return {name: np.concatenate(parts)}
+
+
+_machine: AcceleratorMachine | None = None
+
+
+def _start_worker(plan: Plan) -> None:
+    """Load the network once per process."""
+    global _machine  # noqa: PLW0603 - a worker process has exactly one machine
+    from mxdeploy.stages.s5_lower import lower
+    from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+
+    _machine = AcceleratorMachine(lower(plan))
+
+
+def _emulate(batch: NDArray[np.int8]) -> NDArray[Any]:
+    if _machine is None:
+        raise RuntimeError("the worker was not started")
+    return np.stack([_machine.run(x).outputs[0][1].array for x in batch])
+
+
+def _run_emulator(
+    plan: Plan, integers: NDArray[np.int8], jobs: int, advance: Callable[[int], None]
+) -> Iterator[NDArray[Any]]:
+    batches = [integers[i : i + BATCH] for i in range(0, len(integers), BATCH)]
+    jobs = min(jobs, len(batches), os.cpu_count() or 1)
+    if jobs == 1:
+        _start_worker(plan)
+        for batch in batches:
+            yield _emulate(batch)
+            advance(len(batch))
+        return
+    with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(plan,)) as pool:
+        for batch, outputs in zip(batches, pool.map(_emulate, batches), strict=True):
+            yield outputs
+            advance(len(batch))

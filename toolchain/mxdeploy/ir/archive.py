@@ -1,0 +1,108 @@
+"""Artefacts on disk: frozen dataclasses as one ``.npz`` file, without pickle.
+
+The structure is JSON, the tensors are arrays beside it. Only the classes named here are ever
+constructed, from plain values, so that a build folder from elsewhere cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.ir import network, plan, quantized, result
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops import layer, tail
+
+VERSION = 1
+
+_CLASSES: tuple[type, ...] = (
+    network.Rewrite,
+    quantized.QuantValue, quantized.QuantLayer, quantized.QuantNetwork, quantized.LayerQuality,
+    plan.Region, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,
+    layer.Pool, layer.Eltwise, layer.LayerSpec,
+    tail.Softmax, tail.Sigmoid, tail.ArgMax, tail.Reshape,
+    result.KnownAnswer,
+)  # fmt: skip
+_ENUMS: tuple[type[Enum], ...] = (
+    layer.Kind, layer.Activation, layer.PoolKind, layer.EltwiseFunction, plan.DataOrder,
+)  # fmt: skip
+
+Artefact = plan.Plan | quantized.QuantNetwork | result.KnownAnswer
+
+
+def dump(artefact: Artefact) -> bytes:
+    """The artefact as the bytes of an ``.npz`` file; equal artefacts give equal bytes."""
+    tensors: list[Tensor] = []
+    document = {"version": VERSION, "root": _encode(artefact, tensors)}
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    arrays = {f"tensor_{i}": t.array for i, t in enumerate(tensors)}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, structure=np.array(text), **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def load(path: Path) -> Artefact:
+    """Read an artefact written by ``dump``.
+
+    Raises:
+        UsageError: the file is missing, truncated, or not such an archive.
+    """
+    try:
+        with path.open("rb") as file:
+            return _artefact(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            Diagnostic(
+                code="MX8030",
+                where=str(path),
+                what=f"is not a readable build artefact: {error}",
+                fix="build the model again",
+            )
+        ) from error
+
+
+def _artefact(archive: Any) -> Artefact:  # noqa: ANN401 - numpy's archive has no public type
+    document = json.loads(str(archive["structure"]))
+    if document["version"] != VERSION:
+        raise ValueError(f"format {document['version']}, this version reads {VERSION}")
+    artefact = _decode(document["root"], archive)
+    if not isinstance(artefact, Artefact):
+        raise TypeError(f"it holds a {type(artefact).__name__}")
+    return artefact
+
+
+def _encode(value: Any, tensors: list[Tensor]) -> Any:  # noqa: ANN401 - any JSON-able value
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return {"tensor": len(tensors) - 1}
+    if isinstance(value, Enum):
+        return {"enum": type(value).__name__, "value": value.value}
+    if is_dataclass(value) and not isinstance(value, type):
+        content = {f.name: _encode(getattr(value, f.name), tensors) for f in fields(value)}
+        return {"class": type(value).__name__, "fields": content}
+    if isinstance(value, tuple):
+        return [_encode(item, tensors) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"cannot archive a {type(value).__name__}")
+
+
+def _decode(node: Any, archive: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(node, list):
+        return tuple(_decode(item, archive) for item in node)
+    if not isinstance(node, dict):
+        return node
+    if "tensor" in node:
+        return Tensor(archive[f"tensor_{int(node['tensor'])}"])
+    if "enum" in node:
+        return {e.__name__: e for e in _ENUMS}[node["enum"]](node["value"])
+    kind = {c.__name__: c for c in _CLASSES}[node["class"]]
+    return kind(**{name: _decode(item, archive) for name, item in node["fields"].items()})

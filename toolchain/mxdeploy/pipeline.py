@@ -1,0 +1,247 @@
+"""The stages in order: from an ONNX file to proved firmware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.data import DataReference, DataSet, Layout, Scale, load_data, to_integers
+from mxdeploy.errors import Diagnostic
+from mxdeploy.ir.network import Network
+from mxdeploy.ir.plan import Plan
+from mxdeploy.ir.program import Program
+from mxdeploy.ir.project import Firmware, Project
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.ir.result import KnownAnswer, RunResult
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.options import ProjectOptions
+from mxdeploy.proof import Proof, prove
+from mxdeploy.trace import Trace
+
+if TYPE_CHECKING:
+    from mxdeploy.stages.s8_run.board import BoardRun
+
+SEED = 78000
+"""Fixed, so that equal builds are equal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataChoice:
+    """A data file and how to read it."""
+
+    reference: DataReference
+    layout: Layout = Layout.AUTO
+    scale: Scale = Scale.NONE
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        model: ONNX file.
+        options: the model's project options.
+        board: name of the board the firmware is for.
+        calibration: data for ranges the model does not declare.
+        compiler: ``auto``, ``gcc``, ``zig`` or ``none``.
+        run: run the firmware on the virtual board.
+    """
+
+    model: Path
+    options: ProjectOptions
+    board: str
+    calibration: DataChoice | None = None
+    compiler: str = "auto"
+    run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Build:
+    """Everything a build produced; later parts are None when they were not asked for."""
+
+    request: BuildRequest
+    network: Network
+    quantized: QuantNetwork
+    integer_model: bytes
+    plan: Plan
+    program: Program
+    proof: Proof
+    answer: KnownAnswer
+    project: Project
+    firmware: Firmware | None
+    board_run: BoardRun | None
+    calibration: DataSet | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def build(request: BuildRequest, trace: Trace) -> Build:
+    """Import, legalize, quantize, map, lower, prove, emit, compile and run.
+
+    Raises:
+        MxdeployError: of the kind that belongs to the stage that failed.
+    """
+    from mxdeploy.boards import load_board
+    from mxdeploy.stages.s3_quantize import quantize
+    from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
+    from mxdeploy.stages.s4_map import map_network
+    from mxdeploy.stages.s5_lower import lower
+    from mxdeploy.stages.s6_emit import emit
+
+    board = load_board(request.board)
+    network = read_network(request.model, trace)
+    calibration = _calibration(request, network)
+    with trace.stage("quantize"):
+        quantized = quantize(network, None if calibration is None else calibration.x)
+        quantized = replace(quantized, classes=request.options.classes)
+        quantized.verify()
+        integer_model = build_integer_model(quantized, all_layers=True)
+    with trace.stage("map"):
+        plan = map_network(quantized)
+    with trace.stage("lower"):
+        program = lower(plan)
+    with trace.stage("prove"):
+        sample, source = _sample(request, quantized, calibration)
+        proof = prove(program, integer_model, _proof_inputs(sample))
+    answer = _known_answer(request, proof.integer, sample, source)
+    with trace.stage("emit"):
+        project = emit(program, answer, board)
+    firmware, diagnostics = _compile(request, project, trace)
+    board_run = None
+    if request.run and firmware is not None:
+        with trace.stage("run"):
+            board_run = _run(firmware, plan, request.board)
+    return Build(
+        request=request,
+        network=network,
+        quantized=quantized,
+        integer_model=integer_model,
+        plan=plan,
+        program=program,
+        proof=proof,
+        answer=answer,
+        project=project,
+        firmware=firmware,
+        board_run=board_run,
+        calibration=calibration,
+        diagnostics=diagnostics,
+    )
+
+
+def read_network(model: Path, trace: Trace) -> Network:
+    """Import and legalize.
+
+    Raises:
+        UsageError: not a readable ONNX file.
+        ModelError: something in it is not supported.
+    """
+    from mxdeploy.stages.s1_import import import_onnx
+    from mxdeploy.stages.s2_legalize import legalize
+
+    with trace.stage("import"):
+        network = import_onnx(model)
+        network.verify()
+    with trace.stage("legalize"):
+        network = legalize(network)
+        network.verify()
+    return network
+
+
+def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
+    if request.calibration is None:
+        return None
+    return read_data(request.calibration, network.value(network.inputs[0]).shape, "x_train")
+
+
+def read_data(choice: DataChoice, shape: tuple[int, ...], default_key: str) -> DataSet:
+    """Read the data a user chose, for a model whose input has ``shape``."""
+    return load_data(
+        choice.reference,
+        shape,
+        default_key=default_key,
+        layout=choice.layout,
+        scale=choice.scale,
+        limit=choice.limit,
+    )
+
+
+def _sample(
+    request: BuildRequest, network: QuantNetwork, calibration: DataSet | None
+) -> tuple[NDArray[np.int8], str]:
+    """Input of the known-answer test, and where it came from."""
+    source = network.value(network.input)
+    chosen = request.options.sample
+    if chosen is not None:
+        reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
+        choice = DataChoice(reference=reference, scale=request.options.input.scale, limit=1)
+        x = read_data(choice, source.model_shape, "x").x
+        return to_integers(x, source.scale, source.shape)[0], chosen.file
+    if calibration is not None:
+        x = calibration.x[:1]
+        return to_integers(x, source.scale, source.shape)[0], f"{calibration.source} [0]"
+    return _random_input(source.shape), f"random numbers, seed {SEED}"
+
+
+def _random_input(shape: tuple[int, int, int]) -> NDArray[np.int8]:
+    return np.random.default_rng(SEED).integers(-128, 128, shape, dtype=np.int8)
+
+
+def _proof_inputs(sample: NDArray[np.int8]) -> list[NDArray[np.int8]]:
+    """The sample, random numbers, and the two extremes: saturation must agree as well."""
+    extremes = np.random.default_rng(SEED + 1).choice(np.array([-128, 127], np.int8), sample.shape)
+    return [sample, _random_input(sample.shape), extremes]
+
+
+def _known_answer(
+    request: BuildRequest, integer: RunResult, sample: NDArray[np.int8], source: str
+) -> KnownAnswer:
+    label = request.options.sample.label if request.options.sample is not None else None
+    return KnownAnswer(input=Tensor(sample), outputs=integer.outputs, source=source, label=label)
+
+
+def _compile(
+    request: BuildRequest, project: Project, trace: Trace
+) -> tuple[Firmware | None, tuple[Diagnostic, ...]]:
+    """Compile; without a compiler the build is still good, unless the firmware is to run."""
+    from mxdeploy.stages.s7_compile import NoCompilerError, compile_project
+
+    if request.compiler == "none":
+        return None, ()
+    try:
+        with trace.stage("compile"):
+            return compile_project(project, compiler=request.compiler), ()
+    except NoCompilerError as error:
+        return None, tuple(replace(d, severity="warning") for d in error.diagnostics)
+
+
+def _run(firmware: Firmware, plan: Plan, board: str) -> BoardRun:
+    from mxdeploy.stages.s8_run.board import run_on_virtual_board
+
+    return run_on_virtual_board(firmware, plan, board)
+
+
+def placement_of(network: Network, trace: Trace) -> Plan:
+    """Where a legalized network would lie, without calibration data.
+
+    Undeclared ranges are taken from random inputs: they decide numbers, not the placement.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    from mxdeploy.errors import UsageError
+    from mxdeploy.stages.s3_quantize import quantize
+    from mxdeploy.stages.s4_map import map_network
+
+    with trace.stage("quantize"):
+        try:
+            quantized = quantize(network, None)
+        except UsageError:
+            shape = network.value(network.inputs[0]).shape
+            noise = np.random.default_rng(SEED).uniform(-1, 1, (2, *shape)).astype(np.float32)
+            quantized = quantize(network, noise)
+    with trace.stage("map"):
+        return map_network(quantized)

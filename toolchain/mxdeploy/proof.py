@@ -1,0 +1,138 @@
+"""Machine against machine: the same input on two machines, every layer, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.errors import Diagnostic, MxdeployError
+from mxdeploy.ir.program import Program
+from mxdeploy.ir.result import RunResult
+from mxdeploy.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first place where two machines disagree."""
+
+    value: str
+    channel: int
+    row: int
+    column: int
+    first: int
+    second: int
+
+    def to_text(self, first: str, second: str) -> str:
+        """In words, with the machines' names."""
+        return (
+            f"{self.value}: channel {self.channel}, row {self.row}, column {self.column} is "
+            f"{self.first} on {first} and {self.second} on {second}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What was compared, and that it was equal.
+
+    Attributes:
+        inputs: number of inputs.
+        layers: number of layers compared per input.
+        elements: number of tensor elements compared in all.
+        integer: integer.onnx on the first input.
+        accelerator: the accelerator model on the first input.
+    """
+
+    inputs: int
+    layers: int
+    elements: int
+    integer: RunResult
+    accelerator: RunResult
+
+
+def first_difference(first: RunResult, second: RunResult) -> Difference | None:
+    """The first differing element, layer by layer, then outputs; None when all are equal.
+
+    Only tensors that both machines report are compared.
+    """
+    pairs = [*_pairs(first.layers, second.layers), *_pairs(first.outputs, second.outputs)]
+    for name, a, b in pairs:
+        left, right = a.array, b.array
+        if left.shape != right.shape:
+            return Difference(value=name, channel=-1, row=-1, column=-1, first=-1, second=-1)
+        unequal = np.argwhere(left != right)
+        if len(unequal):
+            channel, row, column = (int(i) for i in unequal[0])
+            where = (channel, row, column)
+            return Difference(
+                value=name,
+                channel=channel,
+                row=row,
+                column=column,
+                first=int(left[where]),
+                second=int(right[where]),
+            )
+    return None
+
+
+def compared_elements(first: RunResult, second: RunResult) -> int:
+    """How many elements ``first_difference`` looks at."""
+    pairs = [*_pairs(first.layers, second.layers), *_pairs(first.outputs, second.outputs)]
+    return sum(int(a.array.size) for _, a, _ in pairs)
+
+
+def prove(program: Program, integer_model: bytes, inputs: Sequence[NDArray[np.int8]]) -> Proof:
+    """Run all inputs on integer.onnx and on the accelerator model and compare every layer.
+
+    Args:
+        program: what the accelerator is told.
+        integer_model: integer.onnx with the outputs of all layers.
+        inputs: int8 (C, H, W) each, at least one.
+
+    Raises:
+        MxdeployError: the machines differ, which is a defect of mxdeploy.
+    """
+    from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+    from mxdeploy.stages.s8_run.integer import IntegerMachine
+
+    network = program.plan.network
+    integer_machine = IntegerMachine(integer_model, network)
+    accelerator_machine = AcceleratorMachine(program)
+    results: list[tuple[RunResult, RunResult]] = []
+    elements = 0
+    for number, x in enumerate(inputs):
+        integer, accelerator = integer_machine.run_one(x), accelerator_machine.run(x)
+        difference = first_difference(integer, accelerator)
+        if difference is not None:
+            raise _defect(network.name, number, difference)
+        elements += compared_elements(integer, accelerator)
+        results.append((integer, accelerator))
+    integer, accelerator = results[0]
+    return Proof(
+        inputs=len(results),
+        layers=len(accelerator.layers),
+        elements=elements,
+        integer=integer,
+        accelerator=accelerator,
+    )
+
+
+def _defect(name: str, number: int, difference: Difference) -> MxdeployError:
+    return MxdeployError(
+        Diagnostic(
+            code="MX8201",
+            where=name,
+            what=f"input {number}: {difference.to_text('integer.onnx', 'the accelerator model')}",
+            why="both compute the same integer network; a difference is a defect of mxdeploy",
+            fix="report it with the model, or with a smaller one that shows the same",
+        )
+    )
+
+
+def _pairs(
+    first: tuple[tuple[str, Tensor], ...], second: tuple[tuple[str, Tensor], ...]
+) -> list[tuple[str, Tensor, Tensor]]:
+    other = dict(second)
+    return [(name, tensor, other[name]) for name, tensor in first if name in other]

@@ -1,0 +1,1 @@
+"""The stages, in order; each is a package with one function."""

@@ -1,0 +1,41 @@
+"""The user's own model on onnxruntime: what the integers are measured against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH = 32
+
+
+class FloatMachine:
+    """The float model, one input and its first output."""
+
+    def __init__(self, model: Path, threads: int = 2) -> None:
+        """Load ``model``; ``threads`` limits onnxruntime."""
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._session = ort.InferenceSession(
+            str(model), options, providers=["CPUExecutionProvider"]
+        )
+        source = self._session.get_inputs()[0]
+        self._name = source.name
+        self._fixed_batch = source.shape[0] if isinstance(source.shape[0], int) else None
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """First output for inputs (n, *shape), float32, flattened to (n, elements)."""
+        size = self._fixed_batch or BATCH
+        parts = [self._run_batch(x[i : i + size], size) for i in range(0, len(x), size)]
+        return np.concatenate(parts)
+
+    def _run_batch(self, x: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        count = len(x)
+        if self._fixed_batch is not None and count < size:
+            x = np.concatenate([x, np.repeat(x[-1:], size - count, axis=0)])
+        output = self._session.run(None, {self._name: x})[0]
+        return np.asarray(output, dtype=np.float32).reshape(len(x), -1)[:count]

@@ -1,0 +1,6 @@
+"""Stage 9: what was built, in numbers: report.json, and the tables the terminal shows."""
+
+from mxdeploy.stages.s9_report.report import ReportInputs, make_report
+from mxdeploy.stages.s9_report.schema import Report
+
+__all__ = ["Report", "ReportInputs", "make_report"]

@@ -1,0 +1,230 @@
+"""From a build to its report: numbers only, no layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mxdeploy import __version__
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.clocks import CNN_HZ
+from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
+from mxdeploy.ir.program import Program
+from mxdeploy.ir.project import Firmware, Project
+from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
+from mxdeploy.ir.result import KnownAnswer
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.tail import Softmax
+from mxdeploy.stages.s9_report.schema import (
+    BoardReport,
+    ClassProbability,
+    LayerReport,
+    ProofReport,
+    RegionReport,
+    Report,
+    RewriteReport,
+    Totals,
+    Use,
+)
+
+PEAK_MACS_PER_CYCLE = mem.PROCESSORS * mem.KERNEL_WORD_BYTES
+"""64 processors, nine multipliers each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInputs:
+    """What a report is made of."""
+
+    plan: Plan
+    program: Program
+    project: Project
+    firmware: Firmware | None
+    answer: KnownAnswer
+    proof: ProofReport
+    board_run: BoardReport | None
+    calibration: str | None
+    warnings: tuple[str, ...]
+
+
+def make_report(inputs: ReportInputs) -> Report:
+    """Collect the numbers of one build."""
+    network = inputs.plan.network
+    source = network.value(network.input)
+    layers = tuple(
+        _layer(network, layer, placed)
+        for layer, placed in zip(network.layers, inputs.plan.layers, strict=True)
+    )
+    return Report(
+        tool_version=__version__,
+        model=network.name,
+        source_digest=network.source_digest,
+        network_digest=network.digest,
+        program_digest=inputs.program.digest,
+        project_digest=inputs.project.digest,
+        board=inputs.project.board,
+        input_shape=source.model_shape,
+        input_scale=source.scale,
+        calibration=inputs.calibration,
+        sample=inputs.answer.source,
+        sample_label=inputs.answer.label,
+        layers=layers,
+        totals=_totals(inputs, layers),
+        rewrites=tuple(
+            RewriteReport(rule=r.rule, nodes=r.nodes, text=r.text, exact=r.exact)
+            for r in network.rewrites
+        ),
+        proof=inputs.proof,
+        classes=class_probabilities(network, inputs.answer.outputs[0]),
+        compiler=inputs.firmware.compiler if inputs.firmware else None,
+        board_run=inputs.board_run,
+        warnings=inputs.warnings,
+    )
+
+
+def class_probabilities(
+    network: QuantNetwork, output: tuple[str, Tensor]
+) -> tuple[ClassProbability, ...]:
+    """Classes by an output's integers, most probable first.
+
+    Empty when the network neither ends in a softmax nor has named classes.
+    """
+    named = bool(network.classes) or any(isinstance(op, Softmax) for op in network.tail)
+    name, tensor = output
+    logits = tensor.array.astype(np.float64).reshape(-1) * network.value(name).scale
+    if not named or tensor.shape[1:] != (1, 1):
+        return ()
+    exponentials = np.exp(logits - logits.max())
+    probabilities = exponentials / exponentials.sum()
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(
+        ClassProbability(
+            index=int(i), name=class_name(network.classes, int(i)), probability=probabilities[i]
+        )
+        for i in order
+    )
+
+
+def class_name(classes: tuple[str, ...], index: int) -> str:
+    """Name of a class; its number when there is no name."""
+    return classes[index] if index < len(classes) else f"class {index}"
+
+
+def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> LayerReport:
+    spec, quality = layer.spec, layer.quality
+    weights = int(layer.weight.array.size) if layer.weight is not None else 0
+    macs = spec.multiply_accumulates
+    return LayerReport(
+        index=placed.index,
+        name=layer.name,
+        onnx_nodes=layer.origin,
+        operation=spec.to_text(),
+        in_shape=spec.in_shape,
+        out_shape=spec.out_shape,
+        weights=weights,
+        weight_bits=layer.weight_bits,
+        weight_bytes=(weights * layer.weight_bits + 7) // 8,
+        kernel_start_word=placed.kernels.start_word if placed.kernels else None,
+        kernel_words=placed.kernels.words if placed.kernels else 0,
+        bias_quadrant=placed.bias.quadrant if placed.bias else None,
+        bias_bytes=placed.bias.length_bytes if placed.bias else 0,
+        processors=placed.inputs[0].processors.bit_count(),
+        in_passes=placed.in_passes,
+        out_passes=placed.out_passes,
+        inputs=tuple(_region(network, region) for region in placed.inputs),
+        output=_region(network, placed.output),
+        shift=layer.shift,
+        macs=macs,
+        cycles=placed.cycles,
+        milliseconds=placed.cycles / CNN_HZ * 1e3,
+        peak_share=macs / placed.cycles / PEAK_MACS_PER_CYCLE if placed.cycles else 0.0,
+        sqnr_db=quality.sqnr_db if quality else None,
+        saturated=quality.saturated if quality else None,
+        bias_saturated=quality.bias_saturated if quality else None,
+    )
+
+
+def _region(network: QuantNetwork, region: Region) -> RegionReport:
+    return RegionReport(
+        value=region.value,
+        shape=network.value(region.value).shape,
+        bits=region.bits,
+        order=str(region.order),
+        processors=f"0x{region.processors:016x}",
+        offset_bytes=region.offset_bytes,
+        end_bytes=region.offset_bytes + 4 * _words(network, region),
+        memories=_memories(region),
+    )
+
+
+def _memories(region: Region) -> tuple[int, ...]:
+    width = mem.PROCESSORS_PER_MEMORY
+    group = (1 << width) - 1
+    return tuple(m for m in range(mem.DATA_MEMORIES) if region.processors >> (m * width) & group)
+
+
+def _words(network: QuantNetwork, region: Region) -> int:
+    """Words of one data memory that the region spans."""
+    _, rows, columns = network.value(region.value).shape
+    pixels = rows * columns
+    if region.order is DataOrder.CHW:
+        return -(-pixels // 4) * region.passes
+    words = 4 if region.bits == 32 else 1  # noqa: PLR2004 - one word per 32-bit channel
+    return pixels * region.passes * words * (region.gap + 1) - region.gap
+
+
+def _totals(inputs: ReportInputs, layers: tuple[LayerReport, ...]) -> Totals:
+    plan, network = inputs.plan, inputs.plan.network
+    cycles = plan.cycles
+    size = inputs.firmware.size if inputs.firmware else None
+    return Totals(
+        layers=Use(used=len(layers), limit=mem.LAYERS, unit="layers"),
+        kernel_memory=Use(
+            used=sum(_kernel_bytes(layer) for layer in layers),
+            limit=mem.TOTAL_KERNEL_BYTES,
+            unit="bytes",
+        ),
+        fullest_processor=Use(
+            used=_fullest_processor(plan), limit=mem.KERNEL_WORDS, unit="kernel words"
+        ),
+        bias_memory=Use(
+            used=sum(layer.bias_bytes for layer in layers),
+            limit=mem.QUADRANTS * mem.BIAS_BYTES,
+            unit="bytes",
+        ),
+        data_memory=Use(
+            used=_peak_data_bytes(network, plan), limit=mem.TOTAL_DATA_BYTES, unit="bytes"
+        ),
+        flash=Use(used=size.flash_bytes, limit=mem.FLASH_BYTES, unit="bytes") if size else None,
+        sram=Use(used=size.sram_bytes, limit=mem.SRAM_BYTES, unit="bytes") if size else None,
+        weight_bytes=sum(layer.weight_bytes for layer in layers),
+        macs=sum(layer.macs for layer in layers),
+        cycles=cycles,
+        clock_hz=CNN_HZ,
+        milliseconds=cycles / CNN_HZ * 1e3,
+        inferences_per_second=CNN_HZ / cycles if cycles else 0.0,
+    )
+
+
+def _kernel_bytes(layer: LayerReport) -> int:
+    return layer.kernel_words * mem.KERNEL_WORD_BYTES * layer.processors
+
+
+def _fullest_processor(plan: Plan) -> int:
+    used = [0] * mem.PROCESSORS
+    for layer in plan.layers:
+        if layer.kernels is None:
+            continue
+        for processor in range(mem.PROCESSORS):
+            if layer.inputs[0].processors >> processor & 1:
+                used[processor] += layer.kernels.words
+    return max(used)
+
+
+def _peak_data_bytes(network: QuantNetwork, plan: Plan) -> int:
+    """Most bytes of data memory that hold live inputs and outputs during one layer."""
+    peak = 0
+    for layer in plan.layers:
+        regions = {r.value: r for r in (*layer.inputs, layer.output)}.values()
+        peak = max(peak, sum(4 * _words(network, r) * len(_memories(r)) for r in regions))
+    return peak

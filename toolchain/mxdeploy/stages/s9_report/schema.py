@@ -1,0 +1,167 @@
+"""The published form of a report (``report.json``)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Use(_Record):
+    """How much of a limit is used, in ``unit`` (bytes, layers, words)."""
+
+    used: int
+    limit: int
+    unit: str
+
+    @property
+    def share(self) -> float:
+        """Used part of the limit, 0..1."""
+        return self.used / self.limit if self.limit else 0.0
+
+
+class RegionReport(_Record):
+    """A tensor in data memory."""
+
+    value: str
+    shape: tuple[int, int, int]
+    bits: int
+    order: str
+    processors: str
+    offset_bytes: int
+    end_bytes: int
+    memories: tuple[int, ...]
+
+
+class LayerReport(_Record):
+    """One hardware layer.
+
+    Attributes:
+        index: hardware layer number.
+        name: of the layer.
+        onnx_nodes: nodes of the user's model that became this layer.
+        operation: in words.
+        in_shape: channels, rows, columns read.
+        out_shape: channels, rows, columns written.
+        weights: number of weights.
+        weight_bits: width of one weight.
+        weight_bytes: bytes of weights in kernel memory, padding not counted.
+        kernel_words: 72-bit words on each processor, from ``kernel_start_word`` on.
+        processors: how many processors read the input.
+        in_passes: words read per pixel.
+        out_passes: words written per pixel.
+        macs: multiply-accumulates per inference.
+        cycles: CNN clock cycles, estimated.
+        milliseconds: the same as time.
+        peak_share: multiply-accumulates per cycle as a share of the chip's peak.
+        sqnr_db: signal to quantization noise of the output on the calibration data.
+        saturated: share of output elements at the limits of 8 bits on the calibration data.
+    """
+
+    index: int
+    name: str
+    onnx_nodes: tuple[str, ...]
+    operation: str
+    in_shape: tuple[int, int, int]
+    out_shape: tuple[int, int, int]
+    weights: int
+    weight_bits: int
+    weight_bytes: int
+    kernel_start_word: int | None
+    kernel_words: int
+    bias_quadrant: int | None
+    bias_bytes: int
+    processors: int
+    in_passes: int
+    out_passes: int
+    inputs: tuple[RegionReport, ...]
+    output: RegionReport
+    shift: int
+    macs: int
+    cycles: int
+    milliseconds: float
+    peak_share: float
+    sqnr_db: float | None
+    saturated: float | None
+    bias_saturated: int | None
+
+
+class Totals(_Record):
+    """The whole network against the chip's limits."""
+
+    layers: Use
+    kernel_memory: Use
+    fullest_processor: Use
+    bias_memory: Use
+    data_memory: Use
+    flash: Use | None
+    sram: Use | None
+    weight_bytes: int
+    macs: int
+    cycles: int
+    clock_hz: int
+    milliseconds: float
+    inferences_per_second: float
+
+
+class ClassProbability(_Record):
+    """One class of the known-answer sample."""
+
+    index: int
+    name: str
+    probability: float
+
+
+class ProofReport(_Record):
+    """What was compared bit for bit."""
+
+    inputs: int
+    layers: int
+    elements: int
+    machines: tuple[str, ...]
+
+
+class BoardReport(_Record):
+    """The known-answer test on the virtual board."""
+
+    board: str
+    passed: bool
+    time_us: int | None
+    console: str
+
+
+class RewriteReport(_Record):
+    """What legalization did."""
+
+    rule: str
+    nodes: tuple[str, ...]
+    text: str
+    exact: bool
+
+
+class Report(_Record):
+    """Everything about one build."""
+
+    format: int = 1
+    tool_version: str
+    model: str
+    source_digest: str
+    network_digest: str
+    program_digest: str
+    project_digest: str
+    board: str
+    input_shape: tuple[int, ...]
+    input_scale: float
+    calibration: str | None
+    sample: str
+    sample_label: str | None
+    layers: tuple[LayerReport, ...]
+    totals: Totals
+    rewrites: tuple[RewriteReport, ...]
+    proof: ProofReport
+    classes: tuple[ClassProbability, ...]
+    compiler: str | None
+    board_run: BoardReport | None
+    warnings: tuple[str, ...]
