@@ -1,0 +1,8 @@
+"""Places a quantized network on the chip: processors, kernel, bias and data memory, passes."""
+
+from __future__ import annotations
+
+from mxdeploy.stages.s4_map.mapper import map_network
+from mxdeploy.stages.s4_map.options import MapOptions
+
+__all__ = ["MapOptions", "map_network"]

@@ -1,0 +1,115 @@
+"""What can be told before the search: structure, rules of single layers, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.plan import DataOrder
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.ops.layer import Kind
+from mxdeploy.stages.s4_map import findings
+from mxdeploy.stages.s4_map.needs import (
+    LayerNeed,
+    TensorNeed,
+    aligned_words,
+    layer_need,
+    tensor_needs,
+)
+from mxdeploy.stages.s4_map.rules import layer_findings
+
+WORD_BYTES = 4
+_PLACED = (Kind.CONV1D, Kind.CONV2D, Kind.LINEAR, Kind.PASSTHROUGH)
+
+
+def check_network(network: QuantNetwork) -> None:
+    """Refuse what cannot be placed, with all findings.
+
+    Raises:
+        ModelError: the structure, a layer or the sum of all layers exceeds what the chip has.
+    """
+    found = (*_structure(network), *(f for lr in network.layers for f in layer_findings(lr)))
+    if found:
+        raise ModelError(found)
+    layers = tuple(layer_need(layer) for layer in network.layers)
+    tensors = tensor_needs(network)
+    found = (*_kernels(layers), *_biases(layers), *_data(network, layers, tensors))
+    if found:
+        raise ModelError(found)
+
+
+def chw_possible(network: QuantNetwork) -> bool:
+    """Whether the input may be in CHW order: few enough channels, read by a convolution."""
+    first = network.layers[0].spec
+    memories = mem.PROCESSORS // int(limits.CHW_PROCESSOR_STEP)
+    return first.in_channels <= memories and first.kind is not Kind.PASSTHROUGH
+
+
+def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:
+    if len(network.layers) > limits.MAX_LAYERS:
+        yield findings.too_many_layers(len(network.layers))
+    before = network.input
+    for layer in network.layers:
+        if layer.inputs != (before,):
+            yield findings.not_a_chain(layer, before)
+        if layer.spec.kind not in _PLACED or layer.spec.eltwise is not None:
+            yield findings.not_placed(layer)
+        shape = network.value(layer.inputs[0]).shape
+        pixels = layer.spec.in_size[0] * layer.spec.in_size[1]
+        if (shape[0], shape[1] * shape[2]) != (layer.spec.in_channels, pixels):
+            yield findings.reshaped_channels(layer, shape)
+        before = layer.output
+
+
+def _kernels(layers: tuple[LayerNeed, ...]) -> Iterator[Diagnostic]:
+    for need in layers:
+        if need.kernel_words > limits.KERNEL_MEMORY_WORDS:
+            yield findings.layer_exceeds_kernel_memory(need)
+    if sum(need.kernel_bytes for need in layers) > mem.TOTAL_KERNEL_BYTES:
+        yield findings.too_many_weights(layers)
+        return
+    middle = [n for n in layers if n.processors > mem.PROCESSORS // 2 and n.kernel_words]
+    if middle:
+        words = sum(aligned_words(n.kernel_words) for n in middle[:-1]) + middle[-1].kernel_words
+        single = any(n.kernel_words > limits.KERNEL_MEMORY_WORDS for n in middle)
+        if words > limits.KERNEL_MEMORY_WORDS and not single:
+            yield findings.middle_exceeds_kernel_memory(middle, words)
+
+
+def _biases(layers: tuple[LayerNeed, ...]) -> Iterator[Diagnostic]:
+    too_long = [n for n in layers if n.bias_bytes > limits.BIAS_MEMORY_BYTES]
+    yield from map(findings.layer_exceeds_bias_memory, too_long)
+    total = sum(need.bias_bytes for need in layers)
+    if total > mem.QUADRANTS * mem.BIAS_BYTES and not too_long:
+        yield findings.biases_do_not_pack(layers)
+
+
+def _data(
+    network: QuantNetwork, layers: tuple[LayerNeed, ...], tensors: tuple[TensorNeed, ...]
+) -> Iterator[Diagnostic]:
+    source = tensors[0]
+    hwc = WORD_BYTES * source.words(DataOrder.HWC)
+    chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network) else None
+    if min(hwc, hwc if chw is None else chw) > mem.DATA_BYTES:
+        yield findings.input_exceeds_data_memory(source, hwc, chw)
+    for layer, tensor in zip(layers, tensors[1:], strict=True):
+        size = WORD_BYTES * tensor.words(DataOrder.HWC)
+        if size > mem.DATA_BYTES:
+            yield findings.tensor_exceeds_data_memory(tensor, layer.name, size)
+    for index, layer in enumerate(network.layers):
+        tied = layer.spec.kind is Kind.PASSTHROUGH
+        if tied or index:
+            yield from _shared_data(layer.name, tensors[index], tensors[index + 1], tied=tied)
+
+
+def _shared_data(
+    layer: str, read: TensorNeed, written: TensorNeed, *, tied: bool
+) -> Iterator[Diagnostic]:
+    """A layer whose input and output have to share data memories, and do not fit together."""
+    sizes = [WORD_BYTES * t.words(DataOrder.HWC) for t in (read, written)]
+    memories = read.memories(DataOrder.HWC) + written.memories(DataOrder.HWC)
+    share = tied or memories > mem.DATA_MEMORIES
+    if share and max(sizes) <= mem.DATA_BYTES < sum(sizes):
+        yield findings.layer_exceeds_data_memory(layer, *sizes)

@@ -1,0 +1,246 @@
+"""What can be wrong with a network that is to be placed: one function per finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.limits import Limit
+from mxdeploy.errors import Diagnostic
+from mxdeploy.ir.quantized import QuantLayer
+from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
+
+_LISTED = 5
+"""How many of the largest layers a message lists."""
+
+SMALLER_WEIGHTS = (
+    "use fewer channels or a smaller kernel in the largest layers, or give them 4-, 2- or 1-bit "
+    "weights"
+)
+
+
+def not_a_chain(layer: QuantLayer, expected: str) -> Diagnostic:
+    """A layer reads something else than the layer before it wrote."""
+    return Diagnostic(
+        code="MX4001",
+        where=layer.name,
+        what=f"reads {', '.join(layer.inputs)}, not the output {expected} of the layer before it",
+        why="branches, residual connections and concatenations are not placed yet; only chains of "
+        "layers are",
+        fix="use a sequential network",
+    )
+
+
+def not_placed(layer: QuantLayer) -> Diagnostic:
+    """An operation that the mapping does not handle."""
+    return Diagnostic(
+        code="MX4002",
+        where=layer.name,
+        what=f"{layer.spec.to_text()} is not placed yet",
+        why="placement handles 1-D and 2-D convolutions, linear layers and pooling",
+        fix="replace the operation by one of these",
+    )
+
+
+def too_many_layers(count: int) -> Diagnostic:
+    """More hardware layers than the chip has."""
+    limit = limits.MAX_LAYERS
+    return Diagnostic(
+        code="MX4003",
+        where="network",
+        what=f"{count} hardware layers, {count - int(limit)} more than there are",
+        why=limit.text,
+        fix="remove layers, or place pooling directly in front of a convolution, where it costs "
+        "no layer",
+    )
+
+
+def reshaped_channels(layer: QuantLayer, shape: tuple[int, int, int]) -> Diagnostic:
+    """A layer reads a tensor with other channels than were written."""
+    return Diagnostic(
+        code="MX4004",
+        where=layer.name,
+        what=f"reads {list(shape)} as {list(layer.spec.in_shape)}",
+        why="a tensor keeps its channels between layers; only its pixels can be re-interpreted, "
+        "in the same order",
+        fix="flatten in front of a linear layer, or keep the number of channels",
+    )
+
+
+def over_limit(where: str, what: str, limit: Limit, fix: str) -> Diagnostic:
+    """A number of a layer exceeds a limit of the chip."""
+    return Diagnostic(code="MX4005", where=where, what=what, why=limit.text, fix=fix)
+
+
+def breaks_rule(where: str, what: str, why: str, fix: str) -> Diagnostic:
+    """A layer breaks a rule of its operation."""
+    return Diagnostic(code="MX4006", where=where, what=what, why=why, fix=fix)
+
+
+def too_many_weights(needs: Sequence[LayerNeed]) -> Diagnostic:
+    """The kernels of all layers exceed all kernel memories."""
+    total = sum(need.kernel_bytes for need in needs)
+    return Diagnostic(
+        code="MX4007",
+        where="network",
+        what=f"kernels take {total:,} bytes, {total - mem.TOTAL_KERNEL_BYTES:,} more than the "
+        f"{mem.TOTAL_KERNEL_BYTES:,} bytes of kernel memory; {largest(needs)}",
+        why=limits.KERNEL_MEMORY_WORDS.text + f" There are {mem.PROCESSORS}.",
+        fix=SMALLER_WEIGHTS,
+    )
+
+
+def layer_exceeds_kernel_memory(need: LayerNeed) -> Diagnostic:
+    """One layer needs more words than each of its processors has."""
+    limit = limits.KERNEL_MEMORY_WORDS
+    return Diagnostic(
+        code="MX4008",
+        where=need.name,
+        what=f"kernels take {need.kernel_words} words on each of its {need.processors} input "
+        f"processors, {need.kernel_words - int(limit)} more than there are",
+        why=limit.text + " A processor holds the weights of its own input channels.",
+        fix="give the layer fewer output channels, a smaller kernel, narrower weights, or (up to "
+        "64) more input channels with fewer outputs each",
+    )
+
+
+def middle_exceeds_kernel_memory(needs: Sequence[LayerNeed], words: int) -> Diagnostic:
+    """Layers that all use the processors in the middle exceed their kernel memory."""
+    limit = limits.KERNEL_MEMORY_WORDS
+    return Diagnostic(
+        code="MX4009",
+        where="network",
+        what=f"the {len(needs)} layers with more than {mem.PROCESSORS // 2} input channels per "
+        f"pass take {words} words together, {words - int(limit)} more than there are; "
+        f"{largest(needs)}",
+        why=limit.text + " Such layers cannot lie side by side, so all of them use the same "
+        "processors.",
+        fix=SMALLER_WEIGHTS,
+    )
+
+
+def kernels_do_not_pack(needs: Sequence[LayerNeed]) -> Diagnostic:
+    """The kernels fit by number of bytes, but no arrangement was found."""
+    total = sum(need.kernel_bytes for need in needs)
+    share = 100 * total / mem.TOTAL_KERNEL_BYTES
+    return Diagnostic(
+        code="MX4010",
+        where="network",
+        what=f"kernels take {total:,} of {mem.TOTAL_KERNEL_BYTES:,} bytes ({share:.0f} %), but no "
+        f"arrangement of the layers over the processors was found; {largest(needs)}",
+        why="a layer's kernels begin at the same word on all processors of its input, and lie on "
+        "no other processors",
+        fix=SMALLER_WEIGHTS + "; layers with 64 input channels use the memories best",
+    )
+
+
+def input_exceeds_data_memory(need: TensorNeed, hwc: int, chw: int | None) -> Diagnostic:
+    """The network's input does not fit in data memory in any order."""
+    in_chw = "" if chw is None else f", {chw:,} bytes in CHW order"
+    return Diagnostic(
+        code="MX4011",
+        where=need.value,
+        what=f"the input of {need.channels} x {need.pixels} values takes {hwc:,} bytes of a data "
+        f"memory in HWC order{in_chw}; there are {mem.DATA_BYTES:,}",
+        why=limits.DATA_MEMORY_BYTES.text + " Larger inputs need streaming through the FIFOs, "
+        "which is not supported yet for this network.",
+        fix="use a smaller input, or fold pixels into channels before the first layer",
+    )
+
+
+def tensor_exceeds_data_memory(need: TensorNeed, layer: str, size_bytes: int) -> Diagnostic:
+    """A layer's output does not fit in data memory."""
+    return Diagnostic(
+        code="MX4012",
+        where=layer,
+        what=f"the output of {need.channels} x {need.pixels} values takes {size_bytes:,} bytes of "
+        f"a data memory, {size_bytes - mem.DATA_BYTES:,} more than there are",
+        why=limits.DATA_MEMORY_BYTES.text,
+        fix="pool or subsample earlier, or use a smaller input",
+    )
+
+
+def layer_exceeds_data_memory(layer: str, read: int, written: int) -> Diagnostic:
+    """A layer's input and output do not fit side by side and must share memories."""
+    return Diagnostic(
+        code="MX4013",
+        where=layer,
+        what=f"its input ({read:,} bytes) and its output ({written:,} bytes) must share data "
+        f"memories and exceed their {mem.DATA_BYTES:,} bytes by {read + written - mem.DATA_BYTES:,}",
+        why="an output does not overwrite its layer's input; with many channels both use the same "
+        "data memories",
+        fix="pool or subsample earlier, use fewer channels (up to 32 in and 32 out can use "
+        "separate memories), or a smaller input",
+    )
+
+
+def data_does_not_pack(pairs: Sequence[tuple[str, int, int]]) -> Diagnostic:
+    """Each layer's data fit alone, but no arrangement of all was found."""
+    sizes = "; ".join(f"{name}: {read:,} + {written:,} bytes" for name, read, written in pairs)
+    return Diagnostic(
+        code="MX4014",
+        where="network",
+        what=f"no arrangement of the tensors over the {mem.DATA_MEMORIES} data memories was found; "
+        f"largest inputs + outputs: {sizes}",
+        why=limits.DATA_MEMORY_BYTES.text,
+        fix="pool or subsample earlier, use fewer channels in the first layers, or a smaller input",
+    )
+
+
+def memories_do_not_pack(needs: Sequence[LayerNeed]) -> Diagnostic:
+    """Kernels and data fit each by themselves, but not together."""
+    return Diagnostic(
+        code="MX4015",
+        where="network",
+        what="kernels and tensors can be arranged each by themselves, but no arrangement serves "
+        f"both; {largest(needs)}",
+        why="a layer's kernels lie on the processors that read its input from their data memory",
+        fix=SMALLER_WEIGHTS + "; or pool earlier",
+    )
+
+
+def layer_exceeds_bias_memory(need: LayerNeed) -> Diagnostic:
+    """One layer has more biases than a quadrant holds."""
+    limit = limits.BIAS_MEMORY_BYTES
+    return Diagnostic(
+        code="MX4016",
+        where=need.name,
+        what=f"{need.bias_bytes} biases, {need.bias_bytes - int(limit)} more than fit",
+        why=limit.text,
+        fix="use fewer output channels, or no bias in this layer",
+    )
+
+
+def biases_do_not_pack(needs: Sequence[LayerNeed]) -> Diagnostic:
+    """All biases together exceed the bias memories, or cannot be distributed."""
+    total = sum(need.bias_bytes for need in needs)
+    available = mem.QUADRANTS * mem.BIAS_BYTES
+    biggest = sorted((n for n in needs if n.bias_bytes), key=lambda n: (-n.bias_bytes, n.name))
+    sizes = ", ".join(f"{n.name} ({n.bias_bytes})" for n in biggest[:_LISTED])
+    return Diagnostic(
+        code="MX4017",
+        where="network",
+        what=f"{total} biases do not fit in {mem.QUADRANTS} bias memories ({available} bytes "
+        f"together); most in {sizes}",
+        why=limits.BIAS_MEMORY_BYTES.text,
+        fix="train some layers without bias",
+    )
+
+
+def defective_plan(findings: Sequence[Diagnostic]) -> Diagnostic:
+    """The verifier refuses what the search found: a defect of mxdeploy."""
+    return Diagnostic(
+        code="MX4018",
+        where="mapping",
+        what=f"the placement breaks {len(findings)} rule(s) of the chip, listed below",
+        why="this is a defect in mxdeploy, not in the model",
+        fix="please report it with the model's layer shapes",
+    )
+
+
+def largest(needs: Sequence[LayerNeed]) -> str:
+    """The largest layers by kernel memory, in words."""
+    ranked = sorted((n for n in needs if n.kernel_words), key=lambda n: (-n.kernel_bytes, n.name))
+    parts = [f"{n.name} ({n.kernel_bytes:,})" for n in ranked[:_LISTED]]
+    return "largest, in bytes: " + ", ".join(parts)

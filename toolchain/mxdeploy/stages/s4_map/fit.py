@@ -1,0 +1,37 @@
+"""Why the search found nothing: which memory is in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mxdeploy.errors import Diagnostic
+from mxdeploy.ir.plan import DataOrder
+from mxdeploy.stages.s4_map import findings
+from mxdeploy.stages.s4_map.check import WORD_BYTES
+from mxdeploy.stages.s4_map.search import Problem, search
+
+_LISTED = 3
+
+
+def explain_failure(problems: tuple[Problem, ...], steps: int) -> tuple[Diagnostic, ...]:
+    """Findings for a network that passed the checks but for which no placement was found.
+
+    Each memory is tried without the other: what fails alone is what is in the way.
+    """
+    found: list[Diagnostic] = []
+    layers = problems[0].layers
+    if not any(search(replace(p, heed_data=False), steps) for p in problems):
+        found.append(findings.kernels_do_not_pack(layers))
+    if not any(search(replace(p, heed_kernels=False), steps) for p in problems):
+        found.append(findings.data_does_not_pack(_largest_pairs(problems[-1])))
+    return tuple(found) or (findings.memories_do_not_pack(layers),)
+
+
+def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:
+    pairs = []
+    for index, layer in enumerate(problem.layers):
+        order = problem.input_order if index == 0 else DataOrder.HWC
+        read = WORD_BYTES * problem.tensors[index].words(order)
+        written = WORD_BYTES * problem.tensors[index + 1].words(DataOrder.HWC)
+        pairs.append((layer.name, read, written))
+    return sorted(pairs, key=lambda pair: -pair[1] - pair[2])[:_LISTED]

@@ -1,0 +1,122 @@
+"""What tensors and layers need of the chip's memories, wherever they are placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.chip.max78000 import layouts, limits
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.ir.plan import DataOrder
+from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
+from mxdeploy.ops.layer import Kind, LayerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorNeed:
+    """A tensor's share of the data memories.
+
+    Attributes:
+        value: name of the value.
+        channels: channels.
+        pixels: rows times columns.
+        width: processors (channels per pass).
+        passes: words per pixel and group of four processors.
+        bits: 8 or 32.
+    """
+
+    value: str
+    channels: int
+    pixels: int
+    width: int
+    passes: int
+    bits: int
+
+    def words(self, order: DataOrder) -> int:
+        """Words in each data memory that the tensor touches."""
+        if order is DataOrder.CHW:
+            return -(-self.pixels // layouts.LANES) * self.passes
+        return self.pixels * self.passes * (self.bits // int(limits.DATA_BITS))
+
+    def memories(self, order: DataOrder) -> int:
+        """Number of data memories that the tensor touches."""
+        if order is DataOrder.CHW:
+            return self.width
+        return -(-self.width // mem.PROCESSORS_PER_MEMORY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNeed:
+    """A layer's share of kernel and bias memory.
+
+    Attributes:
+        name: the layer's name.
+        in_passes: words read per pixel (flatten: words read in all).
+        slots: output slots of all output passes.
+        kernel_words: 72-bit words on each input processor; 0 for pass-through.
+        processors: input processors.
+        bias_bytes: bytes of one bias memory; 0 without (or with an all-zero) bias.
+    """
+
+    name: str
+    in_passes: int
+    slots: int
+    kernel_words: int
+    processors: int
+    bias_bytes: int
+
+    @property
+    def kernel_bytes(self) -> int:
+        """Bytes of kernel memory on all processors together."""
+        return self.kernel_words * self.processors * mem.KERNEL_WORD_BYTES
+
+
+def tensor_need(value: QuantValue) -> TensorNeed:
+    """What ``value`` needs; its channels must be within the chip's limit."""
+    channels, rows, columns = value.shape
+    return TensorNeed(
+        value=value.name,
+        channels=channels,
+        pixels=rows * columns,
+        width=limits.channels_per_pass(channels),
+        passes=limits.passes(channels),
+        bits=value.bits,
+    )
+
+
+def tensor_needs(network: QuantNetwork) -> tuple[TensorNeed, ...]:
+    """Tensors of a chain: the input, then the output of each layer."""
+    names = (network.input, *(layer.output for layer in network.layers))
+    return tuple(tensor_need(network.value(name)) for name in names)
+
+
+def kernel_elements(spec: LayerSpec) -> int:
+    """Weights in one stored kernel: 9 for 3x3, 1 for 1x1 and linear, the length for 1-D."""
+    return 1 if spec.kind is Kind.LINEAR else spec.kernel[0] * spec.kernel[1]
+
+
+def layer_need(layer: QuantLayer) -> LayerNeed:
+    """What ``layer`` needs; its channels must be within the chip's limit."""
+    spec = layer.spec
+    in_passes = limits.passes(spec.in_channels)
+    slots = limits.passes(spec.out_channels) * limits.channels_per_pass(spec.out_channels)
+    if spec.flatten:
+        in_passes *= spec.in_size[0] * spec.in_size[1]
+        slots = spec.out_channels
+    words = 0
+    if spec.kind is not Kind.PASSTHROUGH:
+        words = layouts.kernel_words(slots * in_passes, kernel_elements(spec), layer.weight_bits)
+    has_bias = layer.bias is not None and bool(layer.bias.array.any())
+    return LayerNeed(
+        name=layer.name,
+        in_passes=in_passes,
+        slots=slots,
+        kernel_words=words,
+        processors=limits.channels_per_pass(spec.in_channels),
+        bias_bytes=spec.out_channels if has_bias else 0,
+    )
+
+
+def aligned_words(words: int) -> int:
+    """Kernel words up to the next start a layer may have."""
+    step = int(limits.KERNEL_START_ALIGNMENT)
+    return -(-words // step) * step

@@ -1,0 +1,21 @@
+"""What a caller may ask of the mapping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.ir.plan import DataOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOptions:
+    """Options of the mapping.
+
+    Attributes:
+        input_order: order of the network's input in data memory; None lets the search choose
+            (HWC where it fits).
+        search_steps: placements tried by each strategy of the search before it gives up.
+    """
+
+    input_order: DataOrder | None = None
+    search_steps: int = 600
