@@ -1,0 +1,162 @@
+"""The legalized network as a float ONNX model: what quantization is calibrated and measured with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.network import LayerOp, Network, Node, Value
+from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec
+from mxdeploy.stages.s3_quantize.layer_graph import as_operand, combine, linear_map, pool
+from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def build_float_model(network: Network) -> bytes:
+    """The float network as an ONNX model that shows every layer.
+
+    Args:
+        network: legalized: every node is a hardware layer.
+
+    Returns:
+        The model's bytes: float32 inputs (batch, *shape in the model) under the names of the
+        network's inputs; one float32 output (batch, C, H, W) per layer, in order, under the name of
+        its value, with the activation and the value's clip applied.
+
+    Raises:
+        ModelError: an operator has no meaning in real numbers (or, xor).
+    """
+    return _build(network, probes=False)
+
+
+def build_probe_model(network: Network) -> bytes:
+    """As :func:`build_float_model`, but with what calibration wants to see.
+
+    The outputs are, per layer in order, ``unclipped_name(value)``: the output before the value's
+    clip, and for layers with weights ``operand_name(value)``: what the convolution reads.
+    """
+    return _build(network, probes=True)
+
+
+def unclipped_name(value: str) -> str:
+    """Output of the probe model: a layer's output before the value's clip."""
+    return f"{value}:unclipped"
+
+
+def operand_name(value: str) -> str:
+    """Output of the probe model: what a layer convolves, pooled and combined."""
+    return f"{value}:operand"
+
+
+def layer_of(node: Node) -> LayerOp:
+    """The node's hardware layer.
+
+    Raises:
+        ValueError: the network was not legalized.
+    """
+    if not isinstance(node.op, LayerOp):
+        raise ValueError(f"{node.name} is not a hardware layer: the network was not legalized")
+    return node.op
+
+
+def chip_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(channels, rows, columns) of a model's shape: 1-D data and vectors get trailing ones.
+
+    Raises:
+        ValueError: more than three dimensions.
+    """
+    channels, rows, columns = (*shape, 1, 1, 1)[: max(3, len(shape))]
+    return channels, rows, columns
+
+
+def input_shape(network: Network, name: str) -> tuple[int, int, int]:
+    """Shape in which the chip gets input ``name``: as its first reader wants it."""
+    value = network.value(name)
+    readers = network.consumers(name)
+    if readers:
+        wanted = layer_of(readers[0]).spec.in_shape
+        if int(np.prod(wanted)) == int(np.prod(value.shape)):
+            return wanted
+    return chip_shape(value.shape)
+
+
+def _build(network: Network, *, probes: bool) -> bytes:
+    reserved = [value.name for value in network.values]
+    if probes:
+        reserved += [f(name) for name in reserved for f in (unclipped_name, operand_name)]
+    graph = GraphBuilder(network.name, reserved)
+    tensors: dict[str, str] = {}
+    shapes: Shapes = {}
+    for name in network.inputs:
+        graph.input(name, np.float32, network.value(name).shape)
+        shapes[name] = input_shape(network, name)
+        tensors[name] = graph.reshape(name, shapes[name])
+    for node in network.nodes:
+        layer = layer_of(node)
+        spec = layer.spec
+        value = network.value(node.output)
+        operand = _emit_operand(graph, node, spec, tensors, shapes)
+        result = _emit_layer(graph, layer, operand)
+        clipped = _clip(graph, value, result)
+        tensors[value.name] = clipped
+        shapes[value.name] = spec.out_shape
+        if not probes:
+            graph.output(clipped, value.name, np.float32, spec.out_shape)
+            continue
+        graph.output(result, unclipped_name(value.name), np.float32, spec.out_shape)
+        if spec.kind is not Kind.PASSTHROUGH:
+            pooled = (spec.in_channels, *spec.pooled_size)
+            graph.output(operand, operand_name(value.name), np.float32, pooled)
+    return graph.serialize()
+
+
+def _emit_operand(
+    graph: GraphBuilder, node: Node, spec: LayerSpec, tensors: dict[str, str], shapes: Shapes
+) -> str:
+    operands = [as_operand(graph, spec, tensors[name], shapes[name]) for name in node.inputs]
+    if spec.eltwise is None:
+        return operands[0] if spec.pool is None else pool(graph, spec.pool, operands[0])
+    if spec.eltwise.function in (EltwiseFunction.OR, EltwiseFunction.XOR):
+        raise ModelError(_bitwise(node, spec.eltwise.function))
+    if spec.pool is None:
+        return combine(graph, spec.eltwise.function, operands)
+    if spec.eltwise.pool_first:
+        operands = [pool(graph, spec.pool, operand) for operand in operands]
+        return combine(graph, spec.eltwise.function, operands)
+    return pool(graph, spec.pool, combine(graph, spec.eltwise.function, operands))
+
+
+def _emit_layer(graph: GraphBuilder, layer: LayerOp, operand: str) -> str:
+    spec = layer.spec
+    if spec.kind is Kind.PASSTHROUGH:
+        return operand
+    if layer.weight is None:
+        raise ValueError(f"{spec.kind} without weights")
+    weight = layer.weight.array.astype(np.float32)
+    bias = None if layer.bias is None else layer.bias.array.astype(np.float32)
+    result = linear_map(graph, spec, operand, weight, bias)
+    match spec.activation:
+        case Activation.RELU:
+            return graph.node("Relu", [result])
+        case Activation.ABS:
+            return graph.node("Abs", [result])
+        case Activation.NONE:
+            return result
+
+
+def _clip(graph: GraphBuilder, value: Value, tensor: str) -> str:
+    if value.clip is None:
+        return tensor
+    low, high = value.clip
+    return graph.node("Clip", [tensor, graph.scalar(low), graph.scalar(high)])
+
+
+def _bitwise(node: Node, function: EltwiseFunction) -> Diagnostic:
+    return Diagnostic(
+        code="MX3001",
+        where=node.name,
+        what=f"{function} combines the bits of integers and means nothing for real numbers",
+        why="the scales of its operands cannot be derived from a float model",
+        fix="use add or sub",
+    )
