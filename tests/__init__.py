@@ -1,0 +1,1 @@
+"""Tests of mxdeploy; folders mirror the package."""
