@@ -100,6 +100,7 @@ def load(path: Path) -> Cifar10:
         return load_npz(path)
     files = _archive_files(path)
     if all(name in files for name in (*TRAIN_BATCHES, TEST_BATCH)):
+        _compare_sums(files)
         return _load_batches(files, suffix="", parse=parse_python_batch, source="python archive")
     if all(f"{name}.bin" in files for name in (*TRAIN_BATCHES, TEST_BATCH)):
         return _load_batches(
@@ -131,6 +132,16 @@ def _archive_files(path: Path) -> dict[str, bytes]:
     return files
 
 
+def _compare_sums(files: Mapping[str, bytes]) -> None:
+    """Warn where a file of the python archive is not the published one."""
+    for name, expected in MD5.items():
+        found = hashlib.md5(files[name], usedforsecurity=False).hexdigest()
+        if found != expected:
+            warnings.warn(
+                f"{name}: MD5 sum {found} differs from the published {expected}", stacklevel=3
+            )
+
+
 def _load_batches(
     files: Mapping[str, bytes],
     *,
@@ -139,12 +150,6 @@ def _load_batches(
     source: str,
 ) -> Cifar10:
     """Both parts from the six batch files of one official archive."""
-    for name, expected in MD5.items():
-        found = hashlib.md5(files[name], usedforsecurity=False).hexdigest() if not suffix else ""
-        if found and found != expected:
-            warnings.warn(
-                f"{name}: MD5 sum {found} differs from the published {expected}", stacklevel=3
-            )
     parsed = [parse(files[f"{name}{suffix}"], f"{name}{suffix}") for name in TRAIN_BATCHES]
     train = _lossless(
         np.concatenate([pixels for pixels, _ in parsed]),

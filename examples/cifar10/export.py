@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,7 @@ OPSET = 18
 def export_plain(folded: nn.Sequential, path: Path) -> onnx.ModelProto:
     """What ``torch.onnx.export`` makes of the network, batch 1, without the exporter's notes."""
     example = torch.zeros(1, 3, 32, 32)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # no word about absent extras
     layers = [name for name, _ in folded.named_children()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own calls are deprecated inside torch
