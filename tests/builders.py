@@ -8,6 +8,7 @@ from math import log2
 
 import numpy as np
 from hypothesis import strategies as st
+
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor

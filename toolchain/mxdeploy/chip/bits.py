@@ -84,7 +84,8 @@ def bits(
     return field(default=default, metadata={"bits": spec})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(bits,))
+# `bits` is not named as a field specifier, so that each call counts as a default value.
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Register:
     """Base of all registers; a subclass's annotated ``bits(...)`` attributes are its fields."""
 

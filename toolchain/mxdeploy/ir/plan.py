@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.ir.quantized import QuantNetwork
 
 
@@ -45,6 +46,22 @@ class Region:
     order: DataOrder = DataOrder.HWC
     bits: int = 8
     gap: int = 0
+
+    def in_quadrant(self, quadrant: int) -> int:
+        """The 16-bit mask of the region's processors in ``quadrant`` (0..3)."""
+        ones = (1 << mem.PROCESSORS_PER_QUADRANT) - 1
+        return self.processors >> quadrant * mem.PROCESSORS_PER_QUADRANT & ones
+
+    @property
+    def quadrants(self) -> tuple[int, ...]:
+        """Quadrants with at least one of the region's processors."""
+        return tuple(q for q in range(mem.QUADRANTS) if self.in_quadrant(q))
+
+    @property
+    def time_slots(self) -> int:
+        """Groups of four processors in the quadrant that has the most (pass-through)."""
+        most = max(self.in_quadrant(q).bit_count() for q in range(mem.QUADRANTS))
+        return -(-most // mem.PROCESSORS_PER_MEMORY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

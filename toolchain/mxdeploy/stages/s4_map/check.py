@@ -94,10 +94,10 @@ def _data(
     chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network) else None
     if min(hwc, hwc if chw is None else chw) > mem.DATA_BYTES:
         yield findings.input_exceeds_data_memory(source, hwc, chw)
-    for layer, tensor in zip(layers, tensors[1:], strict=True):
+    for need, tensor in zip(layers, tensors[1:], strict=True):
         size = WORD_BYTES * tensor.words(DataOrder.HWC)
         if size > mem.DATA_BYTES:
-            yield findings.tensor_exceeds_data_memory(tensor, layer.name, size)
+            yield findings.tensor_exceeds_data_memory(tensor, need.name, size)
     for index, layer in enumerate(network.layers):
         tied = layer.spec.kind is Kind.PASSTHROUGH
         if tied or index:

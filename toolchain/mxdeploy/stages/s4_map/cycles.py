@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from mxdeploy.chip.max78000 import latency, limits
-from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.ir.plan import Region
 from mxdeploy.ops.layer import Kind, LayerSpec
 
 
-def time_slots(processors: int) -> int:
-    """Words a quadrant writes per pixel and pass in pass-through, at most over the quadrants.
-
-    Args:
-        processors: 64-bit mask of the layer's input.
-    """
-    per_quadrant = mem.PROCESSORS_PER_QUADRANT
-    counts = [
-        (processors >> q * per_quadrant & ((1 << per_quadrant) - 1)).bit_count()
-        for q in range(mem.QUADRANTS)
-    ]
-    return max(-(-count // mem.PROCESSORS_PER_MEMORY) for count in counts)
-
-
 def layer_shape(
-    spec: LayerSpec, *, in_passes: int, out_passes: int, slots: int, processors: int
+    spec: LayerSpec, *, in_passes: int, slots: int, source: Region, target: Region
 ) -> latency.LayerShape:
     """The numbers that decide the layer's cycles.
 
     Args:
         spec: the layer.
         in_passes: words read per pixel (flatten: words read in all).
-        out_passes: words written per pixel.
         slots: output slots, dummy slots included.
-        processors: 64-bit mask of the input.
+        source: where the input lies.
+        target: where the output goes.
     """
     passthrough = spec.kind is Kind.PASSTHROUGH
     rows, columns = (1, 1) if spec.flatten else spec.convolved_size
@@ -44,8 +30,8 @@ def layer_shape(
         kernel=spec.kernel,
         pad=spec.pad,
         output_slots=0 if passthrough else slots,
-        time_slots=time_slots(processors),
+        time_slots=source.time_slots,
         passthrough=passthrough,
-        output_passes=out_passes,
+        output_passes=target.passes,
         flatten_enabled=spec.flatten and in_passes > limits.MAX_PASSES,
     )

@@ -163,11 +163,12 @@ def tensor_exceeds_data_memory(need: TensorNeed, layer: str, size_bytes: int) ->
 
 def layer_exceeds_data_memory(layer: str, read: int, written: int) -> Diagnostic:
     """A layer's input and output do not fit side by side and must share memories."""
+    excess = read + written - mem.DATA_BYTES
     return Diagnostic(
         code="MX4013",
         where=layer,
         what=f"its input ({read:,} bytes) and its output ({written:,} bytes) must share data "
-        f"memories and exceed their {mem.DATA_BYTES:,} bytes by {read + written - mem.DATA_BYTES:,}",
+        f"memories and exceed their {mem.DATA_BYTES:,} bytes by {excess:,}",
         why="an output does not overwrite its layer's input; with many channels both use the same "
         "data memories",
         fix="pool or subsample earlier, use fewer channels (up to 32 in and 32 out can use "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mxdeploy.chip.max78000 import latency, layouts, limits
-from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import ModelError, MxdeployError
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
 from mxdeploy.ir.quantized import QuantNetwork
@@ -69,11 +68,7 @@ def _problem(network: QuantNetwork, order: DataOrder) -> Problem:
 
 def _plan(network: QuantNetwork, problem: Problem, placement: Placement) -> Plan:
     regions = _regions(problem, placement)
-    used = {0}
-    for region in regions:
-        used |= {
-            p // mem.PROCESSORS_PER_QUADRANT for p in layouts.processor_list(region.processors)
-        }
+    used = {int(limits.LEADING_QUADRANT), *(q for region in regions for q in region.quadrants)}
     biases = place_biases(
         [need.bias_bytes for need in problem.layers],
         [layer.spec.flatten for layer in network.layers],
@@ -113,7 +108,7 @@ def _regions(problem: Problem, placement: Placement) -> tuple[Region, ...]:
     )
 
 
-def _layer(  # noqa: PLR0913, PLR0917 - the parts of one layer's plan come from five places
+def _layer(
     network: QuantNetwork,
     problem: Problem,
     placement: Placement,
@@ -127,11 +122,7 @@ def _layer(  # noqa: PLR0913, PLR0917 - the parts of one layer's plan come from 
     if need.kernel_words:
         kernels = KernelSlot(start_word=placement.kernel_starts[index], words=need.kernel_words)
     shape = layer_shape(
-        layer.spec,
-        in_passes=need.in_passes,
-        out_passes=target.passes,
-        slots=need.slots,
-        processors=source.processors,
+        layer.spec, in_passes=need.in_passes, slots=need.slots, source=source, target=target
     )
     return LayerPlan(
         index=index,

@@ -376,15 +376,18 @@ def _bias_overlaps(pairs: Pairs) -> Iterator[Diagnostic]:
             yield _finding(
                 "MX4119", f"layers {one.name} and {other.name}", "share bytes of a bias memory"
             )
-        elif one.spec.flatten != other.spec.flatten and (
-            one.spec.flatten != (first.start_byte < second.start_byte)
-        ):
+        elif one.spec.flatten != other.spec.flatten and _behind(one, first, second):
             yield _finding(
                 "MX4120",
                 f"layers {one.name} and {other.name}",
                 "the one that flattens has the higher bias address",
                 "flatten layers need the first addresses of a bias memory",
             )
+
+
+def _behind(one: QuantLayer, first: BiasSlot, second: BiasSlot) -> bool:
+    """Whether, of two layers of which one flattens, that one has the higher address."""
+    return one.spec.flatten != (first.start_byte < second.start_byte)
 
 
 def _overlap(one: BiasSlot, other: BiasSlot) -> bool:

@@ -1,0 +1,72 @@
+"""A layer with its placement: what the register functions read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.chip.max78000 import layouts, limits
+from mxdeploy.ir.plan import LayerPlan, Region
+from mxdeploy.ir.quantized import QuantLayer
+from mxdeploy.ops.layer import Kind, LayerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedLayer:
+    """One layer: what it computes, and where.
+
+    Attributes:
+        layer: integers and geometry.
+        plan: placement.
+    """
+
+    layer: QuantLayer
+    plan: LayerPlan
+
+    @property
+    def spec(self) -> LayerSpec:
+        """Geometry and arithmetic."""
+        return self.layer.spec
+
+    @property
+    def source(self) -> Region:
+        """Where the (first) operand lies."""
+        return self.plan.inputs[0]
+
+    @property
+    def target(self) -> Region:
+        """Where the output goes."""
+        return self.plan.output
+
+    @property
+    def passthrough(self) -> bool:
+        """The layer does not convolve."""
+        return self.spec.kind is Kind.PASSTHROUGH
+
+    @property
+    def kernel_elements(self) -> int:
+        """Weights in one stored kernel: 9, 1, or the length of a 1-D kernel."""
+        rows, columns = self.spec.kernel
+        return rows * columns
+
+    @property
+    def slots(self) -> int:
+        """Output slots of all output passes, as the mask counter walks them.
+
+        A layer that flattens ends with its last channel; others fill the last pass.
+        """
+        processors = self.target.processors
+        if self.spec.flatten:
+            return int(layouts.output_slots(self.spec.out_channels, processors).max()) + 1
+        return self.plan.out_passes * layouts.output_columns(processors)
+
+    @property
+    def extended_passes(self) -> bool:
+        """The layer flattens into more passes than the ordinary pass counter counts."""
+        return self.spec.flatten and self.plan.in_passes > limits.MAX_PASSES
+
+    @property
+    def kernel_start(self) -> tuple[int, int]:
+        """Number of the first kernel, and the bytes that remain (``oned_sad``)."""
+        if self.plan.kernels is None:
+            return 0, 0
+        return layouts.start_kernel(self.plan.kernels.start_word, self.kernel_elements)
