@@ -79,7 +79,10 @@ class KernelSlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasSlot:
-    """A layer's biases: consecutive bytes in the bias memory of one quadrant."""
+    """A layer's biases: consecutive bytes in the bias memory of one quadrant.
+
+    One byte for each output slot, in the order of the kernels; slots without a channel hold zero.
+    """
 
     quadrant: int
     start_byte: int

@@ -54,7 +54,8 @@ class LayerNeed:
         slots: output slots of all output passes.
         kernel_words: 72-bit words on each input processor; 0 for pass-through.
         processors: input processors.
-        bias_bytes: bytes of one bias memory; 0 without (or with an all-zero) bias.
+        bias_bytes: bytes of one bias memory, one for each output slot (those without a channel
+            are read as well, and hold zero); 0 without (or with an all-zero) bias.
     """
 
     name: str
@@ -112,7 +113,7 @@ def layer_need(layer: QuantLayer) -> LayerNeed:
         slots=slots,
         kernel_words=words,
         processors=limits.channels_per_pass(spec.in_channels),
-        bias_bytes=spec.out_channels if has_bias else 0,
+        bias_bytes=slots if has_bias else 0,
     )
 
 

@@ -352,8 +352,7 @@ def _bias_slots(pairs: Pairs) -> Iterator[Diagnostic]:
             yield _finding("MX4117", layer.name, "has no bias bytes, or some without a bias")
         if slot is None:
             continue
-        channels = layer.spec.out_channels
-        length = int(layouts.output_slots(channels, placed.output.processors).max()) + 1
+        length = _slots(layer, placed)
         end = slot.start_byte + slot.length_bytes
         outside = slot.start_byte < 0 or end > int(limits.BIAS_MEMORY_BYTES)
         if slot.length_bytes != length or outside or not 0 <= slot.quadrant < mem.QUADRANTS:

@@ -112,11 +112,11 @@ def _bias_image(plan: Plan, quadrant: int) -> BiasImage | None:
         slot = layer_plan.bias
         if slot is None or layer.bias is None or slot.quadrant != quadrant:
             continue
-        place = slice(slot.start_byte, slot.start_byte + slot.length_bytes)
         biases = layouts.spread_bias(
             layer.bias.array.astype(np.int8), output_processors=layer_plan.output.processors
         )
-        data[place], used[place] = biases.view(np.uint8), True
+        data[slot.start_byte : slot.start_byte + len(biases)] = biases.view(np.uint8)
+        used[slot.start_byte : slot.start_byte + slot.length_bytes] = True
     if not used.any():
         return None
     first, last = np.flatnonzero(used)[[0, -1]].tolist()
