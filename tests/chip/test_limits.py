@@ -88,5 +88,5 @@ def test_quirks_have_unique_names_and_remedies():
 
 
 def test_clocks():
-    assert clocks.CNN_HZ == clocks.CNN_MAX_HZ == 50_000_000
+    assert clocks.CNN_CLOCK_HZ == clocks.CNN_MAX_HZ == 50_000_000
     assert clocks.cnn_seconds(50) == pytest.approx(1e-6)

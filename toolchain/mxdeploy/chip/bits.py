@@ -7,8 +7,8 @@ and the generated documentation print it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Self, dataclass_transform
+from dataclasses import FrozenInstanceError, dataclass, field, fields
+from typing import Any, ClassVar, Never, Self, dataclass_transform
 
 WORD_BITS = 32
 
@@ -87,7 +87,11 @@ def bits(
 # `bits` is not named as a field specifier, so that each call counts as a default value.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Register:
-    """Base of all registers; a subclass's annotated ``bits(...)`` attributes are its fields."""
+    """Base of all registers; a subclass's annotated ``bits(...)`` attributes are its fields.
+
+    Subclasses are frozen, keyword-only dataclasses. Construction, comparison and printing are
+    written here once, because generating them for each of some 250 classes costs import time.
+    """
 
     mnemonic: ClassVar[str]
     source: ClassVar[str]
@@ -99,7 +103,7 @@ class Register:
         super().__init_subclass__(**kwargs)
         cls.mnemonic = mnemonic
         cls.source = source
-        dataclass(frozen=True, kw_only=True)(cls)
+        dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
         cls._bits = {f.name: f.metadata["bits"] for f in fields(cls)}  # type: ignore[arg-type]
         taken = 0
         for name, spec in cls._bits.items():
@@ -108,15 +112,47 @@ class Register:
             taken |= spec.mask
         cls._mask = taken
 
-    def __post_init__(self) -> None:
-        """Refuse values that do not fit: a field out of range is an error, never a mask."""
+    def __init__(self, **values: int) -> None:
+        """Set the fields; those left out have their reset value.
+
+        Raises:
+            FieldRangeError: a value does not fit: an error, never a mask.
+            TypeError: there is no such field.
+        """
+        place = self.__dict__
         for name, spec in self._bits.items():
-            value = getattr(self, name)
+            value = values.pop(name, spec.reset)
             if not 0 <= value <= spec.maximum:
                 raise FieldRangeError(
                     f"{type(self).__name__}.{name} = {value} does not fit {spec.width} bit(s) "
                     f"(0..{spec.maximum})"
                 )
+            place[name] = value
+        if values:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(values)}")
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        """Refuse: registers are values."""
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> Never:
+        """Refuse: registers are values."""
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        """Same register, same fields."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        """Hash of register and fields."""
+        return hash((type(self), *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        """``Name(field=value, …)`` with all fields."""
+        parts = ", ".join(f"{n}={getattr(self, n)!r}" for n in self._bits)
+        return f"{type(self).__qualname__}({parts})"
 
     @classmethod
     def bit_fields(cls) -> dict[str, Bits]:

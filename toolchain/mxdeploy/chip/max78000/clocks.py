@@ -15,11 +15,11 @@ INRO_HZ = 30_000
 PCLK_DIVIDER = 2
 """The peripheral clock PCLK is the system clock divided by two."""
 PCLK_HZ = IPO_HZ // PCLK_DIVIDER
-CNN_HZ = PCLK_HZ
+CNN_CLOCK_HZ = PCLK_HZ
 """Clock of the accelerator in generated firmware: PCLK undivided, also its specified maximum."""
 CNN_MAX_HZ = 50_000_000
 
 
-def cnn_seconds(cycles: int, clock_hz: int = CNN_HZ) -> float:
+def cnn_seconds(cycles: int, clock_hz: int = CNN_CLOCK_HZ) -> float:
     """Duration of ``cycles`` CNN clock cycles in seconds."""
     return cycles / clock_hz

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxdeploy.chip.max78000.layouts_data import (
+    LANES,
     MemoryImage,
     channel_location,
     channel_locations,
@@ -43,6 +44,7 @@ from mxdeploy.chip.max78000.layouts_layer import spread_bias, spread_flatten, sp
 
 __all__ = [
     "BIAS_FACTOR",
+    "LANES",
     "WEIGHT_BITS",
     "MemoryImage",
     "channel_location",
