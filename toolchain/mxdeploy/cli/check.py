@@ -34,7 +34,7 @@ def command(output: Output, model: Path) -> None:
 
 
 def _result(plan: Plan) -> dict[str, object]:
-    from mxdeploy.chip.max78000.clocks import CNN_HZ
+    from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 
     return {
         "model": plan.network.name,
@@ -48,12 +48,12 @@ def _result(plan: Plan) -> dict[str, object]:
             for r in plan.network.rewrites
         ],
         "cycles": plan.cycles,
-        "milliseconds": plan.cycles / CNN_HZ * 1e3,
+        "milliseconds": plan.cycles / CNN_CLOCK_HZ * 1e3,
     }
 
 
 def _show(output: Output, plan: Plan) -> None:
-    from mxdeploy.chip.max78000.clocks import CNN_HZ
+    from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 
     for rewrite in plan.network.rewrites:
         kind = "exact" if rewrite.exact else "approximate"
@@ -63,5 +63,5 @@ def _show(output: Output, plan: Plan) -> None:
         output.say(f"{placed.index:3} {placed.name}: {layer.spec.to_text()} -> {shape}")
     output.say(
         f"{plan.network.name} fits: {len(plan.layers)} hardware layers, "
-        f"{plan.cycles:,} cycles = {plan.cycles / CNN_HZ * 1e3:.3f} ms (estimated)"
+        f"{plan.cycles:,} cycles = {plan.cycles / CNN_CLOCK_HZ * 1e3:.3f} ms (estimated)"
     )

@@ -10,29 +10,22 @@ from mxdeploy.cli.output import Output
 ADDRESS_SPACE = 1 << 32
 
 
-class Number(click.ParamType):
+def number(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | None:
     """A 32-bit number: decimal, 0x hexadecimal, 0b binary; underscores allowed."""
-
-    name = "number"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Parse it."""
-        if isinstance(value, int):
-            return value
-        try:
-            number = int(str(value), 0)
-        except ValueError:
-            self.fail(f"{value!r} is not a number (try 0x50100010)", param, ctx)
-        if not 0 <= number < ADDRESS_SPACE:
-            self.fail(f"{value} does not fit 32 bits", param, ctx)
-        return number
+    if text is None:
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number (try 0x50100010)") from None
+    if not 0 <= value < ADDRESS_SPACE:
+        raise click.BadParameter(f"{text} does not fit 32 bits")
+    return value
 
 
 @click.command(name="explain")
-@click.argument("address", type=Number())
-@click.argument("value", type=Number(), required=False)
+@click.argument("address", callback=number)
+@click.argument("value", callback=number, required=False)
 @talking
 def command(output: Output, address: int, value: int | None) -> None:
     """Say what ADDRESS is, and what the word VALUE at this address means.

@@ -8,7 +8,7 @@ import numpy as np
 
 from mxdeploy import __version__
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.chip.max78000.clocks import CNN_HZ
+from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Firmware, Project
@@ -136,7 +136,7 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
         shift=layer.shift,
         macs=macs,
         cycles=placed.cycles,
-        milliseconds=placed.cycles / CNN_HZ * 1e3,
+        milliseconds=placed.cycles / CNN_CLOCK_HZ * 1e3,
         peak_share=macs / placed.cycles / PEAK_MACS_PER_CYCLE if placed.cycles else 0.0,
         sqnr_db=quality.sqnr_db if quality else None,
         saturated=quality.saturated if quality else None,
@@ -200,9 +200,9 @@ def _totals(inputs: ReportInputs, layers: tuple[LayerReport, ...]) -> Totals:
         weight_bytes=sum(layer.weight_bytes for layer in layers),
         macs=sum(layer.macs for layer in layers),
         cycles=cycles,
-        clock_hz=CNN_HZ,
-        milliseconds=cycles / CNN_HZ * 1e3,
-        inferences_per_second=CNN_HZ / cycles if cycles else 0.0,
+        clock_hz=CNN_CLOCK_HZ,
+        milliseconds=cycles / CNN_CLOCK_HZ * 1e3,
+        inferences_per_second=CNN_CLOCK_HZ / cycles if cycles else 0.0,
     )
 
 
