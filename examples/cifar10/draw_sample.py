@@ -38,7 +38,7 @@ def background() -> Image.Image:
         (1 - sea) * np.array(SEA_FAR) + sea * np.array(SEA_NEAR),
     )
     wide = np.repeat(colours[:, None, :], SIDE * ZOOM, axis=1)
-    return Image.fromarray(wide.round().astype(np.uint8), "RGB")
+    return Image.fromarray(wide.round().astype(np.uint8))
 
 
 def draw_ship(canvas: Image.Image) -> None:
@@ -76,7 +76,7 @@ def main() -> None:
     folder = Path(__file__).parent
     picture = sample()
     np.savez_compressed(folder / "sample.npz", x=picture[np.newaxis])
-    Image.fromarray(picture, "RGB").save(folder / "sample.png")
+    Image.fromarray(picture).save(folder / "sample.png")
 
 
 if __name__ == "__main__":

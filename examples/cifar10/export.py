@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,25 +18,25 @@ OUTPUT_NAME = "logits"
 OPSET = 18
 
 
-def export_plain(folded: nn.Sequential, path: Path) -> onnx.ModelProto:
+def export_plain(folded: nn.Sequential) -> onnx.ModelProto:
     """What ``torch.onnx.export`` makes of the network, batch 1, without the exporter's notes."""
     example = torch.zeros(1, 3, 32, 32)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # no word about absent extras
     layers = [name for name, _ in folded.named_children()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own calls are deprecated inside torch
-        torch.onnx.export(
+        program = torch.onnx.export(
             folded.to(memory_format=torch.contiguous_format),
             (example,),
-            path,
             input_names=[INPUT_NAME],
             output_names=[OUTPUT_NAME],
             opset_version=OPSET,
-            external_data=False,
             dynamo=True,
             verbose=False,
         )
-    model = onnx.load(path)
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    model = program.model_proto
     _forget_notes(model)
     _name_after_layers(model.graph, layers)
     return model

@@ -36,7 +36,7 @@ RANGE_IMAGES = 2000
 class Settings:
     """Everything that decides the outcome besides the images."""
 
-    epochs: int = 40
+    epochs: int = 30
     rounding_epochs: int = 3
     batch: int = 128
     peak_rate: float = 0.1
@@ -179,16 +179,17 @@ def fit(
 
 
 def best_folded(
-    train: data.Images, settings: Settings, folder: Path, start: Path | None
+    fitted: data.Images,
+    validation: data.Images,
+    settings: Settings,
+    folder: Path,
+    start: Path | None,
 ) -> tuple[rounding.Rounded, list[Epoch]]:
     """Train in both stages; ``start`` names float weights to use instead of the first stage.
 
     Returns:
         The network with folded normalization, rounding as the chip, and all epochs.
     """
-    fitted, validation = data.split_validation(
-        train, count=settings.validation_images, seed=settings.seed
-    )
     batches, judged = Batches(fitted, settings), as_inputs(validation)
     model = net.build_network().to(memory_format=torch.channels_last)
     history: list[Epoch] = []
@@ -278,12 +279,18 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     images = data.load(options.data)
     print(f"{images.source}: {len(images.train)} training and {len(images.test)} test images")
-    rounded, history = best_folded(images.train, settings, options.out, options.start)
-    plain = export.export_plain(rounded.folded, options.out / "plain.onnx")
+    fitted, validation = data.split_validation(
+        images.train, count=settings.validation_images, seed=settings.seed
+    )
+    rounded, history = best_folded(fitted, validation, settings, options.out, options.start)
+    plain = export.export_plain(rounded.folded)
     with_ranges = export.insert_ranges(plain, rounded.steps)
+    onnx.save(plain, options.out / "plain.onnx")
     onnx.save(with_ranges, options.model)
     record = {
         "source": images.source,
+        "fitted_images": len(fitted),
+        "fitted_lossless": int(fitted.lossless.sum()),
         "test_images": len(images.test),
         "settings": dataclasses.asdict(settings),
         "weights": net.weight_count(rounded.folded),

@@ -216,25 +216,23 @@ def test_sample_is_what_the_script_draws(cifar10: SimpleNamespace, sample: np.nd
     assert np.abs(redrawn - sample[0]).mean() < 1
 
 
-def test_inserting_ranges_rounds_and_changes_nothing_else(
-    cifar10: SimpleNamespace, folded: torch.nn.Sequential, tmp_path: object
-) -> None:
-    inputs = torch.randint(-128, 128, (3, 3, 32, 32)) / 128
-    steps = cifar10.rounding.activation_steps(folded, inputs)
-    plain = cifar10.export.export_plain(folded, tmp_path / "plain.onnx")
-    with torch.no_grad():
-        expected = folded(inputs).numpy()
-    assert np.allclose(cifar10.export.logits_of(plain, inputs.numpy()), expected, atol=1e-4)
-    with_ranges = cifar10.export.insert_ranges(plain, steps)
-    values = inputs
-    with torch.no_grad():
-        for name, module in folded.named_children():
-            values = module(values)
-            if name in steps:
-                # QuantizeLinear rounds halves to even; random values do not hit halves.
-                values = torch.round(values / steps[name]).clamp(-128, 127) * steps[name]
-    found = cifar10.export.logits_of(with_ranges, inputs.numpy())
-    assert np.abs(found - values.numpy()).max() < 0.05 * np.abs(expected).max()
-    assert [n.name for n in with_ranges.graph.node if "Linear" not in n.op_type] == [
-        name for name, _ in folded.named_children()
-    ]
+TINY = """
+<ir_version: 10, opset_import: ["": 18]>
+tiny (float[1,4] image) => (float[1,4] logits)
+{
+    positive = Relu(image)
+    logits = Neg(positive)
+}
+"""
+
+
+def test_inserted_ranges_round_input_and_relu(cifar10: SimpleNamespace) -> None:
+    plain = onnx.parser.parse_model(TINY)
+    plain.graph.node[0].name = "relu1"
+    with_ranges = cifar10.export.insert_ranges(plain, {"relu1": 0.25})
+    assert rounded_tensors(with_ranges) == {"image": 1 / 128, "positive": 0.25}
+    values = np.array([[0.3, -0.2, 5.0, 0.127]], dtype=np.float32)
+    # The input saturates at 127/128; 0.3 becomes 38/128, and that one quarter; 16/128 becomes
+    # a half step, which rounds to the even neighbour, nothing.
+    assert cifar10.export.logits_of(with_ranges, values).tolist() == [[-0.25, 0.0, -1.0, 0.0]]
+    assert np.allclose(cifar10.export.logits_of(plain, values), [[-0.3, 0, -5.0, -0.127]])
