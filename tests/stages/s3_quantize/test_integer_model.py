@@ -7,6 +7,8 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import (
@@ -21,7 +23,6 @@ from mxdeploy.ops.layer import (
 from mxdeploy.stages.s3_quantize.integer_layer import EXACT_LIMIT
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s8_run.integer import IntegerMachine
-from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
@@ -255,7 +256,7 @@ def test_wide_convolution(shift: int, output_bits: int) -> None:
     x = np.full((2, *spec.in_shape), -128, np.int8)
     x[1, 7] = 127
     bias = np.array([127, -128], np.int8)
-    assert 128 * 9 * 2**14 > EXACT_LIMIT
+    assert EXACT_LIMIT < 128 * 9 * 2**14
     assert_as_by_loops(one_layer(spec, weight, bias, shift), x)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.ir.network import Rewrite
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import LayerSpec
@@ -80,6 +84,30 @@ class QuantLayer:
     origin: tuple[str, ...]
     quality: LayerQuality | None = None
 
+    def verify(self) -> None:
+        """Check operands, weights, biases and shift.
+
+        Raises:
+            ValueError: says what does not fit.
+        """
+        if len(self.inputs) != self.spec.operands:
+            raise ValueError(f"{self.name}: {len(self.inputs)} operands")
+        if abs(self.shift) > MAX_OUTPUT_SHIFT:
+            raise ValueError(f"{self.name}: shift {self.shift}")
+        if (self.weight is None) != (self.spec.weight_shape is None):
+            raise ValueError(f"{self.name}: {self.spec.kind} and weights {self.weight}")
+        if self.weight is not None:
+            low, high = -(1 << self.weight_bits - 1), (1 << self.weight_bits - 1) - 1
+            weight = self.weight.array
+            if weight.shape != self.spec.weight_shape or weight.dtype != np.int8:
+                raise ValueError(f"{self.name}: weights are {weight.dtype} {weight.shape}")
+            if weight.size and (int(weight.min()) < low or int(weight.max()) > high):
+                raise ValueError(f"{self.name}: weights exceed {self.weight_bits} bits")
+        if self.bias is not None:
+            bias = self.bias.array
+            if bias.shape != (self.spec.out_channels,) or bias.dtype != np.int8:
+                raise ValueError(f"{self.name}: biases are {bias.dtype} {bias.shape}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantNetwork:
@@ -115,30 +143,43 @@ class QuantNetwork:
         return state.hexdigest()
 
     def verify(self) -> None:
-        """Check shapes, widths and ranges.
+        """Check shapes, widths, ranges and the order of the layers.
 
         Raises:
             ValueError: names the first layer that does not hold together.
         """
+        known = {value.name for value in self.values}
+        if len(known) != len(self.values):
+            raise ValueError(f"{self.name}: two values share a name")
+        written = {self.input}
         for layer in self.layers:
-            if layer.weight is not None:
-                low, high = -(1 << layer.weight_bits - 1), (1 << layer.weight_bits - 1) - 1
-                weight = layer.weight.array
-                if weight.shape != layer.spec.weight_shape:
-                    raise ValueError(f"{layer.name}: weights have shape {weight.shape}")
-                if weight.size and (int(weight.min()) < low or int(weight.max()) > high):
-                    raise ValueError(f"{layer.name}: weights exceed {layer.weight_bits} bits")
-            if self.value(layer.output).shape != layer.spec.out_shape:
-                raise ValueError(f"{layer.name}: output shape differs from {layer.spec.out_shape}")
-            if any(self.value(i).shape != layer.spec.in_shape for i in layer.inputs) and not (
-                self.value(layer.inputs[0]).shape[0] * self._pixels(layer.inputs[0])
-                == layer.spec.in_channels * layer.spec.in_size[0] * layer.spec.in_size[1]
-            ):
-                raise ValueError(f"{layer.name}: input shape differs from {layer.spec.in_shape}")
+            missing = [name for name in layer.inputs if name not in written]
+            if missing:
+                raise ValueError(f"{layer.name}: reads {missing[0]} before it is written")
+            if layer.output in written or layer.output not in known:
+                raise ValueError(f"{layer.name}: writes {layer.output} wrongly")
+            written.add(layer.output)
+            layer.verify()
+            self._verify_values(layer)
+        lost = [name for name in self.outputs if name not in written]
+        if lost:
+            raise ValueError(f"{self.name}: output {lost[0]} is never written")
 
-    def _pixels(self, name: str) -> int:
-        _, rows, columns = self.value(name).shape
-        return rows * columns
+    def _verify_values(self, layer: QuantLayer) -> None:
+        """Check the values that a layer reads and writes against its geometry."""
+        output = self.value(layer.output)
+        if output.shape != layer.spec.out_shape:
+            raise ValueError(f"{layer.name}: output shape differs from {layer.spec.out_shape}")
+        if output.bits != layer.spec.output_bits:
+            raise ValueError(f"{layer.name}: output has {output.bits} bits")
+        if not (math.isfinite(output.scale) and output.scale > 0):
+            raise ValueError(f"{layer.name}: output has scale {output.scale}")
+        for name in layer.inputs:
+            value = self.value(name)
+            if math.prod(value.shape) != math.prod(layer.spec.in_shape):
+                raise ValueError(f"{layer.name}: input shape differs from {layer.spec.in_shape}")
+            if value.bits != DATA_BITS:
+                raise ValueError(f"{layer.name}: reads {value.bits}-bit data")
 
     def to_text(self) -> str:
         """Stable text, one line per layer."""

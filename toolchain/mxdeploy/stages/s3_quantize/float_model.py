@@ -1,4 +1,4 @@
-"""The legalized network as a float ONNX model: what quantization is calibrated and measured with."""
+"""The legalized network as a float ONNX model: what quantization is measured against."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def layer_of(node: Node) -> LayerOp:
     """The node's hardware layer.
 
     Raises:
-        ValueError: the network was not legalized.
+        TypeError: the network was not legalized.
     """
     if not isinstance(node.op, LayerOp):
-        raise ValueError(f"{node.name} is not a hardware layer: the network was not legalized")
+        raise TypeError(f"{node.name} is not a hardware layer: the network was not legalized")
     return node.op
 
 

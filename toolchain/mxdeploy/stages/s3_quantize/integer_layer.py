@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000.limits import DATA_BITS
-from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
+from mxdeploy.ops.layer import Activation, LayerSpec, Pool, PoolKind
 from mxdeploy.stages.s3_quantize.layer_graph import (
-    FloatArray,
     as_operand,
     combine,
     features_of,
@@ -206,5 +205,3 @@ def _activate(
             return graph.node("Abs", [_clip(graph, tensor, -DATA_MAX, DATA_MAX, dtype)])
         case Activation.NONE:
             return _clip(graph, tensor, DATA_MIN, DATA_MAX, dtype)
-
-

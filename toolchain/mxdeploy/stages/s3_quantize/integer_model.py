@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ops.layer import Kind, LayerSpec
 from mxdeploy.stages.s3_quantize.integer_layer import (
@@ -21,7 +22,7 @@ from mxdeploy.stages.s3_quantize.integer_layer import (
 )
 from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
 
-WIDE_BITS = 32
+WIDE_BITS = WIDE_OUTPUT_BITS.value
 
 
 @dataclass(frozen=True, slots=True)

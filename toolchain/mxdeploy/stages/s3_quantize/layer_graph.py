@@ -6,6 +6,7 @@ All tensors are float32 (batch, channels, rows, columns); the integer model keep
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from mxdeploy.ops.layer import EltwiseFunction, Kind, LayerSpec, Pool, PoolKind
 from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
 
 FloatArray = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 _ARITHMETIC = {EltwiseFunction.ADD: "Add", EltwiseFunction.SUB: "Sub"}
 _BITWISE = {EltwiseFunction.OR: "BitwiseOr", EltwiseFunction.XOR: "BitwiseXor"}
@@ -53,7 +55,7 @@ def is_matrix_product(spec: LayerSpec) -> bool:
     return spec.flatten or (spec.kind is Kind.LINEAR and spec.pooled_size == (1, 1))
 
 
-def features_of(spec: LayerSpec, weight: NDArray[np.generic]) -> NDArray[np.generic]:
+def features_of(spec: LayerSpec, weight: NDArray[Number]) -> NDArray[Number]:
     """Weights as (outputs, features, taps): a flatten layer has one feature per element."""
     out = weight.shape[0]
     return weight.reshape(out, -1, 1) if spec.flatten else weight.reshape(out, weight.shape[1], -1)

@@ -75,7 +75,9 @@ class GraphBuilder:
         from onnx import helper
 
         name = self._fresh(operator.lower())
-        self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        node = helper.make_node(operator, inputs, [name], name=name)
+        node.attribute.extend(helper.make_attribute(*item) for item in sorted(attributes.items()))
+        self._nodes.append(node)
         return name
 
     def cast(self, tensor: str, dtype: type[np.generic]) -> str:
@@ -101,7 +103,7 @@ class GraphBuilder:
             ir_version=IR_VERSION,
             producer_name=producer,
         )
-        return model.SerializeToString(deterministic=True)
+        return bytes(model.SerializeToString(deterministic=True))
 
     def _fresh(self, hint: str) -> str:
         while True:
@@ -111,9 +113,7 @@ class GraphBuilder:
                 return name
 
 
-def _value_info(
-    name: str, dtype: type[np.generic], shape: tuple[int, ...]
-) -> onnx.ValueInfoProto:
+def _value_info(name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> onnx.ValueInfoProto:
     from onnx import helper
 
     element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))

@@ -1,0 +1,8 @@
+"""Turns the float network into integers: scales, weights, biases, shifts, and integer.onnx."""
+
+from __future__ import annotations
+
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions
+from mxdeploy.stages.s3_quantize.stage import quantize
+
+__all__ = ["QuantizeOptions", "quantize"]

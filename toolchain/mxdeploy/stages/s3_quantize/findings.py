@@ -1,0 +1,156 @@
+"""What quantization tells the user: one function per finding."""
+
+from __future__ import annotations
+
+from mxdeploy.errors import Diagnostic
+
+Shape = tuple[int, ...]
+
+_FIX_DATA = "pass representative inputs in the model's own units with --calib (see --scale)"
+
+
+def no_range(values: list[str]) -> Diagnostic:
+    """Nothing says how large these values get."""
+    return Diagnostic(
+        code="MX3002",
+        where=", ".join(values),
+        what=f"{len(values)} value(s) have no known range",
+        why="without calibration data, every value needs a range from QuantizeLinear/"
+        "DequantizeLinear or a Clip in the model",
+        fix="pass representative inputs with --calib FILE[:KEY]",
+    )
+
+
+def wrong_shape(name: str, found: Shape, expected: Shape) -> Diagnostic:
+    """Calibration samples do not fit the model's input."""
+    return Diagnostic(
+        code="MX3003",
+        where=f"calibration data for input {name}",
+        what=f"the array has shape {list(found)}",
+        why=f"the model takes {list(expected)} per sample, so (n, {str(list(expected))[1:-1]})",
+        fix="choose the right array with --calib FILE:KEY, and --layout nchw or nhwc for images",
+    )
+
+
+def wrong_type(name: str, found: str) -> Diagnostic:
+    """Calibration data are not real numbers."""
+    return Diagnostic(
+        code="MX3004",
+        where=f"calibration data for input {name}",
+        what=f"the array has type {found}",
+        why="calibration takes real numbers (float32)",
+        fix=_FIX_DATA,
+    )
+
+
+def not_finite(name: str, count: int, total: int) -> Diagnostic:
+    """NaN or infinity in the data."""
+    return Diagnostic(
+        code="MX3005",
+        where=f"calibration data for input {name}",
+        what=f"{count} of {total} elements are NaN or infinite",
+        why="a range cannot be derived from them",
+        fix="remove the samples that contain them",
+    )
+
+
+def constant_data(name: str, content: float) -> Diagnostic:
+    """All elements are the same."""
+    return Diagnostic(
+        code="MX3006",
+        where=f"calibration data for input {name}",
+        what=f"all elements are {content:g}",
+        why="constant data say nothing about the ranges inside the network",
+        fix=_FIX_DATA,
+    )
+
+
+def absurd_data(name: str, low: float, high: float) -> Diagnostic:
+    """Magnitudes that no trained network expects."""
+    return Diagnostic(
+        code="MX3007",
+        where=f"calibration data for input {name}",
+        what=f"elements lie in {low:g}..{high:g}",
+        why="no network is trained on such magnitudes; the data are in other units",
+        fix=_FIX_DATA,
+    )
+
+
+def outside_declared(name: str, share: float, bounds: tuple[float, float]) -> Diagnostic:
+    """The data do not fit the range that the model declares for its input."""
+    return Diagnostic(
+        code="MX3008",
+        where=f"calibration data for input {name}",
+        what=f"{share:.0%} of the elements lie outside {bounds[0]:g}..{bounds[1]:g}",
+        why="that is the range which the model declares for this input",
+        fix=_FIX_DATA,
+    )
+
+
+def below_resolution(name: str, largest: float, step: float) -> Diagnostic:
+    """The data vanish in the first integer step of the declared range."""
+    return Diagnostic(
+        code="MX3009",
+        where=f"calibration data for input {name}",
+        what=f"no element exceeds {largest:g} in magnitude",
+        why=f"one integer step of the range which the model declares is {step:g}",
+        fix=_FIX_DATA,
+    )
+
+
+def overflow(value: str) -> Diagnostic:
+    """The float network itself gives NaN or infinity on the calibration data."""
+    return Diagnostic(
+        code="MX3010",
+        where=value,
+        what="the float model gives NaN or infinity here on the calibration data",
+        why="the data are in other units than the model's, or the model is damaged",
+        fix=_FIX_DATA,
+    )
+
+
+def zero_point(value: str, point: int) -> Diagnostic:
+    """An asymmetric range was declared."""
+    return Diagnostic(
+        code="MX3011",
+        where=value,
+        what=f"the declared 8-bit range has zero point {point}",
+        why="the accelerator's data are signed and symmetric: real = integer * scale",
+        fix="export with symmetric int8 activations (zero point 0), or without "
+        "QuantizeLinear/DequantizeLinear and with --calib",
+    )
+
+
+def conflicting_scales(values: list[str], scales: list[float]) -> Diagnostic:
+    """Values that must share a scale declare different ones."""
+    pairs = ", ".join(f"{v}: {s:g}" for v, s in zip(values, scales, strict=True))
+    return Diagnostic(
+        code="MX3012",
+        where=", ".join(values),
+        what=f"these values declare different scales ({pairs})",
+        why="operands of an element-wise operation, and the input and output of pooling, share "
+        "one scale on the accelerator",
+        fix="declare the same scale for all of them, or none",
+    )
+
+
+def unreachable_scale(layer: str, ratio: float, limit: int) -> Diagnostic:
+    """No shift brings the layer's weights to the declared scales."""
+    return Diagnostic(
+        code="MX3013",
+        where=layer,
+        what=f"declared scales ask for weights {ratio:.3g} times their best integer size",
+        why=f"the output shift is limited to -{limit}..{limit}",
+        fix="declare other scales around this layer, or none and pass --calib",
+    )
+
+
+def several_inputs(names: list[str]) -> Diagnostic:
+    """The network has more than one input."""
+    return Diagnostic(
+        code="MX3014",
+        where=", ".join(names),
+        what=f"the network has {len(names)} inputs",
+        why="the accelerator is loaded with one input tensor",
+        fix="join the inputs along the channels before the network",
+    )

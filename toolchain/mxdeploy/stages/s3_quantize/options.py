@@ -1,0 +1,30 @@
+"""What the user may choose about quantization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+WeightBits = Literal[8, 4, 2, 1]
+RangeMethod = Literal["mse", "max"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeOptions:
+    """Options of the quantization stage.
+
+    Attributes:
+        weight_bits: width of all weights.
+        method: how a value's range follows from calibration: ``mse`` cuts off what costs least,
+            ``max`` covers everything seen.
+        bias_correction: let biases take up the mean error that rounding leaves, where measuring
+            on the calibration data says that it helps.
+        max_samples: calibration samples used; more are thinned out evenly.
+        threads: threads of one inference on the calibration data.
+    """
+
+    weight_bits: WeightBits = 8
+    method: RangeMethod = "mse"
+    bias_correction: bool = True
+    max_samples: int = 256
+    threads: int = 2

@@ -1,0 +1,123 @@
+"""The scale of every value: declared by the model, implied by a clip, or from calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.errors import UsageError
+from mxdeploy.ir.network import Network
+from mxdeploy.stages.s3_quantize import findings
+from mxdeploy.stages.s3_quantize.calibration import Calibration
+from mxdeploy.stages.s3_quantize.float_model import layer_of
+from mxdeploy.stages.s3_quantize.groups import ScaleGroup
+from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
+from mxdeploy.stages.s3_quantize.options import RangeMethod
+from mxdeploy.stages.s3_quantize.ranges import (
+    Seen,
+    largest_scale,
+    natural_step,
+    representation_error,
+    scale_candidates,
+    scale_of_clip,
+)
+
+DoubleArray = NDArray[np.float64]
+
+
+class Scales:
+    """Scales as they are fixed, in the order of the network.
+
+    A group's scale is fixed when the first of its values is computed; candidates until then.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        groups: tuple[ScaleGroup, ...],
+        calibration: Calibration | None,
+        method: RangeMethod,
+    ) -> None:
+        """Start with what the model itself says.
+
+        Raises:
+            UsageError: a range is unknown and there are no calibration data.
+        """
+        self._network = network
+        self._group = {name: group for group in groups for name in group.values}
+        self._calibration = calibration
+        self._method = method
+        self._fixed: dict[str, float] = {}
+        unknown = []
+        for group in groups:
+            scale = group.declared
+            if scale is None and calibration is None:
+                scale = self._implied(group)
+                if scale is None and not self._is_wide(group):
+                    unknown.append(group.values[0])
+            if scale is not None:
+                self.fix(group.values[0], scale)
+        if unknown:
+            raise UsageError(findings.no_range(unknown))
+
+    def __getitem__(self, name: str) -> float:
+        """The scale of value ``name``; KeyError before it is fixed."""
+        return self._fixed[name]
+
+    def fix(self, name: str, scale: float) -> None:
+        """Give ``name``, and all that share its scale, this scale."""
+        for member in self._group[name].values:
+            self._fixed[member] = scale
+
+    def fix_input(self, name: str) -> None:
+        """Give the network's input a scale.
+
+        Data that lie on an 8-bit grid of their own keep it; other data get the best range.
+        """
+        if name in self._fixed:
+            return
+        first, *others = self._seen(name)
+        step = natural_step(first.samples)
+        if step is not None and all(largest_scale(other) <= step for other in others):
+            self.fix(name, step)
+            return
+        scales, errors = self.candidates(name)
+        self.fix(name, float(scales[int(np.argmin(errors))]))
+
+    def candidates(self, name: str) -> tuple[DoubleArray, DoubleArray]:
+        """Scales that value ``name`` may take, and the error of representing it at each."""
+        if name in self._fixed:
+            return np.array([self._fixed[name]]), np.zeros(1)
+        seen = self._seen(name)
+        largest = max(largest_scale(item) for item in seen)
+        if largest <= 0:
+            # The value was zero throughout: the scale of the input is as good as any.
+            largest = self._fixed[self._network.inputs[0]]
+        scales = scale_candidates(largest, self._method)
+        return scales, representation_error(seen, scales)
+
+    def _seen(self, name: str) -> list[Seen]:
+        """Samples of all that shares the scale of ``name``, the sums of operands included."""
+        calibration = self._calibration
+        if calibration is None:
+            raise ValueError(f"{name}: no calibration data")
+        members = self._group[name].values
+        seen = [
+            calibration.layers[member].output
+            if member in calibration.layers
+            else Seen(samples=calibration.data, clip=self._network.value(member).clip)
+            for member in members
+        ]
+        for node in self._network.nodes:
+            combined = calibration.layers[node.output].combined
+            if combined is not None and node.inputs[0] in members:
+                seen.append(combined)
+        return seen
+
+    def _implied(self, group: ScaleGroup) -> float | None:
+        clips = [scale_of_clip(self._network.value(name).clip) for name in group.values]
+        return max((clip for clip in clips if clip is not None), default=None)
+
+    def _is_wide(self, group: ScaleGroup) -> bool:
+        producer = self._network.producer(group.values[0])
+        return producer is not None and layer_of(producer).spec.output_bits == WIDE_BITS
