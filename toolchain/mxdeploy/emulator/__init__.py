@@ -1,0 +1,1 @@
+"""Machines that stand in for silicon: the CNN accelerator and the board around it."""

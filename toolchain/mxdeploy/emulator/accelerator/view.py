@@ -1,0 +1,85 @@
+"""One layer's registers as the participating quadrants hold them, and how they are refused."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+from mxdeploy.chip.bits import Register
+from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.emulator.accelerator.errors import NotModelledError, impossible, not_modelled
+from mxdeploy.emulator.accelerator.registers import RegisterFile
+
+L = TypeVar("L", bound=reg.LayerRegister)
+
+
+class LayerView:
+    """Registers of one layer in the quadrants that take part; the first one leads.
+
+    Attributes:
+        number: the layer.
+        quadrants: participating quadrants, the leading one first.
+    """
+
+    def __init__(self, file: RegisterFile, number: int, quadrants: tuple[int, ...]) -> None:
+        """Look at layer ``number`` in ``quadrants``."""
+        self._file = file
+        self.number = number
+        self.quadrants = quadrants
+        self._common: dict[tuple[type[Register], tuple[str, ...]], Register] = {}
+
+    def of(self, register: type[L], quadrant: int) -> L:
+        """The register in one quadrant."""
+        return self._file.get(register, register.address(quadrant, self.number))
+
+    def leading(self, register: type[L]) -> L:
+        """The register in the leading quadrant."""
+        return self.of(register, self.quadrants[0])
+
+    def common(self, register: type[L], *, apart_from: tuple[str, ...] = ()) -> L:
+        """The register, which must be the same in all participating quadrants.
+
+        Args:
+            register: which one.
+            apart_from: fields that may differ; the leading quadrant's are returned.
+
+        Raises:
+            NotModelledError: another field differs.
+        """
+        known = self._common.get((register, apart_from))
+        if known is None:
+            known = self._compare(register, apart_from)
+            self._common[register, apart_from] = known
+        return cast("L", known)
+
+    def _compare(self, register: type[L], apart_from: tuple[str, ...]) -> L:
+        first = self.leading(register)
+        fields = register.bit_fields()
+        for quadrant in self.quadrants[1:]:
+            other = self.of(register, quadrant)
+            if other is first:
+                continue
+            for name in fields.keys() - set(apart_from):
+                if getattr(other, name) != getattr(first, name):
+                    why = f"quadrant {self.quadrants[0]} has {getattr(first, name)}"
+                    raise impossible(
+                        self.where(quadrant), register, name, getattr(other, name), why
+                    )
+        return first
+
+    def where(self, quadrant: int | None = None) -> str:
+        """Where a diagnostic points."""
+        place = f"layer {self.number}"
+        return place if quadrant is None else f"{place}, quadrant {quadrant}"
+
+    def not_modelled(self, value: Register, field: str, why: str) -> NotModelledError:
+        """A register value that is not modelled."""
+        return not_modelled(self.where(), type(value), field, getattr(value, field), why)
+
+    def impossible(self, value: Register, field: str, why: str) -> NotModelledError:
+        """A register value that contradicts others."""
+        return impossible(self.where(), type(value), field, getattr(value, field), why)
+
+    def require(self, value: Register, field: str, wanted: int, why: str) -> None:
+        """Refuse a field that has not the only modelled value."""
+        if getattr(value, field) != wanted:
+            raise self.not_modelled(value, field, why)
