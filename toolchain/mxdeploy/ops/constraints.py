@@ -1,0 +1,316 @@
+"""What a layer must satisfy to run on the chip; one function per constraint.
+
+A constraint's docstring is the sentence users read, with the numbers of
+``chip.max78000.limits``. Calling it returns None when it is satisfied, or else what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.ir.network import LayerOp
+from mxdeploy.ops.graph import Clip, Conv, ConvTranspose, Pad, Pooling
+from mxdeploy.ops.layer import LayerSpec
+
+Op = TypeVar("Op")
+Shape = tuple[int, ...]
+Check = Callable[[Op, Shape], str | None]
+
+_PLANE = 2
+
+
+class Constraint(Generic[Op]):
+    """A named check; ``__doc__`` is the rule in words.
+
+    Attributes:
+        name: identifier.
+        code: of the diagnostic when it is not satisfied.
+        fix: the nearest thing that works.
+    """
+
+    def __init__(self, check: Check[Op], *, code: str, fix: str) -> None:
+        """Fill the limits' numbers into the docstring and the fix."""
+        numbers = {limit.name: limit.value for limit in limits.LIMITS}
+        self.name = check.__name__
+        self.code = code
+        self.fix = fix.format(**numbers)
+        self.__doc__ = " ".join((check.__doc__ or "").format(**numbers).split())
+        self._check = check
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        return self.__doc__ or ""
+
+    def __call__(self, op: Op, shape: Shape) -> str | None:
+        """What was found when ``op``, reading a value of ``shape``, violates the rule."""
+        return self._check(op, shape)
+
+
+def _constraint(code: str, fix: str) -> Callable[[Check[Op]], Constraint[Op]]:
+    def wrap(check: Check[Op]) -> Constraint[Op]:
+        return Constraint(check, code=code, fix=fix)
+
+    return wrap
+
+
+def _by(numbers: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in numbers)
+
+
+def _is_plane(op: Conv) -> bool:
+    return len(op.strides) == _PLANE
+
+
+# --- convolutions -------------------------------------------------------------------------------
+
+
+@_constraint(
+    "MX2010", fix="use groups=1: one dense convolution computes what the groups and the 1x1 "
+    "convolution behind them compute together"
+)  # fmt: skip
+def conv_groups(op: Conv, _shape: Shape) -> str | None:
+    """A convolution has one group: every output channel reads all input channels."""
+    return None if op.groups == 1 else f"{op.groups} groups"
+
+
+@_constraint("MX2011", fix="use stride 1 and a max pooling 2x2 with stride 2 in front or behind")
+def conv_stride(op: Conv, _shape: Shape) -> str | None:
+    """A convolution has stride 1; poolings have strides."""
+    return None if set(op.strides) == {1} else f"stride {_by(op.strides)}"
+
+
+@_constraint(
+    "MX2012", fix="use kernels of {CONV2D_KERNEL}x{CONV2D_KERNEL} without dilation, one behind "
+    "the other"
+)  # fmt: skip
+def conv2d_dilation(op: Conv, _shape: Shape) -> str | None:
+    """A 2-D convolution has dilation 1."""
+    return f"dilation {_by(op.dilations)}" if _is_plane(op) and set(op.dilations) != {1} else None
+
+
+@_constraint(
+    "MX2013", fix="use {CONV2D_KERNEL}x{CONV2D_KERNEL} kernels: two of them in a row see 5x5 "
+    "pixels, three see 7x7"
+)  # fmt: skip
+def conv2d_kernel(op: Conv, _shape: Shape) -> str | None:
+    """A 2-D kernel is {CONV2D_KERNEL}x{CONV2D_KERNEL} or 1x1, or smaller with a padding under
+    which it can be filled up with zeros to {CONV2D_KERNEL}x{CONV2D_KERNEL}.
+    """
+    kernel = op.weight.shape[2:]
+    size = limits.CONV2D_KERNEL.value
+    if not _is_plane(op) or kernel in ((1, 1), (size, size)):
+        return None
+    if max(kernel) > size:
+        return f"a kernel of {_by(kernel)}"
+    return f"a kernel of {_by(kernel)} with padding {list(op.pads)}"
+
+
+@_constraint("MX2014", fix="use at most {MAX_CONV1D_KERNEL} taps; pooling in front sees further")
+def conv1d_kernel(op: Conv, _shape: Shape) -> str | None:
+    """A 1-D kernel has 1 to {MAX_CONV1D_KERNEL} taps, counted with the gaps of a dilation."""
+    if _is_plane(op):
+        return None
+    taps, dilation = op.weight.shape[2], op.dilations[0]
+    length = (taps - 1) * dilation + 1
+    if length <= limits.MAX_CONV1D_KERNEL.value:
+        return None
+    return f"{taps} taps" + (f" with dilation {dilation}, {length} in all" if dilation > 1 else "")
+
+
+@_constraint("MX2015", fix="use the same padding of 0 to {MAX_PAD} on both sides")
+def conv_padding(op: Conv, _shape: Shape) -> str | None:
+    """Zero padding is the same on both sides, at most {MAX_PAD}, and smaller than the kernel."""
+    kernel = op.weight.shape[2:]
+    axes = len(kernel)
+    begins, ends = op.pads[:axes], op.pads[axes:]
+    legal = begins == ends and all(
+        0 <= p <= limits.MAX_PAD.value and p < k for p, k in zip(begins, kernel, strict=True)
+    )
+    if legal or (_is_plane(op) and conv2d_kernel(op, ()) is not None):
+        return None
+    return f"padding {list(begins)} in front and {list(ends)} behind a kernel of {_by(kernel)}"
+
+
+@_constraint(
+    "MX2016", fix="use kernel 3, stride {TRANSPOSED_STRIDE}, padding 1, output_padding 1, "
+    "or a larger map from the start"
+)  # fmt: skip
+def conv_transpose_geometry(op: ConvTranspose, _shape: Shape) -> str | None:
+    """A transposed convolution is 2-D with a {CONV2D_KERNEL}x{CONV2D_KERNEL} kernel, stride
+    {TRANSPOSED_STRIDE}, output padding 1, padding 0 to {MAX_PAD} alike on all sides, dilation 1
+    and one group.
+    """
+    kernel = op.weight.shape[2:]
+    size, stride = limits.CONV2D_KERNEL.value, limits.TRANSPOSED_STRIDE.value
+    legal = (
+        kernel == (size, size)
+        and op.strides == (stride, stride)
+        and op.output_padding == (1, 1)
+        and op.dilations == (1, 1)
+        and op.groups == 1
+        and len(set(op.pads)) == 1
+        and 0 <= op.pads[0] <= limits.MAX_PAD.value
+    )
+    if legal:
+        return None
+    return (
+        f"kernel {_by(kernel)}, stride {_by(op.strides)}, padding {list(op.pads)}, output padding "
+        f"{list(op.output_padding)}, dilation {_by(op.dilations)}, {op.groups} group(s)"
+    )
+
+
+# --- pooling ------------------------------------------------------------------------------------
+
+
+@_constraint(
+    "MX2020", fix="use windows of at most {MAX_POOL_SIZE}; larger ones in two steps (a 32x32 "
+    "average is a 4x4 average of 8x8 averages)"
+)  # fmt: skip
+def pool_size(op: Pooling, _shape: Shape) -> str | None:
+    """A pooling window has at most {MAX_POOL_SIZE} rows and {MAX_POOL_SIZE} columns."""
+    return None if max(op.size) <= limits.MAX_POOL_SIZE.value else f"a window of {_by(op.size)}"
+
+
+@_constraint("MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions")
+def pool_stride(op: Pooling, shape: Shape) -> str | None:
+    """A pooling has the same stride in both directions, at most {MAX_POOL_STRIDE}."""
+    if not shape or common_stride(op, shape[1:]) is not None:
+        return None
+    return f"stride {_by(op.strides)}"
+
+
+@_constraint("MX2022", fix="drop the padding, or pad the convolution in front of the pooling")
+def pool_padding(op: Pooling, shape: Shape) -> str | None:
+    """A pooling has no padding, and only full windows count."""
+    if any(op.pads):
+        return f"padding {list(op.pads)}"
+    if op.ceil_mode and shape and not _fits_exactly(op, shape[1:]):
+        return f"ceil_mode with windows that stand out of {_by(shape[1:])}"
+    return None
+
+
+@_constraint("MX2023", fix="use dilation 1")
+def pool_dilation(op: Pooling, _shape: Shape) -> str | None:
+    """A pooling has dilation 1."""
+    return f"dilation {_by(op.dilations)}" if set(op.dilations) - {1} else None
+
+
+def _fits_exactly(op: Pooling, size: Shape) -> bool:
+    return all((n - k) % s == 0 for n, k, s in zip(size, op.size, op.strides, strict=True))
+
+
+def common_stride(op: Pooling, size: Shape) -> int | None:
+    """The one stride that serves all directions of a map of ``size``, or None.
+
+    Where only one window fits, any stride that keeps it so will do.
+    """
+    counts = [(n - k) // s + 1 for n, k, s in zip(size, op.size, op.strides, strict=True)]
+    for stride in (*op.strides, *range(1, limits.MAX_POOL_STRIDE.value + 1)):
+        if stride <= limits.MAX_POOL_STRIDE.value and all(
+            (n - k) // stride + 1 == c for n, k, c in zip(size, op.size, counts, strict=True)
+        ):
+            return stride
+    return None
+
+
+# --- what may be left over ----------------------------------------------------------------------
+
+
+@_constraint("MX2030", fix="clip from 0, or from -a to a")
+def clip_bounds(op: Clip, _shape: Shape) -> str | None:
+    """Clipping is done by the saturation to 8 bits: from 0 (with ReLU), or alike on both sides."""
+    return None if is_saturation(op.low, op.high) else f"bounds {op.low:g} and {op.high:g}"
+
+
+@_constraint("MX2031", fix="pad with zeros, in the convolution itself (padding=1)")
+def pad_zeros(op: Pad, _shape: Shape) -> str | None:
+    """Padding is done by the convolution that follows, with zeros, along rows and columns."""
+    if op.value:
+        return f"padding with {op.value:g}"
+    return f"padding {list(op.pads)} that no convolution takes over"
+
+
+def is_saturation(low: float, high: float) -> bool:
+    """Whether the limits of 8 bits can do the clipping: 127 steps are ``high``, or -128 ``low``."""
+    lowest = -(1 << limits.DATA_BITS.value - 1)
+    if not 0 < high < float("inf"):
+        return False
+    if low == 0:
+        return True
+    if not low < 0:
+        return False
+    tolerance = 0.01  # of a step: bounds are decimal fractions of real numbers
+    steps = -low / high * -(lowest + 1)
+    return any(abs(steps - whole) < tolerance for whole in (-lowest, -lowest - 1)) or low == -high
+
+
+# --- complete layers ----------------------------------------------------------------------------
+
+
+@_constraint("MX2040", fix="use at most {MAX_CHANNELS} channels")
+def layer_channels(op: LayerSpec, _shape: Shape) -> str | None:
+    """A layer has at most {MAX_CHANNELS} input and {MAX_CHANNELS} output channels."""
+    most = limits.MAX_CHANNELS.value
+    if op.in_channels <= most and op.out_channels <= most:
+        return None
+    return f"{op.in_channels} input and {op.out_channels} output channels"
+
+
+@_constraint("MX2041", fix="use smaller maps: a smaller input, or a pooling earlier")
+def layer_size(op: LayerSpec, _shape: Shape) -> str | None:
+    """Maps have 1 to {MAX_DIMENSION} rows and columns, {MAX_PADDED_DIMENSION} with the padding."""
+    padded = tuple(n + 2 * p for n, p in zip(op.convolved_size, op.pad, strict=True))
+    sizes = (*op.in_size, *op.pooled_size, *op.out_size)
+    small = all(1 <= n <= limits.MAX_DIMENSION.value for n in sizes)
+    if small and max(padded) <= limits.MAX_PADDED_DIMENSION.value:
+        return None
+    return f"{_by(op.in_size)} in, {_by(op.out_size)} out, padding {op.pad[0]}"
+
+
+@_constraint(
+    "MX2042", fix="pool the map first, or use fewer channels in front of the flattening"
+)  # fmt: skip
+def layer_flatten(op: LayerSpec, _shape: Shape) -> str | None:
+    """A fully connected layer reads a map of at most {MAX_FLATTEN_PASSES} pixels times channel
+    passes (one for every 64 channels), and at most {MAX_FLATTEN_INPUTS} inputs.
+    """
+    pixels = op.in_size[0] * op.in_size[1]
+    if not op.flatten or layer_channels(op, ()) is not None:
+        return None
+    passes = limits.passes(op.in_channels)
+    inputs = pixels * op.in_channels
+    if passes * pixels <= limits.MAX_FLATTEN_PASSES and inputs <= limits.MAX_FLATTEN_INPUTS:
+        return None
+    return f"{_by(op.in_size)} pixels of {op.in_channels} channels: {passes * pixels} passes"
+
+
+@_constraint("MX2043", fix="use at most {BIAS_MEMORY_BYTES} outputs, or bias=False")
+def layer_bias(op: LayerOp, _shape: Shape) -> str | None:
+    """A layer with bias has at most {BIAS_MEMORY_BYTES} outputs."""
+    if op.bias is None or op.spec.out_channels <= limits.BIAS_MEMORY_BYTES:
+        return None
+    return f"{op.spec.out_channels} outputs with bias"
+
+
+CONV: tuple[Constraint[Conv], ...] = (
+    conv_groups,
+    conv_stride,
+    conv2d_dilation,
+    conv2d_kernel,
+    conv1d_kernel,
+    conv_padding,
+)
+CONV_TRANSPOSE: tuple[Constraint[ConvTranspose], ...] = (conv_transpose_geometry,)
+POOLING: tuple[Constraint[Pooling], ...] = (pool_size, pool_stride, pool_padding, pool_dilation)
+CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
+PAD: tuple[Constraint[Pad], ...] = (pad_zeros,)
+SPEC: tuple[Constraint[LayerSpec], ...] = (layer_channels, layer_size, layer_flatten)
+LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias,)
+
+
+def violated(constraints: tuple[Constraint[Op], ...], op: Op, shape: Shape) -> bool:
+    """Whether any of ``constraints`` is not satisfied."""
+    return any(c(op, shape) is not None for c in constraints)

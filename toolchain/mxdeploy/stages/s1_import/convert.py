@@ -1,0 +1,214 @@
+"""The prepared graph becomes a ``Network``: every ONNX node is read, all findings are collected."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.network import Network, Node, Value
+from mxdeploy.ops.graph import Unsupported
+from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.names import NameTable, printable
+from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, Step
+from mxdeploy.stages.s1_import.operators import READERS
+from mxdeploy.stages.s1_import.read import UNKNOWN_DOMAIN
+from mxdeploy.stages.s1_import.static import StaticGraph
+
+
+def convert_model(graph: StaticGraph, *, name: str, stem: str, digest: str) -> Network:
+    """Read all nodes.
+
+    Raises:
+        ModelError: dynamic shapes, weights that are not finite, constant outputs; all of them.
+    """
+    return _Conversion(graph).run(_network_name(name, stem), digest)
+
+
+def _network_name(name: str, stem: str) -> str:
+    generic = ("", "graph", "main", "main_graph", "tf2onnx", "torch-jit-export", "torch_jit")
+    return printable(stem if name in generic else name)
+
+
+class _Conversion:
+    """The state of one conversion."""
+
+    def __init__(self, graph: StaticGraph) -> None:
+        self.graph = graph
+        self.node_names = NameTable()
+        self.value_names = NameTable()
+        self.renamed: dict[ir.Value, str] = {}
+        self.values: list[Value] = []
+        self.nodes: list[Node] = []
+        self.problems: list[Diagnostic] = []
+
+    def run(self, name: str, digest: str) -> Network:
+        source = self.graph.source
+        input_name = self.value_names.unique(source.name or "input")
+        self.renamed[source] = input_name
+        shape = tuple(int(d) for d in source.shape or ())[1:]
+        self.values.append(Value(name=input_name, shape=shape, origin=input_name))
+        for node in self.graph.model.graph:
+            if node.op_type != "Constant" or node.domain:
+                self._convert(node)
+        outputs = self._outputs()
+        if self.problems:
+            raise ModelError(self.problems)
+        network = Network(
+            name=name,
+            values=tuple(self.values),
+            inputs=(input_name,),
+            outputs=outputs,
+            nodes=tuple(self.nodes),
+            source_digest=digest,
+        )
+        network.verify()
+        return network
+
+    def _outputs(self) -> tuple[str, ...]:
+        names: list[str] = []
+        for output in self.graph.model.graph.outputs:
+            if output in self.renamed:
+                names.append(self.renamed[output])
+            elif not self.problems:
+                self.problems.append(findings.constant_output(printable(output.name or "")))
+        return tuple(names)
+
+    # --- one node -------------------------------------------------------------------------------
+
+    def _convert(self, node: ir.Node) -> None:
+        name = self.node_names.unique(node.name or _made_up_name(node))
+        view = NodeView(node=node, name=name, opset=self.graph.opset, batch=self.graph.batch)
+        if not any(v in self.renamed for v in node.inputs if v is not None):
+            if any(o.uses() or o.is_graph_output() for o in node.outputs):
+                self._unsupported(view, "it does not depend on the input and cannot be computed")
+            return
+        try:
+            self._check_shapes(view)
+            self._emit(view, _read(view))
+        except findings.FindingError as error:
+            self.problems.append(error.diagnostic)
+            self._unsupported(view, "")
+        except NotReadableError as reason:
+            self._unsupported(view, str(reason))
+
+    def _emit(self, view: NodeView, reading: Reading) -> None:
+        sources = tuple(self._source(view, i) for i in reading.inputs)
+        output = view.node.outputs[0]
+        if not reading.steps:
+            self.renamed[output] = sources[0]
+            return
+        for number, step in enumerate(reading.steps):
+            last = number == len(reading.steps) - 1
+            suffix = "" if last else f".{type(step.op).__name__.lower()}"
+            sources = (self._append(view, step, sources, suffix),)
+        self.renamed[output] = sources[0]
+
+    def _append(self, view: NodeView, step: Step, sources: tuple[str, ...], suffix: str) -> str:
+        output = view.node.outputs[0]
+        value = self.value_names.unique((output.name or view.name) + suffix)
+        shape = _known_shape(output) if step.shape is None else step.shape
+        self.values.append(Value(name=value, shape=shape, origin=view.name))
+        name = self.node_names.unique(view.name + suffix) if suffix else view.name
+        self.nodes.append(
+            Node(name=name, op=step.op, inputs=sources, output=value, origin=(view.name,))
+        )
+        return value
+
+    def _source(self, view: NodeView, index: int) -> str:
+        value = view.node.inputs[index]
+        if value is None or value not in self.renamed:
+            raise NotReadableError("an operand that is not computed from the input")
+        return self.renamed[value]
+
+    def _unsupported(self, view: NodeView, detail: str) -> None:
+        """Keep the node for legalization to refuse; every output it has is a value of its own."""
+        sources = [self.renamed.get(v) for v in view.node.inputs if v is not None]
+        known = tuple(s for s in sources if s is not None)
+        op_type = view.node.op_type
+        if view.node.domain not in ("", UNKNOWN_DOMAIN):
+            op_type = f"{view.node.domain}.{op_type}"
+        op = Unsupported(op_type=printable(op_type), detail=printable(detail))
+        for number, output in enumerate(view.node.outputs):
+            if number and not output.uses() and not output.is_graph_output():
+                continue
+            value = self.value_names.unique(output.name or view.name)
+            shape = _known_shape(output)
+            self.values.append(Value(name=value, shape=shape, origin=view.name))
+            name = view.name if number == 0 else self.node_names.unique(view.name)
+            self.nodes.append(
+                Node(name=name, op=op, inputs=known, output=value, origin=(view.name,))
+            )
+            self.renamed[output] = value
+
+    # --- shapes ---------------------------------------------------------------------------------
+
+    def _check_shapes(self, view: NodeView) -> None:
+        """Shapes around a node.
+
+        Raises:
+            FindingError: a shape is dynamic, inconsistent, or without the batch axis.
+        """
+        node, name = view.node, view.name
+        output = node.outputs[0]
+        label = printable(output.name or "")
+        static = output.shape is not None and output.shape.is_static()
+        if not static and _is_standard(node) and all(_is_static(v) for v in node.inputs):
+            reason = _inference_error(node, self.graph.opset)
+            if reason:
+                raise findings.FindingError(findings.shapes_disagree(name, node.op_type, reason))
+            if output.shape is not None or node.op_type not in READERS:
+                raise findings.FindingError(findings.dynamic_value(name, node.op_type, label))
+        if static:
+            shape = [int(d) for d in output.shape or ()]
+            if not shape or shape[0] != self.graph.batch:
+                raise findings.FindingError(
+                    findings.batch_lost(name, label, shape, self.graph.batch)
+                )
+
+
+def _read(view: NodeView) -> Reading:
+    reader = READERS.get(view.node.op_type) if _is_standard(view.node) else None
+    if reader is None:
+        raise NotReadableError("")
+    used = [o for o in view.node.outputs[1:] if o.uses() or o.is_graph_output()]
+    if used:
+        raise NotReadableError(f"{len(used) + 1} outputs in use")
+    return reader(view)
+
+
+def _made_up_name(node: ir.Node) -> str:
+    return f"{node.op_type}({node.outputs[0].name})"
+
+
+def _is_standard(node: ir.Node) -> bool:
+    return node.domain in ("", "ai.onnx")
+
+
+def _is_static(value: ir.Value | None) -> bool:
+    return value is None or (value.shape is not None and value.shape.is_static())
+
+
+def _known_shape(value: ir.Value) -> tuple[int, ...]:
+    """The shape without batch; empty when it is not known."""
+    if value.shape is None or not value.shape.is_static():
+        return ()
+    return tuple(int(d) for d in value.shape)[1:]
+
+
+def _inference_error(node: ir.Node, opset: int) -> str:
+    """Why ONNX cannot infer the node's output; empty when it can."""
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opset, "")
+        types = {
+            v.name or "": ir.serde.serialize_value(v).type for v in node.inputs if v is not None
+        }
+        data = {}
+        for value in node.inputs:
+            tensor = None if value is None else ir.convenience.get_const_tensor(value)
+            if value is not None and tensor is not None:
+                data[value.name or ""] = ir.serde.serialize_tensor(tensor)
+        onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data)
+    except (onnx.shape_inference.InferenceError, onnx.defs.SchemaError) as error:
+        return printable(" ".join(str(error).split()))
+    return ""

@@ -1,0 +1,239 @@
+"""What can be wrong with an ONNX file: one function per finding, each with its own code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mxdeploy.errors import Diagnostic
+
+MINIMUM_OPSET = 11
+"""Oldest version of the ONNX operator set that is read."""
+
+_EXPORT = "export the model again, e.g. with torch.onnx.export"
+
+
+class FindingError(Exception):
+    """A finding about one node, raised inside import and collected with the others."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        """Carry the diagnostic."""
+        self.diagnostic = diagnostic
+        super().__init__(diagnostic.to_text())
+
+
+def file_missing(path: Path) -> Diagnostic:
+    """No such file."""
+    return Diagnostic(
+        code="MX1001",
+        where=str(path),
+        what="there is no such file",
+        fix="give the path of an .onnx file",
+    )
+
+
+def file_is_directory(path: Path) -> Diagnostic:
+    """A folder instead of a file."""
+    return Diagnostic(
+        code="MX1002",
+        where=str(path),
+        what="this is a directory, not an ONNX file",
+        fix="give the path of the .onnx file inside it",
+    )
+
+
+def file_empty(path: Path) -> Diagnostic:
+    """Zero bytes."""
+    return Diagnostic(
+        code="MX1003",
+        where=str(path),
+        what="the file is empty (0 bytes)",
+        fix=f"{_EXPORT}; an export that failed half way leaves such a file",
+    )
+
+
+def file_unreadable(path: Path, reason: str) -> Diagnostic:
+    """The operating system refuses."""
+    return Diagnostic(
+        code="MX1004",
+        where=str(path),
+        what=f"the file cannot be read: {reason}",
+        fix="check the permissions of the file",
+    )
+
+
+def not_onnx(path: Path, size: int) -> Diagnostic:
+    """The bytes are no ONNX model."""
+    return Diagnostic(
+        code="MX1005",
+        where=str(path),
+        what=f"these {size} bytes are not an ONNX model, or the file is truncated",
+        why="an ONNX file is one protocol-buffer message of type ModelProto",
+        fix=f"{_EXPORT}; a PyTorch checkpoint or a TensorFlow Lite file must be exported first",
+    )
+
+
+def breaks_onnx_rules(path: Path, reason: str) -> Diagnostic:
+    """The ONNX checker refuses the model."""
+    return Diagnostic(
+        code="MX1006",
+        where=str(path),
+        what=f"the model breaks the rules of ONNX: {reason}",
+        fix=f"{_EXPORT}; onnx.checker.check_model shows the same finding",
+    )
+
+
+def external_data_outside(path: Path, tensor: str, location: str) -> Diagnostic:
+    """A tensor that wants to be read from elsewhere."""
+    return Diagnostic(
+        code="MX1007",
+        where=str(path),
+        what=f"the data of tensor {tensor!r} lie outside the model's folder: {location!r}",
+        why="data outside the folder of the model are never read",
+        fix="store the data beside the model (onnx.save_model with save_as_external_data=True)",
+    )
+
+
+def external_data_missing(path: Path, tensor: str, location: str, reason: str) -> Diagnostic:
+    """A tensor whose data file is missing or too short."""
+    return Diagnostic(
+        code="MX1008",
+        where=str(path),
+        what=f"the data of tensor {tensor!r} in {location!r} cannot be read: {reason}",
+        fix="copy the data file together with the .onnx file",
+    )
+
+
+def tensor_damaged(path: Path, tensor: str, reason: str) -> Diagnostic:
+    """A tensor whose bytes do not agree with its shape."""
+    return Diagnostic(
+        code="MX1009",
+        where=str(path),
+        what=f"tensor {tensor!r} is damaged: {reason}",
+        fix=_EXPORT,
+    )
+
+
+def opset_too_old(model: str, version: int) -> Diagnostic:
+    """An operator set older than what is read."""
+    return Diagnostic(
+        code="MX1010",
+        where=model,
+        what=f"the model uses ONNX operator set {version}",
+        why=f"operator sets from {MINIMUM_OPSET} on are read",
+        fix="export again with a newer opset_version, or use onnx.version_converter",
+    )
+
+
+def too_new(model: str, what: str, found: int, known: int) -> Diagnostic:
+    """A version that the installed onnx package does not know."""
+    return Diagnostic(
+        code="MX1011",
+        where=model,
+        what=f"the model uses {what} {found}",
+        why=f"the installed onnx package knows versions up to {known}",
+        fix="update the onnx package, or export again with a lower version",
+    )
+
+
+def dynamic_input(name: str, shape: Sequence[object], axes: Sequence[int]) -> Diagnostic:
+    """An input with a dimension, other than the batch, that is not fixed."""
+    text = ", ".join(str(d) for d in shape)
+    return Diagnostic(
+        code="MX1020",
+        where=f"input {name}",
+        what=f"its shape [{text}] is dynamic in axis {', '.join(str(a) for a in axes)}",
+        why="memories are laid out at build time: every dimension but the batch must be fixed",
+        fix="export with fixed sizes (only axis 0 in dynamic_axes or dynamic_shapes), or set them: "
+        "onnx.tools.update_model_dims.update_inputs_outputs_dims",
+    )
+
+
+def shapeless_input(name: str) -> Diagnostic:
+    """An input of unknown rank, or without any axis."""
+    return Diagnostic(
+        code="MX1021",
+        where=f"input {name}",
+        what="its shape is not given, or has no axis for the batch",
+        why="memories are laid out at build time: the model must say how large its input is",
+        fix="export with an example input, batch axis first",
+    )
+
+
+def shapes_disagree(node: str, op_type: str, reason: str) -> Diagnostic:
+    """Shape inference refuses a node."""
+    return Diagnostic(
+        code="MX1022",
+        where=node,
+        what=f"the shapes around this {op_type} do not agree: {reason}",
+        why="shapes are computed anew from the input's shape with the batch taken as given",
+        fix="if a Reshape contains a fixed batch size, export with that batch size or with -1",
+    )
+
+
+def dynamic_value(node: str, op_type: str, value: str) -> Diagnostic:
+    """A value whose size is known only while the network runs."""
+    return Diagnostic(
+        code="MX1023",
+        where=node,
+        what=f"the size of {value!r}, the output of this {op_type}, is dynamic",
+        why="memories are laid out at build time: every dimension but the batch must be fixed",
+        fix="compute the size at export time (constants instead of shapes taken from data)",
+    )
+
+
+def batch_lost(node: str, value: str, shape: Sequence[int], batch: int) -> Diagnostic:
+    """A value whose first axis is not the batch."""
+    return Diagnostic(
+        code="MX1024",
+        where=node,
+        what=f"{value!r} has shape {list(shape)}, whose first axis is not the batch of {batch}",
+        why="the batch stays the first axis of every value; one input is computed at a time",
+        fix="keep axis 0 out of Reshape, Squeeze and Transpose, and export with batch size 1",
+    )
+
+
+def not_finite(node: str, tensor: str, nans: int, infinities: int) -> Diagnostic:
+    """Weights that are not numbers."""
+    parts = [f"{nans} NaN"] * (nans > 0) + [f"{infinities} infinite"] * (infinities > 0)
+    return Diagnostic(
+        code="MX1030",
+        where=node,
+        what=f"tensor {tensor!r} contains {' and '.join(parts)} value(s)",
+        why="weights must be finite numbers",
+        fix="train again (a lower learning rate, gradient clipping), or mend the tensor",
+    )
+
+
+def input_count(model: str, names: Sequence[str]) -> Diagnostic:
+    """Other than exactly one input."""
+    found = f"{len(names)} inputs ({', '.join(names)})" if names else "no input that is used"
+    return Diagnostic(
+        code="MX1040",
+        where=model,
+        what=f"the model has {found}",
+        why="a network reads exactly one input",
+        fix="concatenate the inputs along the channels, or make the others constant",
+    )
+
+
+def constant_output(name: str) -> Diagnostic:
+    """An output that does not depend on the input."""
+    return Diagnostic(
+        code="MX1041",
+        where=f"output {name}",
+        what="it does not depend on the input",
+        why="a constant needs no accelerator",
+        fix="remove this output from the model",
+    )
+
+
+def too_many_nodes(model: str, limit: int) -> Diagnostic:
+    """Functions that expand without end."""
+    return Diagnostic(
+        code="MX1042",
+        where=model,
+        what=f"its functions expand to more than {limit} nodes",
+        why="no network for this chip is that large",
+        fix="export without model-local functions",
+    )

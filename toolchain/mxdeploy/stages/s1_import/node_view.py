@@ -1,0 +1,215 @@
+"""One ONNX node as the operator readers see it: shapes without batch, constants as arrays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import GraphOp
+from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.names import printable
+
+Shape = tuple[int, ...]
+
+
+class NotReadableError(Exception):
+    """This use of an operator has no counterpart; the text says what was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One imported operation; ``shape`` of its output, None for the last of a chain."""
+
+    op: GraphOp
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an ONNX node becomes: a chain of operations that starts from ``inputs``.
+
+    An empty chain means that the node passes its (single) input on.
+
+    Attributes:
+        inputs: positions of the ONNX inputs that are computed values, in operand order.
+        steps: operations in order; all but the first have one operand.
+    """
+
+    inputs: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+
+def single(op: GraphOp, *inputs: int) -> Reading:
+    """A reading of one operation."""
+    return Reading(inputs=inputs or (0,), steps=(Step(op=op),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """An ONNX node.
+
+    Attributes:
+        node: the node itself.
+        name: its printable name.
+        opset: version of ONNX's own operators in the model.
+        batch: size of the batch axis in all shapes.
+    """
+
+    node: ir.Node
+    name: str
+    opset: int
+    batch: int
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def has(self, index: int) -> bool:
+        """Whether input ``index`` is there."""
+        return index < len(self.node.inputs) and self.node.inputs[index] is not None
+
+    def constant(self, index: int) -> NDArray[np.generic] | None:
+        """Input ``index`` as an array; None when it is absent or computed."""
+        if not self.has(index):
+            return None
+        value = self.node.inputs[index]
+        tensor = None if value is None else ir.convenience.get_const_tensor(value)
+        return None if tensor is None else tensor.numpy()
+
+    def computed(self) -> tuple[int, ...]:
+        """Positions of the inputs that are not constant."""
+        count = len(self.node.inputs)
+        return tuple(i for i in range(count) if self.has(i) and self.constant(i) is None)
+
+    def weight(self, index: int) -> NDArray[np.float32]:
+        """Constant input ``index`` as finite float32.
+
+        Raises:
+            NotReadableError: the input is computed by the model.
+            FindingError: it contains NaN or infinite values.
+        """
+        array = self.constant(index)
+        value = self.node.inputs[index]
+        if array is None or value is None:
+            raise NotReadableError(f"input {index} is computed by the model, not constant")
+        return self.finite(array, value.name or f"input {index}")
+
+    def optional_weight(self, index: int) -> NDArray[np.float32] | None:
+        """As ``weight``; None when the input is absent."""
+        return self.weight(index) if self.has(index) else None
+
+    def finite(self, array: NDArray[np.generic], tensor: str) -> NDArray[np.float32]:
+        """``array`` as float32.
+
+        Raises:
+            FindingError: it contains NaN or infinite values.
+        """
+        result = np.asarray(array).astype(np.float32)
+        nans, infinities = int(np.isnan(result).sum()), int(np.isinf(result).sum())
+        if nans or infinities:
+            raise findings.FindingError(
+                findings.not_finite(self.name, printable(tensor), nans, infinities)
+            )
+        return result
+
+    def integers(self, index: int, attribute: str) -> Shape | None:
+        """Integers from constant input ``index`` or from an attribute (older operator sets).
+
+        Raises:
+            NotReadableError: the input is computed by the model.
+        """
+        if self.has(index):
+            array = self.constant(index)
+            if array is None:
+                raise NotReadableError(f"{attribute} are computed by the model, not constant")
+            return tuple(int(v) for v in np.asarray(array).reshape(-1))
+        return self.ints(attribute)
+
+    # --- shapes ---------------------------------------------------------------------------------
+
+    def full_shape(self, index: int) -> Shape:
+        """Shape of input ``index``, batch included.
+
+        Raises:
+            NotReadableError: the shape is not known.
+        """
+        value = self.node.inputs[index] if self.has(index) else None
+        if value is None or value.shape is None or not value.shape.is_static():
+            raise NotReadableError("the shape of its input is not known")
+        return tuple(int(d) for d in value.shape)
+
+    def shape(self, index: int = 0) -> Shape:
+        """Shape of input ``index`` without the batch.
+
+        Raises:
+            NotReadableError: the shape is not known.
+        """
+        return self.full_shape(index)[1:]
+
+    def out_shape(self) -> Shape:
+        """Shape of the output without the batch.
+
+        Raises:
+            NotReadableError: the shape is not known.
+        """
+        shape = self.node.outputs[0].shape
+        if shape is None or not shape.is_static():
+            raise NotReadableError("the shape of its output is not known")
+        return tuple(int(d) for d in shape)[1:]
+
+    # --- attributes -----------------------------------------------------------------------------
+
+    def int(self, name: str, default: int) -> int:
+        """Integer attribute."""
+        return self.node.attributes.get_int(name, default)
+
+    def float(self, name: str, default: float) -> float:
+        """Float attribute."""
+        return self.node.attributes.get_float(name, default)
+
+    def string(self, name: str, default: str) -> str:
+        """String attribute."""
+        return self.node.attributes.get_string(name, default)
+
+    def ints(self, name: str, default: Shape | None = None) -> Shape | None:
+        """Integer-list attribute."""
+        values = self.node.attributes.get_ints(name)
+        return default if values is None else tuple(values)
+
+    def axis(self, name: str, default: int) -> int:
+        """An axis attribute, counted without the batch.
+
+        Raises:
+            NotReadableError: it is the batch axis.
+        """
+        rank = len(self.full_shape(0))
+        axis = self.int(name, default)
+        axis += rank if axis < 0 else 0
+        if axis == 0:
+            raise NotReadableError("it works along the batch axis")
+        return axis - 1
+
+
+def tensor(array: NDArray[np.generic]) -> Tensor:
+    """A float32 tensor."""
+    return Tensor(np.asarray(array, dtype=np.float32))
+
+
+def same_padding(view: NodeView, kernel: Shape, strides: Shape, dilations: Shape) -> Shape:
+    """Padding (all begins, then all ends) from ``pads`` or ``auto_pad``."""
+    rank = len(kernel)
+    mode = view.string("auto_pad", "NOTSET")
+    if mode in ("NOTSET", ""):
+        return view.ints("pads") or (0,) * (2 * rank)
+    if mode == "VALID":
+        return (0,) * (2 * rank)
+    begins, ends = [], []
+    for size, k, s, d in zip(view.shape()[1:], kernel, strides, dilations, strict=True):
+        total = max((math.ceil(size / s) - 1) * s + (k - 1) * d + 1 - size, 0)
+        small, large = total // 2, total - total // 2
+        begins.append(small if mode == "SAME_UPPER" else large)
+        ends.append(large if mode == "SAME_UPPER" else small)
+    return (*begins, *ends)

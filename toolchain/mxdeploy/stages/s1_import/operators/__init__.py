@@ -1,0 +1,32 @@
+"""Readers of ONNX operators, by family; each turns one ONNX node into imported operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from mxdeploy.stages.s1_import.node_view import NodeView, Reading
+from mxdeploy.stages.s1_import.operators import (
+    activation,
+    arithmetic,
+    convolution,
+    matrix,
+    pooling,
+    quantization,
+    shape,
+)
+
+Reader = Callable[[NodeView], Reading]
+
+READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        **activation.READERS,
+        **arithmetic.READERS,
+        **convolution.READERS,
+        **matrix.READERS,
+        **pooling.READERS,
+        **quantization.READERS,
+        **shape.READERS,
+    }
+)
+"""Reader of every ONNX operator that can be imported."""

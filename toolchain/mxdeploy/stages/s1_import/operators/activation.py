@@ -1,0 +1,102 @@
+"""Functions of single elements, and what may stand at the end of a network."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mxdeploy.ops.graph import Abs, ArgMax, Clip, Relu, Sigmoid, Softmax
+from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
+
+_SOFTMAX_ALONG_AXIS = 13
+"""From this operator set on Softmax works along one axis; before, on a flattened matrix."""
+
+
+def relu(_view: NodeView) -> Reading:
+    """Relu."""
+    return single(Relu())
+
+
+def absolute(_view: NodeView) -> Reading:
+    """Abs."""
+    return single(Abs())
+
+
+def leaky_relu(view: NodeView) -> Reading:
+    """LeakyRelu; only a slope of 0 has a counterpart."""
+    slope = view.float("alpha", 0.01)
+    if slope != 0.0:
+        raise NotReadableError(f"a slope of {slope:g} for negative values")
+    return single(Relu())
+
+
+def _bound(view: NodeView, index: int, default: float) -> float:
+    if not view.has(index):
+        return default
+    array = view.constant(index)
+    if array is None or np.size(array) != 1:
+        raise NotReadableError("its bounds are not constant scalars")
+    return float(np.asarray(array, dtype=np.float32).reshape(()))
+
+
+def clip(view: NodeView) -> Reading:
+    """Clip with constant bounds."""
+    low, high = _bound(view, 1, -math.inf), _bound(view, 2, math.inf)
+    if math.isnan(low) or math.isnan(high):
+        raise NotReadableError("a bound that is not a number")
+    return single(Clip(low=low, high=high))
+
+
+def _extreme(view: NodeView, *, upper: bool) -> Reading:
+    computed = view.computed()
+    if len(computed) != 1 or len(view.node.inputs) != 2:  # noqa: PLR2004 - a value and a bound
+        raise NotReadableError("it compares computed values")
+    bound = _bound(view, 1 - computed[0], 0.0)
+    low, high = (-math.inf, bound) if upper else (bound, math.inf)
+    return single(Clip(low=low, high=high), computed[0])
+
+
+def minimum(view: NodeView) -> Reading:
+    """Min with a constant: an upper bound."""
+    return _extreme(view, upper=True)
+
+
+def maximum(view: NodeView) -> Reading:
+    """Max with a constant: a lower bound."""
+    return _extreme(view, upper=False)
+
+
+def softmax(view: NodeView) -> Reading:
+    """Softmax along one axis."""
+    old = view.opset < _SOFTMAX_ALONG_AXIS
+    axis = view.axis("axis", 1 if old else -1)
+    shape = view.shape()
+    if old and axis != len(shape) - 1 and math.prod(shape[axis + 1 :]) != 1:
+        raise NotReadableError("a Softmax over several axes")
+    return single(Softmax(axis=axis))
+
+
+def sigmoid(_view: NodeView) -> Reading:
+    """Sigmoid."""
+    return single(Sigmoid())
+
+
+def arg_max(view: NodeView) -> Reading:
+    """ArgMax along one axis, first of equals."""
+    if view.int("select_last_index", 0):
+        raise NotReadableError("it selects the last of equal elements")
+    return single(ArgMax(axis=view.axis("axis", 0)))
+
+
+READERS = {
+    "Relu": relu,
+    "Abs": absolute,
+    "LeakyRelu": leaky_relu,
+    "Clip": clip,
+    "Min": minimum,
+    "Max": maximum,
+    "Softmax": softmax,
+    "Sigmoid": sigmoid,
+    "ArgMax": arg_max,
+}

@@ -1,0 +1,151 @@
+"""Add, Sub, Mul, Div, Neg, Sum and BatchNormalization.
+
+With a constant they are affine functions per channel; with two computed values, element-wise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.ops.graph import Affine, Elementwise, Transpose
+from mxdeploy.stages.s1_import.node_view import (
+    NodeView,
+    NotReadableError,
+    Reading,
+    Step,
+    single,
+    tensor,
+)
+
+Floats = NDArray[np.float32]
+_PAIR = 2
+
+
+def _elementwise(view: NodeView, function: str) -> Reading:
+    computed = view.computed()
+    if len(computed) != len(view.node.inputs):
+        raise NotReadableError("it mixes computed values and constants")
+    shapes = {view.full_shape(i) for i in computed}
+    if len(shapes) > 1:
+        text = " and ".join(str(list(s)) for s in sorted(shapes))
+        raise NotReadableError(f"operands of different shapes, {text}")
+    return single(Elementwise(function=function), *computed)
+
+
+def _affine(view: NodeView, scale: Floats, offset: Floats) -> Reading:
+    """An affine function whose parameters broadcast against the value."""
+    index = view.computed()[0]
+    if scale.size == 1 and offset.size == 1:
+        op = Affine(scale=tensor(scale.reshape(())), offset=tensor(offset.reshape(())))
+        return single(op, index)
+    full = view.full_shape(index)
+    try:
+        both = np.broadcast_arrays(scale, offset)
+        padded = [b.reshape((1,) * (len(full) - b.ndim) + b.shape) for b in both]
+    except ValueError:
+        raise NotReadableError("a constant that changes the shape") from None
+    axes = [a for a, n in enumerate(padded[0].shape) if n != 1]
+    if len(axes) > 1 or padded[0].shape[axes[0]] != full[axes[0]]:
+        raise NotReadableError(f"a constant of shape {list(both[0].shape)} that is not per channel")
+    op = Affine(scale=tensor(padded[0].reshape(-1)), offset=tensor(padded[1].reshape(-1)))
+    return _along_axis(op, index, full[1:], axes[0] - 1)
+
+
+def _along_axis(op: Affine, index: int, shape: tuple[int, ...], axis: int) -> Reading:
+    """``op`` per element of ``axis``: that axis is brought to the front and back."""
+    if axis < 0:
+        raise NotReadableError("a constant that differs along the batch")
+    if axis == 0:
+        return single(op, index)
+    there = (axis, *(a for a in range(len(shape)) if a != axis))
+    back = tuple(there.index(a) for a in range(len(shape)))
+    moved = tuple(shape[a] for a in there)
+    steps = (
+        Step(op=Transpose(axes=there), shape=moved),
+        Step(op=op, shape=moved),
+        Step(op=Transpose(axes=back)),
+    )
+    return Reading(inputs=(index,), steps=steps)
+
+
+def _ones(like: Floats) -> Floats:
+    return np.ones_like(like)
+
+
+def add(view: NodeView) -> Reading:
+    """Add."""
+    computed = view.computed()
+    if len(computed) != 1:
+        return _elementwise(view, "add")
+    constant = view.weight(1 - computed[0])
+    return _affine(view, _ones(constant), constant)
+
+
+def subtract(view: NodeView) -> Reading:
+    """Sub, constant on either side."""
+    computed = view.computed()
+    if len(computed) != 1:
+        return _elementwise(view, "sub")
+    constant = view.weight(1 - computed[0])
+    if computed[0] == 0:
+        return _affine(view, _ones(constant), -constant)
+    return _affine(view, -_ones(constant), constant)
+
+
+def multiply(view: NodeView) -> Reading:
+    """Mul by a constant."""
+    computed = view.computed()
+    if len(computed) != 1:
+        raise NotReadableError("a product of two computed values")
+    constant = view.weight(1 - computed[0])
+    return _affine(view, constant, np.zeros_like(constant))
+
+
+def divide(view: NodeView) -> Reading:
+    """Div by a constant."""
+    if view.computed() != (0,):
+        raise NotReadableError("a division by a computed value")
+    value = view.node.inputs[1]
+    with np.errstate(divide="ignore"):
+        inverse = np.float32(1) / view.weight(1)
+    name = "" if value is None else value.name or ""
+    constant = view.finite(inverse, f"1 / {name}")
+    return _affine(view, constant, np.zeros_like(constant))
+
+
+def negate(view: NodeView) -> Reading:
+    """Neg."""
+    return _affine(view, np.float32([-1]), np.float32([0]))
+
+
+def total(view: NodeView) -> Reading:
+    """Sum of computed values."""
+    if len(view.node.inputs) == 1:
+        return Reading(inputs=(0,), steps=())
+    if len(view.computed()) == 1 and len(view.node.inputs) == _PAIR:
+        return add(view)
+    return _elementwise(view, "add")
+
+
+def batch_normalization(view: NodeView) -> Reading:
+    """BatchNormalization with fixed statistics: ``(x - mean) / sqrt(var + eps) * gamma + beta``."""
+    if view.int("training_mode", 0):
+        raise NotReadableError("it is in training mode: export after model.eval()")
+    gamma, beta, mean, variance = (view.weight(i).astype(np.float64) for i in range(1, 5))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = gamma / np.sqrt(variance + view.float("epsilon", 1e-5))
+    scaled = view.finite(scale, "gamma / sqrt(variance + epsilon)")
+    offset = view.finite(beta - mean * scale, "beta - mean * gamma / sqrt(variance + epsilon)")
+    return single(Affine(scale=tensor(scaled), offset=tensor(offset)))
+
+
+READERS = {
+    "Add": add,
+    "Sub": subtract,
+    "Mul": multiply,
+    "Div": divide,
+    "Neg": negate,
+    "Sum": total,
+    "BatchNormalization": batch_normalization,
+}

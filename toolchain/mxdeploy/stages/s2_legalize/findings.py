@@ -1,0 +1,162 @@
+"""Why a model cannot run on the chip: findings that no single constraint words."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.errors import Diagnostic
+from mxdeploy.ops.constraints import Constraint, Op, Shape
+
+_ADVICE = MappingProxyType(
+    {
+        "LeakyRelu": "use ReLU",
+        "PRelu": "use ReLU",
+        "Elu": "use ReLU",
+        "Selu": "use ReLU",
+        "Celu": "use ReLU",
+        "Gelu": "use ReLU",
+        "Softplus": "use ReLU",
+        "Mish": "use ReLU or ReLU6",
+        "HardSwish": "use ReLU or ReLU6",
+        "Swish": "use ReLU or ReLU6",
+        "HardSigmoid": "use ReLU or Hardtanh; a Sigmoid may stand at the end of the network",
+        "Tanh": "use Hardtanh: a Clip from -1 to 1 costs nothing",
+        "Mul": "drop the branch (squeeze-and-excite, gating), or add instead of multiplying",
+        "Div": "divide by a constant",
+        "MatMul": "use a convolution or a Linear with constant weights",
+        "Gemm": "use a convolution or a Linear with constant weights",
+        "LSTM": "use 1-D convolutions over the sequence",
+        "GRU": "use 1-D convolutions over the sequence",
+        "RNN": "use 1-D convolutions over the sequence",
+        "LayerNormalization": "use BatchNormalization, which is folded into the weights",
+        "InstanceNormalization": "use BatchNormalization, which is folded into the weights",
+        "GroupNormalization": "use BatchNormalization, which is folded into the weights",
+        "LRN": "use BatchNormalization, which is folded into the weights",
+        "Resize": "use a transposed convolution 3x3 with stride 2",
+        "Upsample": "use a transposed convolution 3x3 with stride 2",
+        "BatchNormalization": "export the model after model.eval()",
+    }
+)
+
+_NO_ADVICE = (
+    "replace it by convolutions, poolings, additions and ReLU, or move it behind the network"
+)
+
+
+def broken_constraint(
+    where: str, constraint: Constraint[Op], found: str, description: str
+) -> Diagnostic:
+    """A limit of the chip."""
+    return Diagnostic(
+        code=constraint.code,
+        where=where,
+        what=f"{description} has {found}",
+        why=constraint.text,
+        fix=constraint.fix,
+    )
+
+
+def unsupported(where: str, op_type: str, detail: str) -> Diagnostic:
+    """An operator without a counterpart."""
+    found = f" ({detail})" if detail else ""
+    return Diagnostic(
+        code="MX2001",
+        where=where,
+        what=f"the operator {op_type} is not supported{found}",
+        why="the chip computes convolutions, fully connected layers, poolings, element-wise "
+        "additions, ReLU and absolute values",
+        fix=_ADVICE.get(op_type, _NO_ADVICE),
+    )
+
+
+def several_operands(where: str, function: str, count: int) -> Diagnostic:
+    """An element-wise operation on computed values."""
+    return Diagnostic(
+        code="MX2002",
+        where=where,
+        what=f"element-wise {function} of {count} computed values (a residual connection)",
+        why="networks are built as chains of layers so far; values that come together again are "
+        "not placed yet",
+        fix="use a network without residual connections",
+    )
+
+
+def concatenation(where: str, count: int, shape: Shape) -> Diagnostic:
+    """Values joined."""
+    return Diagnostic(
+        code="MX2003",
+        where=where,
+        what=f"{count} computed values are joined to {list(shape)}",
+        why="networks are built as chains of layers so far; values that come together again are "
+        "not placed yet",
+        fix="use a network without branches",
+    )
+
+
+def moves_data(where: str, what: str, before: Shape, after: Shape) -> Diagnostic:
+    """A reshape or transposition between layers that would move data between channels."""
+    return Diagnostic(
+        code="MX2004",
+        where=where,
+        what=f"this {what} from {list(before)} to {list(after)} moves data between channels",
+        why="every channel has a processor and a memory of its own; between layers data stay "
+        "where they are, and only rows and columns may be counted anew",
+        fix="keep channels channels: flatten only in front of a Linear, reshape only rows and "
+        "columns, or do it behind the network",
+    )
+
+
+def only_at_end(where: str, what: str) -> Diagnostic:
+    """A function for the CPU in the middle of the network."""
+    return Diagnostic(
+        code="MX2005",
+        where=where,
+        what=f"this {what} is not at the end of the network, or not over a vector of channels",
+        why="it is computed on the CPU behind the last layer",
+        fix=f"use ReLU inside the network, {what} only for the final vector",
+    )
+
+
+def linear_rank(where: str, shape: Shape) -> Diagnostic:
+    """A matrix product over part of a value."""
+    return Diagnostic(
+        code="MX2006",
+        where=where,
+        what=f"a matrix product over the last axis of a value of shape {list(shape)}",
+        why="a fully connected layer reads a whole value, flattened channel by channel",
+        fix="flatten the value first, or use a 1x1 convolution over the channels",
+    )
+
+
+def no_layer(where: str) -> Diagnostic:
+    """Nothing to compute."""
+    return Diagnostic(
+        code="MX2007",
+        where=where,
+        what="the network contains no convolution, fully connected layer or pooling",
+        why="there is nothing for the accelerator to do",
+        fix="give a trained network",
+    )
+
+
+def too_many_layers(where: str, count: int) -> Diagnostic:
+    """More layers than the chip has register sets."""
+    return Diagnostic(
+        code="MX2008",
+        where=where,
+        what=f"the network needs {count} hardware layers",
+        why=limits.MAX_LAYERS.text,
+        fix=f"use at most {limits.MAX_LAYERS} (poolings in front of convolutions are free)",
+    )
+
+
+def not_a_layer(where: str, what: str, shape: Shape) -> Diagnostic:
+    """A node of a known kind that no rule could place."""
+    return Diagnostic(
+        code="MX2009",
+        where=where,
+        what=f"{what} on a value of shape {list(shape)} cannot be made a layer",
+        why="values have channels and at most two more axes, rows and columns",
+        fix="use 2-D or 1-D data with the channels first",
+    )

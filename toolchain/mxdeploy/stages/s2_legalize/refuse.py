@@ -1,0 +1,108 @@
+"""Every reason why a rewritten network is not a sequence of hardware layers."""
+
+from __future__ import annotations
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.errors import Diagnostic
+from mxdeploy.ir.network import LayerOp, Node
+from mxdeploy.ops import constraints
+from mxdeploy.ops.constraints import Constraint, Op, Shape
+from mxdeploy.ops.graph import (
+    ArgMax,
+    Clip,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Elementwise,
+    GraphOp,
+    Linear,
+    Pad,
+    Pooling,
+    Reshape,
+    Sigmoid,
+    Softmax,
+    Transpose,
+    Unsupported,
+)
+from mxdeploy.stages.s2_legalize import findings
+from mxdeploy.stages.s2_legalize.graph import Graph
+
+
+def reasons(graph: Graph) -> tuple[Diagnostic, ...]:
+    """All findings, in the order of the model; empty when the network is legal."""
+    found: list[Diagnostic] = []
+    for node in graph.network.nodes:
+        found += _of_layer(node) if isinstance(node.op, LayerOp) else _of_node(graph, node, node.op)
+    left = [n for n in graph.network.nodes if not isinstance(n.op, LayerOp)]
+    if left and not found:
+        shape = graph.shape(left[0].inputs[0])
+        found.append(findings.not_a_layer(left[0].name, type(left[0].op).__name__, shape))
+    if not left:
+        found += _of_network(graph)
+    return tuple(found)
+
+
+def _of_network(graph: Graph) -> list[Diagnostic]:
+    count = len(graph.network.nodes)
+    if not count:
+        return [findings.no_layer(graph.network.name)]
+    if count > limits.MAX_LAYERS.value:
+        return [findings.too_many_layers(graph.network.name, count)]
+    return []
+
+
+def _of_layer(node: Node) -> list[Diagnostic]:
+    if not isinstance(node.op, LayerOp):
+        return []
+    description = f"the layer ({node.op.spec.to_text()})"
+    shape = node.op.spec.in_shape
+    return [
+        *_broken(node.name, constraints.SPEC, node.op.spec, shape, description),
+        *_broken(node.name, constraints.LAYER, node.op, shape, description),
+    ]
+
+
+def _broken(
+    where: str, checks: tuple[Constraint[Op], ...], op: Op, shape: Shape, description: str
+) -> list[Diagnostic]:
+    results = [(c, c(op, shape)) for c in checks]
+    return [
+        findings.broken_constraint(where, c, found, description)
+        for c, found in results
+        if found is not None
+    ]
+
+
+def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
+    """Findings about one imported operator that is left over."""
+    before, after = graph.shape(node.inputs[0]) if node.inputs else (), graph.shape(node.output)
+    match op:
+        case Unsupported():
+            return [findings.unsupported(node.name, op.op_type, op.detail)]
+        case Conv():
+            return _broken(node.name, constraints.CONV, op, before, "the convolution")
+        case ConvTranspose():
+            checks = constraints.CONV_TRANSPOSE
+            return _broken(node.name, checks, op, before, "the transposed convolution")
+        case Pooling():
+            return _broken(node.name, constraints.POOLING, op, before, "the pooling")
+        case Clip():
+            return _broken(node.name, constraints.CLIP, op, before, "the Clip")
+        case Pad():
+            return _broken(node.name, constraints.PAD, op, before, "the Pad")
+        case Elementwise():
+            return [findings.several_operands(node.name, op.function, len(node.inputs))]
+        case Concat():
+            return [findings.concatenation(node.name, len(node.inputs), after)]
+        case _:
+            return _of_shape(node, op, before, after)
+
+
+def _of_shape(node: Node, op: GraphOp, before: Shape, after: Shape) -> list[Diagnostic]:
+    if isinstance(op, Reshape | Transpose) and before:
+        return [findings.moves_data(node.name, type(op).__name__, before, after)]
+    if isinstance(op, Softmax | Sigmoid | ArgMax):
+        return [findings.only_at_end(node.name, type(op).__name__)]
+    if isinstance(op, Linear) and len(before) > 1:
+        return [findings.linear_rank(node.name, before)]
+    return []

@@ -1,0 +1,78 @@
+"""A matrix product over the last of several axes becomes one over a vector: exact.
+
+With all other axes of length 1 the value is re-shaped to a vector and back. Over a sequence of
+vectors it is a 1-D convolution with one tap, between two transpositions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import Conv, GraphOp, Linear, Reshape, Transpose
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.rule import Rule
+
+_MATRIX_RANK = 2
+
+
+def match(graph: Graph, node: Node) -> Edit | None:
+    """Linear whose input is not a vector."""
+    if not isinstance(node.op, Linear):
+        return None
+    shape = graph.shape(node.inputs[0])
+    if len(shape) <= 1:
+        return None
+    if all(n == 1 for n in shape[:-1]):
+        return _as_vector(graph, node, shape)
+    if len(shape) == _MATRIX_RANK:
+        return _as_convolution(graph, node, shape)
+    return None
+
+
+def _as_vector(graph: Graph, node: Node, shape: tuple[int, ...]) -> Edit:
+    outputs = graph.shape(node.output)[-1]
+    before: GraphOp = Reshape(shape=shape[-1:])
+    after: GraphOp = Reshape(shape=graph.shape(node.output))
+    return _between(
+        graph, node, node.op, (before, shape[-1:]), (after, (outputs,)), "the value is a vector"
+    )
+
+
+def _as_convolution(graph: Graph, node: Node, shape: tuple[int, ...]) -> Edit | None:
+    if not isinstance(node.op, Linear):
+        return None
+    conv = Conv(
+        weight=Tensor(node.op.weight.array[:, :, np.newaxis]),
+        bias=node.op.bias,
+        pads=(0, 0),
+        strides=(1,),
+        dilations=(1,),
+        groups=1,
+    )
+    swap = Transpose(axes=(1, 0))
+    turned = (node.op.weight.shape[0], shape[0])
+    text = "a matrix product per step of a sequence is a 1-D convolution with one tap"
+    return _between(graph, node, conv, (swap, shape[::-1]), (swap, turned), text)
+
+
+def _between(  # noqa: PLR0913 - both ends of the replaced node
+    graph: Graph,
+    node: Node,
+    op: object,
+    before: tuple[GraphOp, tuple[int, ...]],
+    after: tuple[GraphOp, tuple[int, ...]],
+    text: str,
+) -> Edit:
+    first = Value(name=graph.new_name(f"{node.output}.in"), shape=before[1], origin=node.name)
+    second = Value(name=graph.new_name(f"{node.output}.out"), shape=after[1], origin=node.name)
+    head = replace(node, name=f"{node.name}.in", op=before[0], output=first.name)
+    body = replace(node, op=op, inputs=(first.name,), output=second.name)
+    tail = replace(node, name=f"{node.name}.out", op=after[0], inputs=(second.name,))
+    return Edit(text=text, remove=(node,), add=(head, body, tail), values=(first, second))
+
+
+RULE = Rule(name="linear-on-vector", exact=True, match=match)
