@@ -1,0 +1,21 @@
+/* The console's serial line: 8 data bits, no parity, 1 stop bit. */
+#ifndef UART_H
+#define UART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void uart_init(void);
+
+/* Wait for room, then send. */
+void uart_write(uint8_t byte);
+
+bool uart_readable(void);
+
+/* Wait for a byte. */
+uint8_t uart_read(void);
+
+/* Wait until the last bit has left. */
+void uart_flush(void);
+
+#endif

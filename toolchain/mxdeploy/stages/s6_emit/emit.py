@@ -1,0 +1,64 @@
+"""From a program to the C project: views of everything, placed into the templates."""
+
+from __future__ import annotations
+
+from mxdeploy import __version__
+from mxdeploy.boards import Board
+from mxdeploy.ir.program import Program
+from mxdeploy.ir.project import Project
+from mxdeploy.ir.result import KnownAnswer
+from mxdeploy.resources import templates_folder
+from mxdeploy.stages.s6_emit.escape import markdown_text
+from mxdeploy.stages.s6_emit.options import EmitOptions
+from mxdeploy.stages.s6_emit.registers_header import registers_header
+from mxdeploy.stages.s6_emit.render import render_files
+from mxdeploy.stages.s6_emit.view_answer import results_view, sample_view
+from mxdeploy.stages.s6_emit.view_board import board_view, memory_view
+from mxdeploy.stages.s6_emit.view_network import input_view, network_view, output_views
+from mxdeploy.stages.s6_emit.view_program import (
+    biases_view,
+    kernel_views,
+    program_view,
+    weights_view,
+)
+
+_DEFAULTS = EmitOptions()
+
+
+def emit(
+    program: Program, answer: KnownAnswer, board: Board, options: EmitOptions = _DEFAULTS
+) -> Project:
+    """The C project that runs ``program`` on ``board`` and proves itself with ``answer``.
+
+    Pure: the same arguments give the same bytes.
+
+    Raises:
+        ValueError: the answer does not belong to the program, or the plan places data where the
+            generated code cannot reach them.
+    """
+    outputs = output_views(program)
+    weights = weights_view(program)
+    context = {
+        "version": __version__,
+        "board": board_view(board, options),
+        "memory": memory_view(options),
+        "network": network_view(program),
+        "input": input_view(program),
+        "outputs": outputs,
+        "has_bytes": any(o.c_type == "int8_t" for o in outputs),
+        "has_words": any(o.c_type == "int32_t" for o in outputs),
+        "program": program_view(program),
+        "kernels": kernel_views(program),
+        "weights": weights,
+        "biases": biases_view(program),
+        "sample": sample_view(program, answer, outputs),
+        "results": results_view(program, outputs),
+        "title": markdown_text(program.plan.network.name),
+        "msdk": board.msdk,
+    }
+    files = dict(render_files(templates_folder(), context))
+    files["bsp/mxc_registers.h"] = registers_header().encode()
+    files["src/weights.bin"] = weights.content
+    return Project(
+        name=program.plan.network.name, board=board.name, files=tuple(sorted(files.items()))
+    )

@@ -1,0 +1,106 @@
+"""The sample and the way results are shown, as the templates see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxdeploy.ir.program import Program
+from mxdeploy.ir.result import KnownAnswer
+from mxdeploy.ops.tail import ArgMax, Sigmoid, Softmax
+from mxdeploy.stages.s6_emit import tables
+from mxdeploy.stages.s6_emit.escape import c_string
+from mxdeploy.stages.s6_emit.view_network import OutputView
+
+_MAX_ROWS = 10
+_MAX_NAME_WIDTH = 32
+_WORDS_PER_LINE = 8
+_BYTES_PER_LINE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedView:
+    """The known answer of one output."""
+
+    member: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleView:
+    """The sample and its known answer."""
+
+    source_literal: str
+    label_literal: str | None
+    input_lines: tuple[str, ...]
+    outputs: tuple[ExpectedView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsView:
+    """The table for people.
+
+    ``kind``: ``softmax`` (classes by probability), ``sigmoid`` (a probability for each element),
+    ``values`` (real values) or ``ranges`` (smallest and largest element of every output).
+    """
+
+    kind: str
+    elements: int
+    rows_shown: int
+    name_width: int
+    names: tuple[str, ...]
+
+
+def sample_view(
+    program: Program, answer: KnownAnswer, outputs: tuple[OutputView, ...]
+) -> SampleView:
+    """The sample and its known answer.
+
+    Raises:
+        ValueError: the answer is not one of this network.
+    """
+    network = program.plan.network
+    if answer.input.shape != network.value(network.input).shape:
+        raise ValueError(f"the sample has shape {answer.input.shape}, not the input's")
+    known = dict(answer.outputs)
+    expected = []
+    for region, output in zip(program.plan.outputs, outputs, strict=True):
+        array = known[region.value].array
+        if array.shape != network.value(region.value).shape:
+            raise ValueError(f"the answer's {region.value} has shape {array.shape}")
+        per_line = _BYTES_PER_LINE if region.bits == 8 else _WORDS_PER_LINE  # noqa: PLR2004 - bits
+        flat = array.reshape(-1).astype(int)
+        expected.append(ExpectedView(member=output.member, lines=tables.lines(flat, per_line)))
+    return SampleView(
+        source_literal=c_string(answer.source),
+        label_literal=None if answer.label is None else c_string(answer.label),
+        input_lines=tables.lines(answer.input.array.reshape(-1).astype(int), _BYTES_PER_LINE),
+        outputs=tuple(expected),
+    )
+
+
+def results_view(program: Program, outputs: tuple[OutputView, ...]) -> ResultsView:
+    """How the answer is shown: classes where the model (or the user) speaks of classes."""
+    network = program.plan.network
+    elements = outputs[0].elements
+    if len(outputs) > 1 or outputs[0].pixels > 1:
+        return ResultsView(kind="ranges", elements=0, rows_shown=0, name_width=0, names=())
+    names = tuple(
+        network.classes[i] if i < len(network.classes) else str(i) for i in range(elements)
+    )
+    return ResultsView(
+        kind=_kind(program, elements),
+        elements=elements,
+        rows_shown=min(elements, _MAX_ROWS),
+        name_width=min(max(len(name) for name in (*names, "output")), _MAX_NAME_WIDTH),
+        names=tuple(c_string(name) for name in names),
+    )
+
+
+def _kind(program: Program, elements: int) -> str:
+    network = program.plan.network
+    if any(isinstance(op, Sigmoid) for op in network.tail):
+        return "sigmoid"
+    speaks_of_classes = any(isinstance(op, Softmax | ArgMax) for op in network.tail)
+    if elements > 1 and (speaks_of_classes or network.classes):
+        return "softmax"
+    return "values"
