@@ -154,7 +154,8 @@ def _in_flight(layer: LayerDescription, operands: Int8Array) -> Int8Array:
     """Pooling and element-wise combination, in the layer's order."""
     combining = layer.combining
     if combining is None:
-        return _pool(layer, operands)[0]
+        data: Int8Array = _pool(layer, operands)[0]
+        return data
     if combining.pool_first:
         return arith.combine(combining.function, list(_pool(layer, operands)))
     return _pool(layer, arith.combine(combining.function, list(operands)))
