@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of this test suite."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the texts under tests/golden anew"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(name, text)``: the text must be what lies in ``tests/golden/name``."""
+
+    def check(name: str, text: str) -> None:
+        file = REPOSITORY / "tests" / "golden" / name
+        if request.config.getoption("--update-golden"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert file.exists(), f"{file} is missing: run pytest --update-golden and read the result"
+        assert text == file.read_text(encoding="utf-8"), f"differs from {file}; --update-golden?"
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,213 @@
+"""Recorded programs as plans: the same geometry and placement, for the lowering to lower.
+
+The records come from another toolchain; what they write is the outside judge of the lowering.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mxdeploy.chip.max78000 import layouts
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
+from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
+
+_CONFIGURE, _START = 4, 6
+_KINDS = {
+    "conv2d": Kind.CONV2D,
+    "conv1d": Kind.CONV1D,
+    "linear": Kind.LINEAR,
+    "passthrough": Kind.PASSTHROUGH,
+    "none": Kind.PASSTHROUGH,
+}
+_ACTIVATIONS = {None: Activation.NONE, "ReLU": Activation.RELU, "Abs": Activation.ABS}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One recorded program.
+
+    Attributes:
+        meta: its description.
+        configured: address -> value of all layer registers that are not zero.
+        started: values written to CTRL by the start, as (quadrant, value) in order.
+    """
+
+    meta: dict[str, Any]
+    configured: dict[int, int]
+    started: tuple[tuple[int, int], ...]
+
+    @property
+    def quadrants(self) -> tuple[int, ...]:
+        """Quadrants that are started."""
+        return tuple(sorted({quadrant for quadrant, _ in self.started}))
+
+
+def load(path: Path) -> Record:
+    """Read a record, expanding the run-length code of the parts that are wanted."""
+    with np.load(path) as data:
+        lengths = data["run_len"].astype(np.int64)
+        first = np.cumsum(lengths) - lengths
+        step = np.arange(lengths.sum()) - np.repeat(first, lengths)
+        address = np.repeat(data["run_addr"].astype(np.int64), lengths)
+        address += step * np.repeat(data["run_stride"].astype(np.int64), lengths)
+        phase = np.repeat(data["run_phase"], lengths)
+        values = data["writes_val"]
+        chosen = [
+            list(zip(address[part].tolist(), values[part].tolist(), strict=True))
+            for part in (phase == _CONFIGURE, phase == _START)
+        ]
+        meta = json.loads(str(data["meta"]))
+    controls = {reg.Ctrl.address(q): q for q in range(mem.QUADRANTS)}
+    return Record(
+        meta=meta,
+        configured={a: v for a, v in dict(chosen[0]).items() if v},
+        started=tuple((controls[a], v) for a, v in chosen[1] if a in controls),
+    )
+
+
+def meta_of(path: Path) -> dict[str, Any]:
+    """The description alone."""
+    with np.load(path) as data:
+        return json.loads(str(data["meta"]))
+
+
+def lowerable(meta: dict[str, Any]) -> bool:
+    """Whether the program is a chain of layers of the kinds that are lowered, loaded directly."""
+    return not any("fifo" in f for f in meta["features"]) and all(
+        layer["operator"] in _KINDS
+        and not layer["streaming"]
+        and not layer["write_gap"]
+        and not layer["bypass"]
+        and layer["operands"] == 1
+        and layer["in_sequences"] in (None, [index - 1])
+        and layer["dilation"] == [1, 1]
+        for index, layer in enumerate(meta["layers"])
+    )
+
+
+def plan_of(record: Record) -> Plan:
+    """The plan that the recorded program was made from, with zero weights.
+
+    Bias placement, which the records' descriptions lack, is read from the recorded registers.
+    """
+    layers = record.meta["layers"]
+    values = [_value("x", layers[0]["in_chan"], layers[0]["in_dim"], 8)]
+    values += [
+        _value(f"y{i}", layer["out_chan"], layer["out_dim"], layer["output_width"])
+        for i, layer in enumerate(layers)
+    ]
+    network = QuantNetwork(
+        name=record.meta["name"],
+        values=tuple(values),
+        input="x",
+        outputs=(values[-1].name,),
+        layers=tuple(_layer(i, layer) for i, layer in enumerate(layers)),
+    )
+    plans = tuple(_layer_plan(record, network, i, layer) for i, layer in enumerate(layers))
+    return Plan(
+        network=network,
+        layers=plans,
+        input=plans[0].inputs[0],
+        outputs=(plans[-1].output,),
+        quadrants=record.quadrants,
+        cycles=0,
+    )
+
+
+def _value(name: str, channels: int, size: list[int], bits: int) -> QuantValue:
+    shape = (channels, size[0], size[1])
+    return QuantValue(name=name, shape=shape, scale=1, bits=bits, origin=name, model_shape=shape)
+
+
+def _spec(layer: dict[str, Any]) -> LayerSpec:
+    pool = None
+    if layer["pool"] != [1, 1] or layer["pool_stride"] != [1, 1]:
+        pool = Pool(
+            kind=PoolKind.AVERAGE if layer["pool_average"] else PoolKind.MAX,
+            size=tuple(layer["pool"]),
+            stride=layer["pool_stride"][0],
+        )
+    return LayerSpec(
+        kind=_KINDS[layer["operator"]],
+        in_channels=layer["in_chan"],
+        in_size=tuple(layer["in_dim"]),
+        out_channels=layer["out_chan"],
+        kernel=tuple(layer["kernel"]),
+        pad=tuple(layer["pad"]),
+        pool=pool,
+        activation=_ACTIVATIONS[layer["activation"]],
+        flatten=layer["flatten"],
+        output_bits=layer["output_width"],
+    )
+
+
+def _layer(index: int, layer: dict[str, Any]) -> QuantLayer:
+    spec = _spec(layer)
+    weight = None if spec.weight_shape is None else Tensor(np.zeros(spec.weight_shape, np.int8))
+    return QuantLayer(
+        name=f"layer{index}",
+        spec=spec,
+        inputs=(f"y{index - 1}" if index else "x",),
+        output=f"y{index}",
+        weight=weight,
+        weight_bits=layer["weight_bits"] or 8,
+        bias=Tensor(np.zeros(spec.out_channels, np.int8)) if layer["bias"] else None,
+        shift=layer["output_shift"],
+        origin=(),
+    )
+
+
+def _layer_plan(
+    record: Record, network: QuantNetwork, index: int, layer: dict[str, Any]
+) -> LayerPlan:
+    spec = network.layers[index].spec
+    source = Region(
+        value=network.layers[index].inputs[0],
+        processors=int(layer["processors"], 16),
+        offset_bytes=layer["in_offset"],
+        passes=layer["in_expand"],
+        order=DataOrder.CHW if layer["big_data"] else DataOrder.HWC,
+    )
+    target = Region(
+        value=f"y{index}",
+        processors=int(layer["output_processors"], 16),
+        offset_bytes=layer["out_offset"],
+        passes=layer["out_expand"],
+        bits=layer["output_width"],
+    )
+    pixels = spec.in_size[0] * spec.in_size[1] if spec.flatten else 1
+    kernels = None
+    if spec.kind is not Kind.PASSTHROUGH:
+        kernels = KernelSlot(start_word=layer["kern_offs"], words=layer["kern_len"])
+    return LayerPlan(
+        index=index,
+        name=f"layer{index}",
+        inputs=(source,),
+        output=target,
+        in_passes=source.passes * pixels,
+        out_passes=target.passes,
+        kernels=kernels,
+        bias=_bias(record, index, spec, target),
+        cycles=0,
+    )
+
+
+def _bias(record: Record, index: int, spec: LayerSpec, target: Region) -> BiasSlot | None:
+    for quadrant in range(mem.QUADRANTS):
+        address = reg.PostProcessing.address(quadrant, index)
+        post = reg.PostProcessing.decode(record.configured.get(address, 0))
+        if post.bptr_en:
+            slots = layouts.output_slots(spec.out_channels, target.processors)
+            return BiasSlot(
+                quadrant=quadrant, start_byte=post.bptr_sad, length_bytes=int(slots.max()) + 1
+            )
+    return None

@@ -1,0 +1,43 @@
+"""Outside judge: programs of another toolchain, some of them known to pass on silicon.
+
+For the same geometry and placement the lowering must write the same words to the same registers.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.stages.s5_lower.recorded import load, lowerable, meta_of, plan_of
+
+from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.stages.s5_lower import sequences
+from mxdeploy.stages.s5_lower.configure import configure
+
+SINGLE_LAYER = 1
+
+
+@pytest.mark.shared
+def test_every_recorded_chain_of_layers_gets_the_same_registers(shared):
+    compared, words = 0, 0
+    for path in sorted((shared / "traces").glob("[drt]-*.npz")):
+        if not lowerable(meta_of(path)):
+            continue
+        record = load(path)
+        ours = {write.address: write.value for write in configure(plan_of(record))}
+        assert ours == record.configured, path.name
+        compared += 1
+        words += len(ours)
+    assert compared >= 270
+    assert words > 15_000
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["d-mnist", "d-cifar-10", "d-kws20_v3", "d-mnist-extrasmall"])
+def test_the_same_start(shared, name):
+    record = load(shared / "traces" / f"{name}.npz")
+    ours = [
+        (quadrant, write.value)
+        for write in sequences.start(plan_of(record))
+        for quadrant in range(4)
+        if write.address == reg.Ctrl.address(quadrant)
+    ]
+    assert tuple(ours) == record.started
