@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ as CNN_CLOCK_HZ  # noqa: PLC0414 - re-export
-
 STARTUP_CYCLES = 1
 STREAMING_FACTOR = 1.5
 """A rough estimate, not a measurement."""

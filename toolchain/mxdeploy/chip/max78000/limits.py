@@ -8,64 +8,10 @@ allow more) or ``quirk`` (see ``errata``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import total_ordering
-from typing import Literal, SupportsIndex
-
 from mxdeploy.chip.bits import Register
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
-
-Basis = Literal["hardware", "practice", "quirk"]
-Group = Literal["global", "dimensions", "operators", "memory", "FIFO and streaming"]
-
-
-@total_ordering
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Limit:
-    """One limit; compares and computes as its value.
-
-    Attributes:
-        name: identifier, as the constant is called.
-        value: the number.
-        unit: what is counted.
-        text: the rule in a sentence.
-        source: where it comes from.
-        basis: what it rests on.
-        group: chapter of the list.
-    """
-
-    name: str
-    value: int
-    unit: str
-    text: str
-    source: str
-    basis: Basis
-    group: Group
-
-    def __int__(self) -> int:
-        """The value."""
-        return self.value
-
-    def __index__(self) -> int:
-        """The value, where an index or range bound is wanted."""
-        return self.value
-
-    def __eq__(self, other: object) -> bool:
-        """Equal to any integer of the same value."""
-        return isinstance(other, SupportsIndex) and self.value == other.__index__()
-
-    def __lt__(self, other: SupportsIndex) -> bool:
-        """Compare by value."""
-        return self.value < other.__index__()
-
-    def __hash__(self) -> int:
-        """Hash of the value."""
-        return hash(self.value)
-
-    def __str__(self) -> str:
-        """``value unit``."""
-        return f"{self.value} {self.unit}"
+from mxdeploy.chip.max78000.limit import Limit as Limit  # noqa: PLC0414 - the type belongs here too
 
 
 def _field_maximum(register: type[Register], field: str) -> int:
@@ -179,10 +125,23 @@ CONV2D_KERNEL = Limit(
     text="A 2-D convolution has a 3x3 or a 1x1 kernel, stride 1, dilation 1 and one group.",
     source="user guide chapter 27",
 )  # fmt: skip
+CONV_STRIDE = Limit(
+    name="CONV_STRIDE", value=1, unit="pixel", group="operators", basis="hardware",
+    text="A convolution steps by 1 pixel; a larger step is taken by the pooling in front of it.",
+    source="user guide chapter 27; STRIDE acts on the pooling stage",
+)  # fmt: skip
 MAX_CONV1D_KERNEL = Limit(
     name="MAX_CONV1D_KERNEL", value=mem.KERNEL_WORD_BYTES, unit="taps", group="operators",
     basis="hardware", text="A 1-D convolution has a kernel of 1 to 9 taps and stride 1.",
     source="ONED.oned_width; nine bytes in a kernel word",
+)  # fmt: skip
+MAX_CONV1D_DILATION = Limit(
+    name="MAX_CONV1D_DILATION", value=MAX_DIMENSION.value, unit="samples", group="operators",
+    basis="practice",
+    text="A dilated 1-D convolution either fits 9 taps when stretched with zeros, or has at most "
+    "3 taps, no padding and no pooling and runs as a 3x3 convolution over rows of one dilation "
+    "each.",
+    source="running programs",
 )  # fmt: skip
 TRANSPOSED_STRIDE = Limit(
     name="TRANSPOSED_STRIDE", value=2, unit="pixels", group="operators", basis="hardware",
@@ -219,6 +178,12 @@ MAX_OPERANDS_MULTIPASS = Limit(
     basis="quirk",
     text="An element-wise operation on more than 64 channels works for 2 operands and 2 passes; "
     "otherwise only as pass-through without pooling, run as passes * rows rows.",
+    source="running programs",
+)  # fmt: skip
+MAX_POOLED_PIXELS_MULTIPASS = Limit(
+    name="MAX_POOLED_PIXELS_MULTIPASS", value=1, unit="pixel", group="operators",
+    basis="practice",
+    text="Pooling alone (no convolution) on more than 64 channels must leave a single pixel.",
     source="running programs",
 )  # fmt: skip
 MAX_FLATTEN_PASSES = Limit(
@@ -337,6 +302,18 @@ MAX_STREAM_VOLUMES = Limit(
     group="FIFO and streaming", basis="hardware",
     text="The streaming layers in front of a streaming layer have at most 15 passes together.",
     source="STRM1 bits 3:0",
+)  # fmt: skip
+MAX_STREAM_BUFFER = Limit(
+    name="MAX_STREAM_BUFFER", value=mem.DATA_WORDS, unit="words", group="FIFO and streaming",
+    basis="hardware",
+    text="The ring of a streaming layer ends inside its data memory and overlaps no other.",
+    source="FBUF bits 16:0; size of a data memory",
+)  # fmt: skip
+MAX_FIFO_INPUT = Limit(
+    name="MAX_FIFO_INPUT", value=(1 << 21) - 1, unit="words", group="FIFO and streaming",
+    basis="practice",
+    text="Rows times columns times passes of a FIFO input stay below 2097152.",
+    source="running programs",
 )  # fmt: skip
 MIN_LAST_STREAM_PAD = Limit(
     name="MIN_LAST_STREAM_PAD", value=1, unit="rows and columns", group="FIFO and streaming",

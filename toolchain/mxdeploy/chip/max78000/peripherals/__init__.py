@@ -34,6 +34,7 @@ __all__ = [
     "Location",
     "PeripheralRegister",
     "Region",
+    "block_of",
     "find",
     "find_region",
     "instance",
