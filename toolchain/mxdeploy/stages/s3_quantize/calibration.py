@@ -16,7 +16,7 @@ from mxdeploy.stages.s3_quantize.float_model import (
     build_probe_model,
     layer_of,
     operand_name,
-    unclipped_name,
+    raw_name,
 )
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.layer_graph import is_matrix_product
@@ -32,6 +32,7 @@ _SAMPLED_ELEMENTS = 1 << 18
 _WIDEST_ELEMENTS = 1 << 24
 _BATCH_BYTES = 24 << 20
 _LEAST_SAMPLES = 8
+_RAW_SAMPLES = 256
 _ABSURD = 1e12
 _OUTSIDE_SHARE = 0.1
 
@@ -46,6 +47,8 @@ class LayerSeen:
         mean: of each input feature, pooled and combined; empty for pass-through.
         variance: of each input feature.
         active: share of each output channel that neither activation nor clip cuts off.
+        raw: some samples (channels, samples) of the output before activation and clip, the
+            extremes among them.
         combined: samples of the combined operands of an element-wise layer with weights.
     """
 
@@ -54,6 +57,7 @@ class LayerSeen:
     mean: DoubleArray
     variance: DoubleArray
     active: DoubleArray
+    raw: FloatArray
     combined: Seen | None
 
 
@@ -76,6 +80,17 @@ def sampled(array: NDArray[np.generic], positions: NDArray[np.intp]) -> FloatArr
     if len(positions) == flat.shape[2]:
         return flat.astype(np.float32)
     return flat[:, :, positions].astype(np.float32)
+
+
+def activated(raw: FloatArray, activation: Activation) -> FloatArray:
+    """A layer's output before saturation or clip."""
+    match activation:
+        case Activation.RELU:
+            return np.maximum(raw, np.float32(0))
+        case Activation.ABS:
+            return np.abs(raw)
+        case Activation.NONE:
+            return raw
 
 
 def check_data(value: Value, data: NDArray[np.generic]) -> FloatArray:
@@ -143,7 +158,7 @@ class _Collector:
 
     def add(self, arrays: Mapping[str, FloatArray]) -> None:
         """Take in one batch of the probe model's outputs."""
-        self._outputs.append(sampled(arrays[unclipped_name(self.name)], self._positions))
+        self._outputs.append(sampled(arrays[raw_name(self.name)], self._positions))
         if self._spec.kind is Kind.PASSTHROUGH:
             return
         operand = arrays[operand_name(self.name)]
@@ -161,19 +176,30 @@ class _Collector:
 
     def result(self) -> LayerSeen:
         """Everything gathered."""
-        output = Seen(samples=np.concatenate(self._outputs), clip=self._clip)
+        raw = np.concatenate(self._outputs)
+        output = Seen(samples=activated(raw, self._spec.activation), clip=self._clip)
         count = max(self._count, 1)
         mean = self._sum / count
         return LayerSeen(
             output=output,
             positions=self._positions,
             mean=mean,
-            variance=np.maximum(self._squares / count - np.square(mean), 0.0),
+            # A mean of few samples is uncertain itself.
+            variance=np.maximum(self._squares * (1 + 1 / count) / count - np.square(mean), 0.0),
             active=_active(output, self._spec),
+            raw=_some(raw),
             combined=Seen(samples=np.concatenate(self._combined), clip=None)
             if self._combined
             else None,
         )
+
+
+def _some(raw: FloatArray) -> FloatArray:
+    """Some samples of (n, channels, positions) and the extremes, as (channels, samples)."""
+    flat = raw.transpose(1, 0, 2).reshape(raw.shape[1], -1)
+    thin = flat[:, :: max(1, flat.shape[1] // _RAW_SAMPLES)]
+    low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
+    return np.concatenate([low, thin, high], axis=1)
 
 
 def _active(output: Seen, spec: LayerSpec) -> DoubleArray:

@@ -33,15 +33,15 @@ def build_float_model(network: Network) -> bytes:
 def build_probe_model(network: Network) -> bytes:
     """As :func:`build_float_model`, but with what calibration wants to see.
 
-    The outputs are, per layer in order, ``unclipped_name(value)``: the output before the value's
+    The outputs are, per layer in order, ``raw_name(value)``: the output before activation and
     clip, and for layers with weights ``operand_name(value)``: what the convolution reads.
     """
     return _build(network, probes=True)
 
 
-def unclipped_name(value: str) -> str:
-    """Output of the probe model: a layer's output before the value's clip."""
-    return f"{value}:unclipped"
+def raw_name(value: str) -> str:
+    """Output of the probe model: a layer's output before its activation and the value's clip."""
+    return f"{value}:raw"
 
 
 def operand_name(value: str) -> str:
@@ -84,7 +84,7 @@ def input_shape(network: Network, name: str) -> tuple[int, int, int]:
 def _build(network: Network, *, probes: bool) -> bytes:
     reserved = [value.name for value in network.values]
     if probes:
-        reserved += [f(name) for name in reserved for f in (unclipped_name, operand_name)]
+        reserved += [f(name) for name in reserved for f in (raw_name, operand_name)]
     graph = GraphBuilder(network.name, reserved)
     tensors: dict[str, str] = {}
     shapes: Shapes = {}
@@ -97,14 +97,14 @@ def _build(network: Network, *, probes: bool) -> bytes:
         spec = layer.spec
         value = network.value(node.output)
         operand = _emit_operand(graph, node, spec, tensors, shapes)
-        result = _emit_layer(graph, layer, operand)
-        clipped = _clip(graph, value, result)
+        raw = _emit_raw(graph, layer, operand)
+        clipped = _clip(graph, value, _activate(graph, spec.activation, raw))
         tensors[value.name] = clipped
         shapes[value.name] = spec.out_shape
         if not probes:
             graph.output(clipped, value.name, np.float32, spec.out_shape)
             continue
-        graph.output(result, unclipped_name(value.name), np.float32, spec.out_shape)
+        graph.output(raw, raw_name(value.name), np.float32, spec.out_shape)
         if spec.kind is not Kind.PASSTHROUGH:
             pooled = (spec.in_channels, *spec.pooled_size)
             graph.output(operand, operand_name(value.name), np.float32, pooled)
@@ -127,7 +127,7 @@ def _emit_operand(
     return pool(graph, spec.pool, combine(graph, spec.eltwise.function, operands))
 
 
-def _emit_layer(graph: GraphBuilder, layer: LayerOp, operand: str) -> str:
+def _emit_raw(graph: GraphBuilder, layer: LayerOp, operand: str) -> str:
     spec = layer.spec
     if spec.kind is Kind.PASSTHROUGH:
         return operand
@@ -135,14 +135,17 @@ def _emit_layer(graph: GraphBuilder, layer: LayerOp, operand: str) -> str:
         raise ValueError(f"{spec.kind} without weights")
     weight = layer.weight.array.astype(np.float32)
     bias = None if layer.bias is None else layer.bias.array.astype(np.float32)
-    result = linear_map(graph, spec, operand, weight, bias)
-    match spec.activation:
+    return linear_map(graph, spec, operand, weight, bias)
+
+
+def _activate(graph: GraphBuilder, activation: Activation, tensor: str) -> str:
+    match activation:
         case Activation.RELU:
-            return graph.node("Relu", [result])
+            return graph.node("Relu", [tensor])
         case Activation.ABS:
-            return graph.node("Abs", [result])
+            return graph.node("Abs", [tensor])
         case Activation.NONE:
-            return result
+            return tensor
 
 
 def _clip(graph: GraphBuilder, value: Value, tensor: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
+from mxdeploy.stages.s3_quantize.options import RangeMethod
 
 FloatArray = NDArray[np.float32]
 Clip = tuple[float, float]
@@ -54,19 +55,26 @@ def scale_of_clip(clip: Clip | None) -> float | None:
     return low / DATA_MIN
 
 
-def largest_scale(seen: Seen) -> float:
-    """The scale that just covers the value; 0 for a value that is always zero."""
-    bound = scale_of_clip(seen.clip)
-    if bound is not None:
-        return bound
+def covering_scale(seen: Seen) -> float:
+    """The scale that just covers what was seen; 0 for a value that is always zero."""
     values = seen.clipped
     return max(float(values.max()) / DATA_MAX, float(values.min()) / DATA_MIN, 0.0)
 
 
-def scale_candidates(largest: float, method: str) -> NDArray[np.float64]:
-    """Scales to choose from, from the largest down in steps of ``STEPS_PER_OCTAVE``."""
-    count = _OCTAVES * STEPS_PER_OCTAVE if method == "mse" else 1
-    return largest * 2.0 ** (-np.arange(count) / STEPS_PER_OCTAVE)
+def scale_candidates(seen: Sequence[Seen], method: RangeMethod) -> NDArray[np.float64]:
+    """Scales to choose from, from the largest down in steps of ``STEPS_PER_OCTAVE``.
+
+    The largest makes saturation the model's clip, or covers all that was seen; the smallest cuts
+    off most of what was seen. Empty if all values were zero throughout.
+    """
+    covering = max(covering_scale(item) for item in seen)
+    if covering <= 0:
+        return np.zeros(0)
+    largest = max(scale_of_clip(item.clip) or covering_scale(item) for item in seen)
+    if method == "max":
+        return np.array([largest])
+    octaves = max(float(np.log2(largest / covering)), 0.0) + _OCTAVES
+    return largest * 2.0 ** (-np.arange(int(octaves * STEPS_PER_OCTAVE)) / STEPS_PER_OCTAVE)
 
 
 def representation_error(seen: Sequence[Seen], scales: NDArray[np.float64]) -> NDArray[np.float64]:

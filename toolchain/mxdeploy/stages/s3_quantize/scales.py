@@ -15,7 +15,7 @@ from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
 from mxdeploy.stages.s3_quantize.options import RangeMethod
 from mxdeploy.stages.s3_quantize.ranges import (
     Seen,
-    largest_scale,
+    covering_scale,
     natural_step,
     representation_error,
     scale_candidates,
@@ -78,7 +78,7 @@ class Scales:
             return
         first, *others = self._seen(name)
         step = natural_step(first.samples)
-        if step is not None and all(largest_scale(other) <= step for other in others):
+        if step is not None and all(covering_scale(other) <= step for other in others):
             self.fix(name, step)
             return
         scales, errors = self.candidates(name)
@@ -89,11 +89,10 @@ class Scales:
         if name in self._fixed:
             return np.array([self._fixed[name]]), np.zeros(1)
         seen = self._seen(name)
-        largest = max(largest_scale(item) for item in seen)
-        if largest <= 0:
+        scales = scale_candidates(seen, self._method)
+        if not scales.size:
             # The value was zero throughout: the scale of the input is as good as any.
-            largest = self._fixed[self._network.inputs[0]]
-        scales = scale_candidates(largest, self._method)
+            scales = np.array([self._fixed[self._network.inputs[0]]])
         return scales, representation_error(seen, scales)
 
     def _seen(self, name: str) -> list[Seen]:

@@ -22,7 +22,7 @@ from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish, measured_bias, 
 from mxdeploy.stages.s3_quantize.calibration import Calibration, calibrate, check_data
 from mxdeploy.stages.s3_quantize.float_model import input_shape, layer_of
 from mxdeploy.stages.s3_quantize.groups import scale_groups
-from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX
+from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
 from mxdeploy.stages.s3_quantize.layer_graph import features_of
 from mxdeploy.stages.s3_quantize.options import QuantizeOptions
@@ -30,14 +30,13 @@ from mxdeploy.stages.s3_quantize.rehearsal import Rehearsal
 from mxdeploy.stages.s3_quantize.scales import Scales
 from mxdeploy.stages.s3_quantize.weights import (
     BIAS_STEP,
+    Statistics,
     WeightChoice,
     WeightProblem,
     choose_narrow,
     choose_wide,
+    supposed_statistics,
 )
-
-FloatArray = NDArray[np.float32]
-DoubleArray = NDArray[np.float64]
 
 
 def quantize(
@@ -145,64 +144,65 @@ class _Quantizer:
             scale = self._scales[node.inputs[0]]
             quality = None if rehearsal is None else rehearsal.pass_through(node, scale)
             return self._quant_layer(node, None, quality)
-        problem = self._problem(node, op)
-        choice = self._choose(node, problem)
+        problem, choice = self._choose(node, op)
         self._scales.fix(node.output, choice.output_scale)
         integers = problem.integers(choice.factor)
         weight = integers.reshape(op.spec.weight_shape or ()).astype(np.int8)
         plain = None
         if problem.bias is not None:
             plain = problem.bias * choice.factor / (BIAS_STEP * problem.input_scale)
+        bias = None if plain is None else rounded_bias(plain)
         if rehearsal is None:
-            bias = None if plain is None else rounded_bias(plain)
             saturated = 0 if bias is None else bias.saturated
             quality = LayerQuality(sqnr_db=None, saturated=None, bias_saturated=saturated)
             return self._quant_layer(node, _Parameters(weight, bias, choice.shift), quality)
         finish = _finish(op, problem, choice)
         sums = rehearsal.accumulate(node, weight)
-        bias = None if plain is None else rounded_bias(plain)
         wanted = problem.wanted_bias(choice.factor, integers)
         if self._options.bias_correction and plain is not None and wanted is not None:
             bias = measured_bias(plain, wanted, *rehearsal.compared(node, sums), finish)
         quality = rehearsal.finish(node, sums, bias, finish)
         return self._quant_layer(node, _Parameters(weight, bias, choice.shift), quality)
 
-    def _problem(self, node: Node, op: LayerOp) -> WeightProblem:
+    def _choose(self, node: Node, op: LayerOp) -> tuple[WeightProblem, WeightChoice]:
+        """The scales of a layer's weights and output."""
+        scale = self._scales[node.inputs[0]]
+        if op.spec.output_bits == WIDE_BITS:
+            problem = self._problem(node, op, (-np.inf, np.inf))
+            return problem, choose_wide(problem)
+        scales, errors = self._scales.candidates(node.output)
+        low = 0 if op.spec.activation is Activation.RELU else DATA_MIN
+        problem = self._problem(node, op, (low * float(scales[0]), DATA_MAX * float(scales[0])))
+        choice = choose_narrow(problem, scales.tolist(), errors.tolist())
+        if choice is None:
+            ratio = scale * BIAS_STEP / float(scales[0]) / problem.fitting_factor
+            limit = MAX_OUTPUT_SHIFT.value
+            raise ModelError(findings.unreachable_scale(node.name, ratio, limit))
+        return problem, choice
+
+    def _problem(self, node: Node, op: LayerOp, limits: tuple[float, float]) -> WeightProblem:
         if op.weight is None:
             raise ValueError(f"{node.name}: {op.spec.kind} without weights")
         features = features_of(op.spec, op.weight.array.astype(np.float32))
+        bias = None if op.bias is None else op.bias.array.astype(np.float64)
         scale = self._scales[node.inputs[0]]
         if self._calibration is None:
-            # Nothing is known but the range: a centred value that uses a third of it.
-            mean = np.zeros(features.shape[1])
-            variance = np.full(features.shape[1], (scale * DATA_MAX / 3) ** 2)
-            active = np.ones(features.shape[0])
+            statistics = supposed_statistics(features, bias, scale * DATA_MAX)
         else:
             seen = self._calibration.layers[node.output]
-            mean, variance, active = seen.mean, seen.variance, seen.active
-            if not self._options.bias_correction:
-                mean, variance = np.zeros_like(mean), variance + np.square(mean)
+            statistics = Statistics(
+                mean=seen.mean, variance=seen.variance, active=seen.active, raw=seen.raw
+            )
+        if not self._options.bias_correction:
+            statistics = statistics.without_mean()
         return WeightProblem(
             features=features,
-            bias=None if op.bias is None else op.bias.array.astype(np.float64),
-            mean=mean,
-            variance=variance,
-            active=active,
+            bias=bias,
+            statistics=statistics,
+            limits=limits,
             input_scale=scale,
             bits=self._options.weight_bits,
         )
-
-    def _choose(self, node: Node, problem: WeightProblem) -> WeightChoice:
-        if layer_of(node).spec.output_bits == WIDE_BITS:
-            return choose_wide(problem)
-        scales, errors = self._scales.candidates(node.output)
-        choice = choose_narrow(problem, scales.tolist(), errors.tolist())
-        if choice is None:
-            factor = problem.input_scale * BIAS_STEP / float(scales[0])
-            ratio = factor / problem.fitting_factor
-            limit = MAX_OUTPUT_SHIFT.value
-            raise ModelError(findings.unreachable_scale(node.name, ratio, limit))
-        return choice
 
     def _quant_layer(
         self, node: Node, parameters: _Parameters | None, quality: LayerQuality | None

@@ -8,7 +8,7 @@ both enter the error that decides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,55 @@ DoubleArray = NDArray[np.float64]
 BIAS_STEP = 1 << FRACTION_BITS
 # Factors worth a look, relative to the one at which the largest weight just fits.
 _LARGEST, _SMALLEST = 4.0, 1 / 16
+# Samples of a normal distribution, all equally likely.
+_EVENLY_LIKELY = np.array([-1.53, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.53])
+# Factors tried per octave where no scale of the output binds them.
+_WIDE_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What goes into a layer and comes out.
+
+    Attributes:
+        mean: of each input feature.
+        variance: of each input feature.
+        active: share of each output's elements that neither activation nor clip cuts off.
+        raw: samples (outputs, samples) of the output before activation and clip.
+    """
+
+    mean: DoubleArray
+    variance: DoubleArray
+    active: DoubleArray
+    raw: FloatArray
+
+    def without_mean(self) -> Statistics:
+        """The same power with a mean of zero: nothing for biases to take up."""
+        power = self.variance + np.square(self.mean)
+        return replace(self, mean=np.zeros_like(self.mean), variance=power)
+
+
+def supposed_statistics(
+    features: FloatArray, bias: DoubleArray | None, largest: float
+) -> Statistics:
+    """Without data nothing is known but the range: say, centred values that use a third of it.
+
+    Args:
+        features: weights (outputs, features, taps).
+        bias: (outputs,) or None.
+        largest: real value at the upper end of the input's range.
+    """
+    outputs, inputs = features.shape[:2]
+    variance = np.full(inputs, (largest / 3) ** 2)
+    spread = np.sqrt(np.square(features).sum(axis=2) @ variance)
+    centre = np.zeros(outputs) if bias is None else bias
+    raw = centre[:, np.newaxis] + spread[:, np.newaxis] * _EVENLY_LIKELY
+    return Statistics(
+        mean=np.zeros(inputs),
+        variance=variance,
+        active=np.ones(outputs),
+        raw=raw.astype(np.float32),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,26 +80,43 @@ class WeightProblem:
     Attributes:
         features: float weights (outputs, features, taps).
         bias: float biases (outputs,), or None when the layer has none.
-        mean: mean of each input feature.
-        variance: variance of each input feature.
-        active: share of each output's elements that neither activation nor clip cuts off.
+        statistics: what goes in and comes out.
+        limits: what activation, clip or saturation leave of the output.
         input_scale: real value of one integer step of the input.
         bits: width of the weights.
     """
 
     features: FloatArray
     bias: DoubleArray | None
-    mean: DoubleArray
-    variance: DoubleArray
-    active: DoubleArray
+    statistics: Statistics
+    limits: tuple[float, float]
     input_scale: float
     bits: int
 
     @property
     def fitting_factor(self) -> float:
-        """The factor at which the largest weight just fits; 1 for weights that are all zero."""
+        """The factor at which the largest weight just fits (if all are zero, the largest bias)."""
         largest = float(np.abs(self.features).max(initial=0.0))
-        return ((1 << self.bits - 1) - 0.5) / largest if largest > 0 else 1.0
+        if largest > 0:
+            return ((1 << self.bits - 1) - 0.5) / largest
+        fitting = self._bias_factor
+        return fitting if np.isfinite(fitting) else 1.0
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """The smallest and the largest factor worth a look.
+
+        Cutting off the largest weights may pay, and so may coarse weights that leave the biases
+        whole.
+        """
+        fitting = self.fitting_factor
+        return min(fitting * _SMALLEST, self._bias_factor / 2), fitting * _LARGEST
+
+    @property
+    def _bias_factor(self) -> float:
+        """The factor at which the largest bias just fits; infinite without biases."""
+        largest = 0.0 if self.bias is None else float(np.abs(self.bias).max(initial=0.0))
+        return DATA_MAX * BIAS_STEP * self.input_scale / largest if largest > 0 else np.inf
 
     def integers(self, factor: float) -> FloatArray:
         """Integer weights (outputs, features, taps), as whole float32 numbers."""
@@ -69,18 +135,37 @@ class WeightProblem:
         """Mean square error of the output (before rounding it) that weights and biases cause."""
         integers = self.integers(factor)
         delta = integers / np.float32(factor) - self.features
-        noise = np.square(delta).sum(axis=2) @ self.variance
+        noise = np.square(delta).sum(axis=2) @ self.statistics.variance
         wanted = self.wanted_bias(factor, integers)
         if wanted is None:
             rest = self._drift(factor, integers)
-        else:
-            step = BIAS_STEP * self.input_scale / factor
-            rest = (np.clip(np.rint(wanted), DATA_MIN, DATA_MAX) - wanted) * step
-        return float((self.active * (noise + np.square(rest))).mean())
+            return float((self.statistics.active * (noise + np.square(rest))).mean())
+        biases = np.clip(np.rint(wanted), DATA_MIN, DATA_MAX)
+        offset = (biases - wanted) * BIAS_STEP * self.input_scale / factor
+        errors = self.statistics.active * (noise + np.square(offset))
+        cut = np.abs(biases - wanted) > 1
+        if cut.any():
+            errors[cut] = self.statistics.active[cut] * noise[cut] + self._offset_errors(
+                offset, cut
+            )
+        return float(errors.mean())
+
+    def _offset_errors(self, offset: DoubleArray, chosen: NDArray[np.bool_]) -> DoubleArray:
+        """Mean square error of the chosen outputs when they are off by ``offset``.
+
+        A bias that keeps a channel at a limit may itself be cut off at little cost.
+        """
+        low, high = np.float32(self.limits[0]), np.float32(self.limits[1])
+        raw = self.statistics.raw[chosen]
+        moved = np.clip(raw + offset[chosen, np.newaxis].astype(np.float32), low, high)
+        errors: DoubleArray = np.square(moved - np.clip(raw, low, high)).mean(
+            axis=1, dtype=np.float64
+        )
+        return errors
 
     def _drift(self, factor: float, integers: FloatArray) -> DoubleArray:
         delta = integers / np.float32(factor) - self.features
-        drift: DoubleArray = delta.sum(axis=2) @ self.mean
+        drift: DoubleArray = delta.sum(axis=2) @ self.statistics.mean
         return drift
 
 
@@ -107,13 +192,13 @@ def choose_narrow(
         The choice, or None when no shift reaches any of the scales.
     """
     limit = MAX_OUTPUT_SHIFT.value
-    fitting = problem.fitting_factor
+    smallest, largest = problem.factors
     known: dict[float, float] = {}
     best: tuple[float, WeightChoice] | None = None
     for scale, error in zip(scales, errors, strict=True):
         for shift in range(-limit, limit + 1):
             factor = problem.input_scale * BIAS_STEP / scale * 2.0**-shift
-            if not _SMALLEST * fitting <= factor <= _LARGEST * fitting:
+            if not smallest <= factor <= largest:
                 continue
             # Scales half as large ask for the same factors again, up to rounding of the last bits.
             key = float(np.float32(factor))
@@ -128,7 +213,9 @@ def choose_narrow(
 
 def choose_wide(problem: WeightProblem) -> WeightChoice:
     """The best representation of a layer that writes its accumulator: the weights alone decide."""
-    factors = problem.fitting_factor * 2.0 ** (np.arange(4, -25, -1) / 8)
+    smallest, largest = problem.factors
+    steps = int(np.log2(largest / smallest) * _WIDE_STEPS)
+    factors = largest * 2.0 ** (-np.arange(steps + 1) / _WIDE_STEPS)
     errors = [problem.error(float(factor)) for factor in factors]
     factor = float(factors[int(np.argmin(errors))])
     return WeightChoice(output_scale=problem.input_scale / factor, factor=factor, shift=0)
