@@ -156,6 +156,12 @@ def test_unmapped_addresses_name_the_nearest_thing(address, nearest):
     assert "nearest: " in found.to_text()
 
 
+def test_slots_of_streams_that_do_not_exist_say_so():
+    assert "Sz_STRM0 of layer 8 would be here" in explain(0x5010_0830).text
+    assert "Sz_STRM1 of layer 31 would be here" in explain(0x5090_090C).text
+    assert "would be here" not in explain(0x5010_1004).text
+
+
 def test_numbers_of_more_than_32_bits_are_refused():
     with pytest.raises(ValueError, match="32 bits"):
         explain(1 << 32)

@@ -291,14 +291,28 @@ def _memory(address: int, value: int | None) -> Explanation | None:
 def _unmapped(address: int, value: int | None) -> Explanation:
     region = per.find_region(address)
     inside = f" inside {region.name} ({region.text})" if region else ""
+    slot = _missing_stream(address)
     return Explanation(
         address=address,
         kind=Kind.UNMAPPED,
         name="nothing known",
-        text=f"No register or memory is known at this address{inside}.",
+        text=f"No register or memory is known at this address{inside}.{slot}",
         value=value,
         nearest=_nearest(address),
     )
+
+
+def _missing_stream(address: int) -> str:
+    """Programs that clear all registers of all layers also store zeros where no stream is."""
+    quadrant, offset = divmod(address - mem.QUADRANT_BASE, mem.QUADRANT_STRIDE)
+    for register in reg.STREAM_REGISTERS if 0 <= quadrant < mem.QUADRANTS else ():
+        layer = (offset - register.offset_of(0)) // BYTES
+        if register.count <= layer < mem.LAYERS:
+            return (
+                f"\n{register.mnemonic} of layer {layer} would be here, but only layers 0 to "
+                f"{register.count - 1} can stream."
+            )
+    return ""
 
 
 def _nearest(address: int) -> str:
