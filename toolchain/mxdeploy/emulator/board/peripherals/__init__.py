@@ -1,0 +1,1 @@
+"""Models of the microcontroller's peripherals, one file per family."""
