@@ -91,6 +91,7 @@ def _show(output: Output, report: Report, target: Path) -> None:
 
     output.show(Text(f"{report.model} for {report.board}", style="bold"))
     output.show(render.layer_table(report))
+    output.show(render.placement_table(report))
     output.show(render.totals_table(report))
     output.say("")
     for line in render.summary_lines(report):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "mxdeploy/1"
 DEFECT = 1
+PIPE_WIDTH = 100
+"""Columns of tables that nobody watches being printed."""
 INTERRUPTED = 130
 
 
@@ -38,7 +40,9 @@ class Output:
     def _console(self, *, error: bool) -> Console:
         from rich.console import Console
 
-        return Console(stderr=error, highlight=False, soft_wrap=True)
+        watched = sys.stderr.isatty() if error else sys.stdout.isatty()
+        width = None if watched else PIPE_WIDTH
+        return Console(stderr=error, highlight=False, width=width)
 
     def show(self, item: RenderableType) -> None:
         """A result for people (nothing with ``--json`` or ``-q``)."""

@@ -17,42 +17,59 @@ CLASSES_SHOWN = 5
 
 
 def layer_table(report: Report) -> Table:
-    """One line per hardware layer."""
-    table = Table(box=box.SIMPLE_HEAD, title="Layers", title_justify="left", pad_edge=False)
-    table.add_column("#", justify="right")
-    for heading in ("layer", "operation", "in", "out"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("weights", "kernel words", "bias", "proc.", "data memory", "cycles", "ms"):
+    """What each hardware layer computes and what it costs, one line each."""
+    table = _table("Layers")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("layer", overflow="fold", max_width=24)
+    table.add_column("operation", overflow="fold")
+    table.add_column("output", no_wrap=True)
+    for heading in ("cycles", "ms", "peak", "SQNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("peak", justify="right")
-    table.add_column("SQNR", justify="right")
     for layer in report.layers:
-        table.add_row(*_layer_cells(layer))
+        table.add_row(
+            str(layer.index),
+            Text(layer.name),
+            Text(layer.operation),
+            _shape(layer.out_shape),
+            f"{layer.cycles:,}",
+            f"{layer.milliseconds:.3f}",
+            f"{layer.peak_share:.0%}",
+            "-" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
+        )
     return table
 
 
-def _layer_cells(layer: LayerReport) -> list[str | Text]:
-    words = "-"
-    if layer.kernel_start_word is not None:
-        words = f"{layer.kernel_start_word}+{layer.kernel_words}"
-    bias = f"q{layer.bias_quadrant} {layer.bias_bytes}" if layer.bias_bytes else "-"
-    passes = f"x{layer.in_passes}" if layer.in_passes > 1 else ""
-    return [
-        str(layer.index),
-        Text(layer.name),
-        Text(layer.operation),
-        _shape(layer.in_shape),
-        _shape(layer.out_shape),
-        f"{layer.weights:,}" + (f" @{layer.weight_bits}b" if layer.weights else ""),
-        words,
-        bias,
-        f"{layer.processors}{passes}",
-        f"{_span(layer.inputs[0])} > {_span(layer.output)}",
-        f"{layer.cycles:,}",
-        f"{layer.milliseconds:.3f}",
-        f"{layer.peak_share:.0%}",
-        "-" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
-    ]
+def placement_table(report: Report) -> Table:
+    """Where each layer lies: kernel words, bias bytes, processors, regions of data memory."""
+    table = _table("Placement (kernel words: first + number; input, output: bytes @ data memories)")
+    for heading in ("#", "weights", "bits", "kernel words", "bias", "proc."):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("input", no_wrap=True)
+    table.add_column("output", no_wrap=True)
+    for layer in report.layers:
+        table.add_row(
+            str(layer.index),
+            f"{layer.weights:,}",
+            str(layer.weight_bits) if layer.weights else "-",
+            _kernel_words(layer),
+            f"{layer.bias_bytes} @q{layer.bias_quadrant}" if layer.bias_bytes else "-",
+            f"{layer.processors}" + (f" x{layer.in_passes}" if layer.in_passes > 1 else ""),
+            _span(layer.inputs[0]),
+            _span(layer.output),
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
+    )
+
+
+def _kernel_words(layer: LayerReport) -> str:
+    if layer.kernel_start_word is None:
+        return "-"
+    return f"{layer.kernel_start_word} +{layer.kernel_words}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -60,7 +77,8 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _span(region: RegionReport) -> str:
-    return f"{region.offset_bytes:04x}-{region.end_bytes:04x}"
+    memories = f"{region.memories[0]}-{region.memories[-1]}" if region.memories else "-"
+    return f"{region.offset_bytes:04x}-{region.end_bytes:04x} @{memories}"
 
 
 def totals_table(report: Report) -> Table:

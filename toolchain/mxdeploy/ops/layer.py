@@ -172,7 +172,10 @@ class LayerSpec:
         if self.kind is Kind.LINEAR:
             parts.append("flatten, linear" if self.flatten else "linear")
         elif self.kind is not Kind.PASSTHROUGH:
-            parts.append(f"{self.kind} {self.kernel[0]}x{self.kernel[1]} pad {self.pad[0]}")
+            one_dimensional = self.kind is Kind.CONV1D
+            kernel = str(self.kernel[0]) if one_dimensional else "x".join(map(str, self.kernel))
+            pad = f" pad {self.pad[0]}" if any(self.pad) else ""
+            parts.append(f"{self.kind} {kernel}{pad}")
         elif not parts:
             parts.append("copy")
         if self.activation is not Activation.NONE:
