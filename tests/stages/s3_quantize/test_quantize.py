@@ -269,11 +269,31 @@ def test_unknown_ranges_ask_for_calibration() -> None:
     assert "--calib" in raised.value.diagnostics[0].fix
 
 
-def test_asymmetric_range_is_refused() -> None:
-    network = with_value(small(), "v0", declared=Range(scale=1 / 32, zero_point=-128))
-    with pytest.raises(ModelError) as raised:
-        quantize(network, pixels((3, 8, 8)))
-    assert codes(raised) == ["MX3011"]
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_asymmetric_range_keeps_its_bounds(calibrated: bool) -> None:
+    """0..255 steps of 1/64, as unsigned activations are declared, in 127 steps."""
+    network = with_value(small(), "v0", declared=Range(scale=1 / 64, zero_point=-128))
+    for name, scale in (("x", 1 / 128), ("v1", 1 / 32)):
+        network = with_value(network, name, declared=Range(scale=scale))
+    data = pixels((3, 8, 8))
+    result = quantize(network, data if calibrated else None)
+    if not calibrated:
+        assert result.value("v0").scale == pytest.approx(255 / 64 / 127)
+    assert [(note.rule, note.exact) for note in result.rewrites] == [("symmetric-range", False)]
+    assert sqnr_db(network, result, data, "v2") > 28
+
+
+def test_declared_range_saturates_as_in_training() -> None:
+    """What a quantized model cuts off is no error, and biases do not try to mend it."""
+    plain = chain([op(conv(3, 8, 8), gain=4)])
+    network = with_value(plain, "v0", declared=Range(scale=1 / 128))
+    data = pixels((3, 8, 8))
+    (layer,) = quantize(network, data).layers
+    assert layer.quality is not None
+    assert layer.quality.saturated is not None
+    assert layer.quality.sqnr_db is not None
+    assert layer.quality.saturated > 0.2
+    assert layer.quality.sqnr_db > 30
 
 
 def test_absurd_declared_scale_is_refused() -> None:

@@ -109,18 +109,6 @@ def overflow(value: str) -> Diagnostic:
     )
 
 
-def zero_point(value: str, point: int) -> Diagnostic:
-    """An asymmetric range was declared."""
-    return Diagnostic(
-        code="MX3011",
-        where=value,
-        what=f"the declared 8-bit range has zero point {point}",
-        why="the accelerator's data are signed and symmetric: real = integer * scale",
-        fix="export with symmetric int8 activations (zero point 0), or without "
-        "QuantizeLinear/DequantizeLinear and with --calib",
-    )
-
-
 def conflicting_scales(values: list[str], scales: list[float]) -> Diagnostic:
     """Values that must share a scale declare different ones."""
     pairs = ", ".join(f"{v}: {s:g}" for v, s in zip(values, scales, strict=True))

@@ -91,7 +91,7 @@ def _build(network: Network, *, probes: bool) -> bytes:
     for name in network.inputs:
         graph.input(name, np.float32, network.value(name).shape)
         shapes[name] = input_shape(network, name)
-        tensors[name] = graph.reshape(name, shapes[name])
+        tensors[name] = _clip(graph, network.value(name), graph.reshape(name, shapes[name]))
     for node in network.nodes:
         layer = layer_of(node)
         spec = layer.spec

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.network import Network
 from mxdeploy.ops.layer import Kind
-from mxdeploy.stages.s3_quantize.findings import conflicting_scales, zero_point
+from mxdeploy.stages.s3_quantize.findings import conflicting_scales
 from mxdeploy.stages.s3_quantize.float_model import layer_of
 
 
@@ -43,11 +43,7 @@ def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Diagno
     members: dict[str, list[str]] = {}
     for name in used:
         members.setdefault(find(name), []).append(name)
-    findings = [
-        zero_point(value.name, value.declared.zero_point)
-        for value in map(network.value, used)
-        if value.declared is not None and value.declared.zero_point
-    ]
+    findings = []
     groups = []
     for names in members.values():
         scales = [

@@ -19,6 +19,7 @@ from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import Activation, Kind
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish, measured_bias, rounded_bias
+from mxdeploy.stages.s3_quantize.bounds import with_bounds
 from mxdeploy.stages.s3_quantize.calibration import Calibration, calibrate, check_data
 from mxdeploy.stages.s3_quantize.float_model import input_shape, layer_of
 from mxdeploy.stages.s3_quantize.groups import scale_groups
@@ -61,6 +62,7 @@ def quantize(
     """
     options = options or QuantizeOptions()
     network.verify()
+    network = with_bounds(network)
     groups, declared = scale_groups(network)
     if declared:
         raise ModelError(declared)
