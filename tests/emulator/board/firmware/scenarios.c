@@ -20,6 +20,7 @@ static void hello(void)
 
 static void systick(void)
 {
+    fpu_on();
     clock_init();
     uart_init(64);
     timer_start();
@@ -181,6 +182,7 @@ static void priorities(void)
 
 static void masked(void)
 {
+    fpu_on();
     clock_init();
     uart_init(64);
     __asm volatile("cpsid i" ::: "memory");
@@ -199,16 +201,17 @@ static uint32_t process_stack[256];
 static void process_stack_svc(void)
 {
     uart_init(64);
-    uint32_t kept, changed;
-    __asm volatile("mrs %0, msp" : "=r"(kept));
-    __asm volatile("msr psp, %0\n mov r4, #2\n msr control, r4\n isb\n"
-                   "mov r4, #77\n svc #1\n mov %1, r4\n"
-                   "mov r4, #0\n msr control, r4\n isb"
-                   : "+r"(process_stack[255]), "=r"(changed)
-                   :
+    uint32_t changed = 0, before, after;
+    __asm volatile("msr psp, %3\n movs r4, #2\n msr control, r4\n isb\n"
+                   "mov %1, sp\n movs r4, #77\n svc #1\n mov %0, r4\n mov %2, sp\n"
+                   "movs r4, #0\n msr control, r4\n isb"
+                   : "=&r"(changed), "=&r"(before), "=&r"(after)
+                   : "r"(&process_stack[255])
                    : "r4", "r0", "r1", "r2", "r3", "r12", "lr", "memory");
     line("register", changed);
-    (void)kept;
+    line("own_stack", before == (uint32_t)&process_stack[255]);
+    line("balanced", before == after);
+    line("frame", process_stack[255 - 8] != 0 || process_stack[254] != 0);
 }
 
 static void flash(void)

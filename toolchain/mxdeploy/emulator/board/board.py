@@ -236,7 +236,11 @@ class VirtualBoard:
             machine.clock.jump(due)
             machine.clock.run_events()
             return None
+        if self._uart.stuck:
+            raise BoardFault(never_happens(f"the baud clock of {self._uart.name} is off"))
         if outcome is Outcome.ASLEEP:
+            if self._uart.listens or any(gpio.listens for gpio in machine.ports.gpios):
+                return StopReason.IDLE
             raise BoardFault(asleep_for_ever())
         if machine.bus.polling.waits_for_outside():
             return StopReason.IDLE
@@ -299,4 +303,5 @@ class VirtualBoard:
         try:
             return action()
         except (BoardFault, MxdeployError) as error:
-            raise describe(self._machine, error, self.uart_output) from error
+            output = self.uart_output + self._uart.unsent
+            raise describe(self._machine, error, output) from error

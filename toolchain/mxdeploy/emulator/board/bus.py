@@ -77,6 +77,8 @@ class Bus:
         self.stopped_at: int | None = None
         self.poll_stop = False
         self.on_note: Callable[[Finding], None] = lambda _finding: None
+        self.rehearsal = False
+        """Registers neither answer nor take anything: see ``Cpu``."""
         self._stepping = False
         self._replay: tuple[str, int, int] | None = None
         self._current: tuple[str, int] = ("", 0)
@@ -110,12 +112,14 @@ class Bus:
         return f"{found[0].name}+0x{found[1]:02x}" if found else f"0x{address:08x}"
 
     def last_accesses(self) -> tuple[Access, ...]:
-        """The last register accesses, oldest first."""
+        """The last different register accesses, oldest first."""
         return tuple(Access(k, a, s, v, self.name_of(a)) for k, a, s, v in self._log)
 
     def note_access(self, kind: str, address: int, size: int, value: int) -> None:
-        """Put an access that did not pass through here into the log."""
-        self._log.append((kind, address, size, value))
+        """Put an access into the log; polling counts once."""
+        entry = (kind, address, size, value)
+        if not self._log or self._log[-1] != entry:
+            self._log.append(entry)
 
     # --- stopping ---------------------------------------------------------------------------
 
@@ -179,6 +183,8 @@ class Bus:
 
     def guarded_read(self, address: int, size: int) -> int:
         """``read`` for the engine: errors are kept for after the stop."""
+        if self.rehearsal:
+            return 0
         try:
             if self._replay is not None and self._stepping:
                 (kind, expected, value), self._replay = self._replay, None
@@ -194,6 +200,8 @@ class Bus:
 
     def guarded_write(self, address: int, size: int, value: int) -> None:
         """``write`` for the engine: errors are kept for after the stop."""
+        if self.rehearsal:
+            return
         try:
             if self._replay is not None and self._stepping:
                 (kind, expected, _), self._replay = self._replay, None
@@ -214,7 +222,7 @@ class Bus:
             return 0
         place, offset, counter = found
         value = place.device.read(offset, size)
-        self._log.append(("read", address, size, value))
+        self.note_access("read", address, size, value)
         if self.polling.note_read(address, value, counter=counter):
             self.poll_stop = True
             self.request_stop()
@@ -223,7 +231,7 @@ class Bus:
     def write(self, address: int, size: int, value: int) -> None:
         """A store by the program."""
         self._clock.ticks += ACCESS_CYCLES * self._clock.ticks_per_cycle
-        self._log.append(("write", address, size, value))
+        self.note_access("write", address, size, value)
         if self.polling.seen:
             self.polling.reset()
         found = self._find(address)

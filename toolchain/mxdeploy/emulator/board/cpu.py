@@ -24,11 +24,12 @@ from mxdeploy.emulator.board.findings import (
 from mxdeploy.emulator.board.nvic import Nvic
 
 STRETCH = 1024
-"""Instructions executed at once; also the precision of time between register accesses."""
-MASKED_STRETCH = 32
-"""Shorter while a pending exception is masked: it must run soon after it is unmasked."""
-NO_FPU_STRETCH = 64
-"""Shorter while the FPU is off, because its use is noticed only afterwards."""
+"""Instructions executed at once while registers are accessed; also the precision of time then."""
+LONGEST_STRETCH = 1 << 16
+QUIET_SHARE = 16
+"""A computation without register accesses runs in stretches of 1/16 of what it took so far."""
+MASKED_STRETCH = 1
+"""While a pending exception is masked: it must run as soon as it is unmasked, however shortly."""
 
 WFI = 0xBF30
 _HINTS = (0xBF10, 0xBF20)
@@ -56,6 +57,8 @@ class Cpu:
         self.exceptions = Exceptions(engine, nvic)
         self.fpu_enabled = False
         self._asleep = False
+        self._quiet = 0
+        """Instructions since the program last read a register."""
         self._wfi_next = -1
         self._cause: int | None = None
         self._memory_fault: tuple[int, int] | None = None
@@ -108,14 +111,31 @@ class Cpu:
         self._cause = None
         self._memory_fault = None
         self._wfi_next = -1
+        before = None if self.fpu_enabled else self._engine.get_all(eng.CORE)
         error = self._engine.run(pc, count)
-        outcome = self._after(error, start, count)
-        if not self.fpu_enabled and self._engine.get("CONTROL") & arm.CONTROL_FPCA:
-            raise BoardFault(fpu_disabled())
-        return outcome
+        if before is not None and self._engine.get("CONTROL") & arm.CONTROL_FPCA:
+            self._find_fpu_use(before, count)
+        return self._after(error, start, count)
+
+    def _find_fpu_use(self, before: tuple[int, ...], count: int) -> None:
+        """The engine has an FPU that is always on: find out afterwards who used it.
+
+        The stretch is rehearsed instruction by instruction with the registers it began with;
+        memory may have changed since, so the place is nearly always, not always, exact.
+        """
+        engine = self._engine
+        self._bus.rehearsal = True
+        engine.set("CONTROL", engine.get("CONTROL") & ~arm.CONTROL_FPCA)
+        engine.set_all(eng.CORE, before)
+        for _ in range(count):
+            pc = engine.get("PC")
+            if engine.run(pc, 1) or engine.get("CONTROL") & arm.CONTROL_FPCA:
+                engine.set("PC", pc)
+                break
+        raise BoardFault(fpu_disabled())
 
     def _budget(self) -> int:
-        count = STRETCH if self.fpu_enabled else NO_FPU_STRETCH
+        count = max(STRETCH, min(LONGEST_STRETCH, self._quiet // QUIET_SHARE))
         if self._nvic.pending:
             count = MASKED_STRETCH
         event = self._clock.next_event()
@@ -132,13 +152,15 @@ class Cpu:
         elif error:
             raise BoardFault(self._finding(error))
         elif bus.stopped_at is not None:
+            self._quiet = 0
             bus.finish_access()
         elif self._wfi_next == self._engine.get("PC"):
             self._asleep = True
             return Outcome.ASLEEP
         else:
             self._clock.jump(start + count * self._clock.ticks_per_cycle)
-            bus.polling.end_slice()
+            reads = bus.polling.end_stretch()
+            self._quiet = 0 if reads else self._quiet + count
             bus.run_deferred()
         if bus.poll_stop:
             bus.poll_stop = False

@@ -135,6 +135,7 @@ class Machine:
 
         def set_fpu(enabled: bool) -> None:
             self.cpu.fpu_enabled = enabled
+            self.bus.request_stop()
 
         def set_automatic(enabled: bool) -> None:
             exceptions.automatic_fpu_state = enabled

@@ -2,8 +2,8 @@
 
 A program that polls reads the same few registers again and again and writes none. What it reads
 can change in two ways: by an event (a character sent, the accelerator ready), then time may jump
-to the next event; or because the register is a counter, then time is made to run faster, by 1/32
-of the time waited so far with each read, so that a delay is at most about 3 % too long.
+to the next event; or because the register is a counter, then time is made to run faster, by 1/64
+of the time waited so far with each read, so that a delay is at most about 2 % too long.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from mxdeploy.emulator.board.clock import Clock
 
 ENOUGH_READS = 8
-SPEED_SHIFT = 5
+SPEED_SHIFT = 6
 MAXIMUM_REGISTERS = 16
-MINIMUM_ACCESSES_PER_SLICE = 6
+MINIMUM_READS_PER_STRETCH = 6
 """A program that computes between its reads is not waiting."""
 
 
@@ -27,7 +27,7 @@ class Polling:
         self._repeats = 0
         self._start = 0
         self._counts_time = False
-        self._accesses = 0
+        self._reads = 0
         self.external: frozenset[int] = frozenset()
         """Registers whose change comes from outside, at the speed of real time."""
         self.paced = False
@@ -49,15 +49,16 @@ class Polling:
         """Whether one of the polled registers is a counter."""
         return self._counts_time
 
-    def end_slice(self) -> None:
-        """Called after each stretch of instructions that was not interrupted."""
-        if self._accesses < MINIMUM_ACCESSES_PER_SLICE:
+    def end_stretch(self) -> int:
+        """Called after a stretch of instructions that was not stopped; its number of reads."""
+        reads, self._reads = self._reads, 0
+        if reads < MINIMUM_READS_PER_STRETCH:
             self.reset()
-        self._accesses = 0
+        return reads
 
     def note_read(self, address: int, value: int, *, counter: bool) -> bool:
         """Record a read; True when the program should be stopped until the next event."""
-        self._accesses += 1
+        self._reads += 1
         if counter:
             self._repeats += 1
             self._counts_time = True

@@ -17,8 +17,9 @@ def describe(machine: Machine, fault: BoardFault | MxdeployError, output: bytes)
     frames = backtrace(machine.image.elf, registers, machine.engine.read)
     where = f"firmware at 0x{registers['PC']:08x}" + _source(frames)
     state = _state(machine, frames, output)
+    notes = tuple(dict.fromkeys(note(finding, "before that") for finding in machine.notes))
     if isinstance(fault, BoardFault):
-        return DeviceError(_diagnostic(fault.finding, where, state))
+        return DeviceError((_diagnostic(fault.finding, where, state), *notes))
     first, *others = fault.diagnostics
     told = Diagnostic(
         code=first.code,
@@ -29,7 +30,7 @@ def describe(machine: Machine, fault: BoardFault | MxdeployError, output: bytes)
         severity=first.severity,
     )
     kind = ModelError if isinstance(fault, ModelError) else DeviceError
-    return kind((told, *others))
+    return kind((told, *others, *notes))
 
 
 def note(finding: Finding, board: str) -> Diagnostic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from mxdeploy.chip.bits import UndeclaredBitsError
 from mxdeploy.chip.max78000.peripherals import Block, PeripheralRegister
@@ -23,6 +23,8 @@ Reader = Callable[[int], int]
 Writer = Callable[[int, int], None]
 """(index of a repeated register, word with undeclared bits removed)."""
 R = TypeVar("R", bound=PeripheralRegister)
+DECODED_KEPT = 256
+"""Decoded registers are frozen and kept: programs come back to the same few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class _Slot:
     register: type[PeripheralRegister]
     index: int
     writable: int
+    reset: int
 
 
 def _writable_mask(register: type[PeripheralRegister]) -> int:
@@ -68,20 +71,21 @@ class RegisterBank:
         self.host = host
         self.clock_gate: str | None = None
         """The register field that has stopped the clock; None while the clock runs."""
+        self._decoded: dict[tuple[type[PeripheralRegister], int], PeripheralRegister] = {}
         self._slots: dict[int, _Slot] = {}
         self._words: dict[int, int] = {}
         self._readers: dict[int, tuple[Reader, int]] = {}
         self._writers: dict[int, tuple[Writer, int]] = {}
         for register in block.registers:
-            mask = _writable_mask(register)
+            mask, reset = _writable_mask(register), register.reset_word()
             for index in range(register.count):
                 offset = register.offset + index * register.stride
-                self._slots[offset] = _Slot(register, index, mask)
+                self._slots[offset] = _Slot(register, index, mask, reset)
         self.reset()
 
     def reset(self) -> None:
         """Registers to their reset values; subclasses also stop what is going on."""
-        self._words = {o: s.register.reset_word() for o, s in self._slots.items()}
+        self._words = {offset: slot.reset for offset, slot in self._slots.items()}
 
     # --- for subclasses ---------------------------------------------------------------------
 
@@ -105,7 +109,14 @@ class RegisterBank:
 
     def fields(self, register: type[R], index: int = 0) -> R:
         """The stored word, decoded."""
-        return register.decode(self.word(register, index), lenient=True)
+        word = self.word(register, index)
+        key = (register, word)
+        decoded = self._decoded.get(key)
+        if decoded is None:
+            if len(self._decoded) >= DECODED_KEPT:
+                self._decoded.clear()
+            decoded = self._decoded[key] = register.decode(word, lenient=True)
+        return cast("R", decoded)
 
     # --- the bus ----------------------------------------------------------------------------
 

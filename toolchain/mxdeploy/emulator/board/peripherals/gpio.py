@@ -63,6 +63,11 @@ class Gpio(RegisterBank):
         words = (self.word(reg.En0), self.word(reg.En1), self.word(reg.En2))
         return not any(word >> pin & 1 for word in words)
 
+    @property
+    def listens(self) -> bool:
+        """Whether a change of a pin may request an interrupt."""
+        return bool(self.word(reg.InterruptEnable))
+
     def levels(self) -> int:
         """What IN shows: outputs as driven, inputs from the outside or their pull resistors."""
         output = self.word(reg.OutputEnable) & self.word(reg.En0)

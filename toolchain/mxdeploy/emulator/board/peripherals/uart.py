@@ -26,6 +26,8 @@ EIGHT_BITS = 3
 SOURCE_PCLK = 0
 SOURCE_IBRO = 2
 GARBLED = 0xFF
+_STATUS = {name: spec.low for name, spec in reg.Status.bit_fields().items()}
+"""The status is read far more often than anything else: no detour over a register object."""
 
 
 class Uart(RegisterBank):
@@ -69,6 +71,21 @@ class Uart(RegisterBank):
     def busy(self) -> bool:
         """Whether something is being sent."""
         return self._sending is not None
+
+    @property
+    def unsent(self) -> bytes:
+        """What is still in the transmit FIFO or half on the line."""
+        return bytes(([self._shifting] if self.busy else []) + list(self._transmit_fifo))
+
+    @property
+    def stuck(self) -> bool:
+        """Whether there is something to send that will never be sent."""
+        return bool(self._transmit_fifo) and not self.busy
+
+    @property
+    def listens(self) -> bool:
+        """Whether a received byte would request an interrupt."""
+        return bool(self.fields(reg.InterruptEnable).rx_thd)
 
     def feed(self, data: bytes) -> None:
         """Bytes from the outside; they arrive one after the other at the line's speed."""
@@ -142,15 +159,15 @@ class Uart(RegisterBank):
 
     def _status(self, _index: int) -> int:
         sending, received = len(self._transmit_fifo), len(self._receive_fifo)
-        return reg.Status(
-            tx_busy=int(self.busy),
-            rx_em=int(not received),
-            rx_full=int(received == reg.FIFO_BYTES),
-            tx_em=int(not sending),
-            tx_full=int(sending == reg.FIFO_BYTES),
-            rx_lvl=received,
-            tx_lvl=sending,
-        ).encode()
+        return (
+            self.busy << _STATUS["tx_busy"]
+            | (not received) << _STATUS["rx_em"]
+            | (received == reg.FIFO_BYTES) << _STATUS["rx_full"]
+            | (not sending) << _STATUS["tx_em"]
+            | (sending == reg.FIFO_BYTES) << _STATUS["tx_full"]
+            | received << _STATUS["rx_lvl"]
+            | sending << _STATUS["tx_lvl"]
+        )
 
     def _interrupt_enable(self, _index: int, word: int) -> None:
         self.put(reg.InterruptEnable, word)
