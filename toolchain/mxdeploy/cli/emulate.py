@@ -96,7 +96,8 @@ def _input(
                 fix=f"--index 0..{len(x) - 1}",
             )
         )
-    return to_integers(x[index : index + 1], value.scale, value.shape)[0]
+    integers: NDArray[np.int8] = to_integers(x[index : index + 1], value.scale, value.shape)[0]
+    return integers
 
 
 def _save(path: Path, result: RunResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,12 @@ def command(output: Output, traces: tuple[Path, ...], *, jobs: int | None) -> No
         for result in replay_many(paths, jobs=count):
             results.append(result)
             advance(1)
+    few = len(results) <= 30  # noqa: PLR2004 - what fits a screen
     tally = {s: sum(r.status == s for r in results) for s in ("exact", "mismatch", "not_modelled")}
-    output.result = {"total": len(results), **tally, "traces": [r.to_dict() for r in results]}
-    output.show(_table(results, verbose=output.verbosity > 0))
+    output.result = {"total": len(results), **tally, "traces": [_document(r) for r in results]}
+    shown = [r for r in results if few or output.verbosity > 0 or r.status != "exact"]
+    if shown:
+        output.show(_table(shown))
     output.say(
         f"{len(results)} programs: {tally['exact']} exact, {tally['mismatch']} differ, "
         f"{tally['not_modelled']} use what is not modelled"
@@ -64,7 +68,7 @@ def _expand(given: tuple[Path, ...]) -> list[Path]:
     return paths
 
 
-def _table(results: list[ReplayResult], *, verbose: bool) -> Table:
+def _table(results: list[ReplayResult]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -72,13 +76,49 @@ def _table(results: list[ReplayResult], *, verbose: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("program", "result", "words", "cycles", "ms"):
         table.add_column(heading, justify="left" if heading in {"program", "result"} else "right")
-    few = len(results) <= 30  # noqa: PLR2004 - what fits a screen
     for r in results:
-        if few or verbose or r.status != "exact":
-            cycles = "-" if r.cycles is None else f"{r.cycles:,}"
-            cells = (str(r.words_compared), cycles, f"{1e3 * r.seconds:.1f}")
-            table.add_row(Text(r.name), Text(r.to_text()), *cells)
+        cells = (str(r.words_compared), f"{sum(r.layer_cycles):,}", f"{1e3 * r.seconds:.1f}")
+        table.add_row(Text(r.name), Text(_words(r)), *cells)
     return table
+
+
+def _words(result: ReplayResult) -> str:
+    """The outcome in words."""
+    if result.refusal is not None:
+        return f"not modelled: {result.refusal.text}"
+    different = result.difference
+    if different is None:
+        note = " (all expected words are equal: proves little)" if result.constant else ""
+        return f"exact{note}"
+    where = [] if different.address is None else [f"address 0x{different.address:08x}"]
+    for name in ("layer", "channel", "row", "column"):
+        number = getattr(different, name)
+        if number is not None:
+            where.append(f"{name} {number}")
+    return (
+        f"{result.words_different} of {result.words_compared} words differ, first at "
+        f"{', '.join(where)}: expected 0x{different.expected & 0xFFFFFFFF:08x}, "
+        f"got 0x{different.got & 0xFFFFFFFF:08x}"
+    )
+
+
+def _document(result: ReplayResult) -> dict[str, object]:
+    """For ``--json``."""
+    return {
+        "name": result.name,
+        "status": str(result.status),
+        "text": _words(result),
+        "difference": asdict(result.difference) if result.difference else None,
+        "layer_difference": asdict(result.layer_difference) if result.layer_difference else None,
+        "refusal": asdict(result.refusal) if result.refusal else None,
+        "words_compared": result.words_compared,
+        "words_different": result.words_different,
+        "layers_compared": result.layers_compared,
+        "layers_different": result.layers_different,
+        "constant": result.constant,
+        "layer_cycles": list(result.layer_cycles),
+        "seconds": round(result.seconds, 6),
+    }
 
 
 def _judge(results: list[ReplayResult]) -> None:
@@ -88,4 +128,4 @@ def _judge(results: list[ReplayResult]) -> None:
     ):
         bad = [r for r in results if r.status == status]
         if bad:
-            raise error(Diagnostic(code=code, where=r.name, what=r.to_text()) for r in bad)
+            raise error(Diagnostic(code=code, where=r.name, what=_words(r)) for r in bad)
