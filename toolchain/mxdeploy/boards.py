@@ -27,6 +27,8 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.resources import boards_folder
 
 _PIN = re.compile(r"P([0-2])\.([0-9]|[12][0-9]|3[01])")
+_UART0_PINS = "P0.0 and P0.1"
+"""Its only pins; the first receives. Source: device support of the vendor's SDK."""
 
 
 class _Model(BaseModel):
@@ -69,6 +71,13 @@ class Console(_Model):
     rx: PinText
     tx: PinText
     alternate_function: Literal[1]
+
+    @model_validator(mode="after")
+    def _pins_of_the_uart(self) -> Console:
+        pins = f"{self.rx} and {self.tx}"
+        if pins != _UART0_PINS:
+            raise ValueError(f"UART0 receives and sends on {_UART0_PINS}, not {pins}")
+        return self
 
     @field_validator("baud")
     @classmethod

@@ -92,6 +92,7 @@ def does_not_fit(messages: str) -> ModelError | None:
 
 def _first_messages(messages: str) -> str:
     lines = [line for line in messages.splitlines() if line.strip()]
-    errors = [i for i, line in enumerate(lines) if "error" in line.lower()]
+    # Warnings may come before; the last line of gcc's linker only says that there were errors.
+    errors = [i for i, line in enumerate(lines) if "error:" in line and "collect2" not in line]
     start = errors[0] if errors else 0
     return "\n".join(f"    {line}" for line in lines[start : start + _SHOWN_LINES])

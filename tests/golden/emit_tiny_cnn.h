@@ -1,0 +1,69 @@
+/* ti"ny net on the CNN accelerator. Generated; see README.md.
+ *
+ * Order of calls: cnn_enable, cnn_init, cnn_load_weights, cnn_load_bias, cnn_configure; then for
+ * each inference cnn_load_input, cnn_start, cnn_wait, cnn_unload; cnn_disable at the end.
+ */
+#ifndef CNN_H
+#define CNN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CNN_NAME "ti\"ny net"
+#define CNN_WIRE_NAME "ti%22ny%20net" /* without blanks: bytes outside [A-Za-z0-9._-] as %XX */
+#define CNN_NETWORK_DIGEST "0c538becc4d3f0ee3b79e92a574305b9082ef1d12ab76b21683cd2178832b14a"
+#define CNN_PROGRAM_DIGEST "5f19034a99f5b667daa599eaf37ba43e21d4a685f3a4959dd7ae7a65c3c2a404"
+#define CNN_LAYERS 1u
+#define CNN_CYCLES 1234u /* of one inference, as estimated */
+#define CNN_QUADRANTS 0x3u /* bit q: quadrant q is in use */
+#define CNN_WEIGHT_BYTES 108u
+
+#define CNN_INPUT_CHANNELS 3u
+#define CNN_INPUT_ROWS 4u
+#define CNN_INPUT_COLUMNS 4u
+#define CNN_INPUT_PIXELS 16u
+#define CNN_INPUT_BYTES 48u
+
+#define CNN_OUTPUTS 1u
+
+/* Every output, each in channels x rows x columns order. */
+typedef struct {
+    int32_t output0_logits_0[6]; /* logits/0: 6 x 1 x 1 */
+} cnn_outputs_t;
+
+typedef struct {
+    const char *name;      /* for people */
+    const char *wire_name; /* without blanks */
+    float scale;           /* real value of one integer step */
+    uint32_t bits;         /* 8 or 32 */
+    uint32_t channels, rows, columns, elements;
+} cnn_output_t;
+
+extern const cnn_output_t cnn_outputs[CNN_OUTPUTS];
+
+/* Power, clock and interrupt. */
+void cnn_enable(void);
+void cnn_disable(void);
+
+void cnn_init(void);
+void cnn_load_weights(void);
+void cnn_load_bias(void);
+void cnn_configure(void);
+
+/* Signed bytes in channels x rows x columns order, wherever the accelerator wants them. */
+void cnn_load_input(const int8_t *input);
+
+void cnn_start(void);
+
+/* Sleep until the accelerator has finished; false when it takes longer. */
+bool cnn_wait(uint32_t timeout_ms);
+
+/* Duration of the last inference in ticks of the timer, from its start to its interrupt. */
+uint32_t cnn_ticks(void);
+
+void cnn_unload(cnn_outputs_t *outputs);
+
+/* One element, counted in channels x rows x columns order. */
+int32_t cnn_element(const cnn_outputs_t *outputs, uint32_t output, uint32_t element);
+
+#endif
