@@ -32,7 +32,7 @@
 #define DWT_CTRL REG(0xE0001000)
 #define DWT_CYCCNT REG(0xE0001004)
 
-extern volatile uint32_t ticks, cnn_done, timer_fired, order[8], order_count;
+extern volatile uint32_t ticks, cnn_done, timer_fired, order[8], order_count, quadrants;
 extern volatile float handler_sum;
 
 void put(char c);

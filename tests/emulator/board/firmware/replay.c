@@ -3,9 +3,10 @@
 
 #define TABLE 0x10010000
 
-enum { END, WRITE_WORDS, WRITE_BYTE, COMPARE, WAIT, POLL };
+enum { END, WRITE_WORDS, WRITE_BYTE, COMPARE, WAIT, QUADRANTS };
 
-/* Each entry: kind, address, count, stride, then count words. COMPARE has (mask, value) pairs. */
+/* Each entry: kind, address, count, stride, then count words. COMPARE has (mask, value) pairs,
+ * QUADRANTS the mask of those in use in place of an address. */
 void replay(void)
 {
     const uint32_t *entry = (const uint32_t *)TABLE;
@@ -15,6 +16,8 @@ void replay(void)
         const uint32_t *words = entry + 4;
         if (kind == END) {
             break;
+        } else if (kind == QUADRANTS) {
+            quadrants = address;
         } else if (kind == WRITE_WORDS) {
             volatile uint32_t *to = (volatile uint32_t *)address;
             for (uint32_t n = 0; n < count; n++, to += stride / 4) {

@@ -4,7 +4,7 @@
 extern uint32_t data_start[], data_end[], bss_start[], bss_end[], stack_top[];
 extern const uint32_t data_load[];
 
-volatile uint32_t ticks, cnn_done, timer_fired, order[8], order_count;
+volatile uint32_t ticks, cnn_done, timer_fired, order[8], order_count, quadrants;
 volatile float handler_sum;
 
 /* Changed by the test in the image. */
@@ -139,7 +139,7 @@ static void timer_handler(void)
 
 static void cnn_handler(void)
 {
-    for (uint32_t q = 0; q < 4; q++) {
+    for (uint32_t q = 0; quadrants >> q; q++) {
         REG(0x50100000 + q * 0x400000) &= ~(1u << 12 | 1u);
     }
     cnn_done++;
