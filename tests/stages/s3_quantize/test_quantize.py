@@ -260,6 +260,15 @@ def test_weights_on_a_grid_stay_as_they_are() -> None:
     assert found.shift == -2
 
 
+def test_weights_on_a_grid_stay_as_they_are_in_front_of_the_accumulator() -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-100, 100, (4, 6, 1, 1)).astype(np.int8)
+    layer = LayerOp(spec=dense(6, 1, 4), weight=Tensor(weight.astype(np.float32) / 256))
+    result = quantize(chain([layer]), pixels((6, 1, 1)))
+    assert result.layers[0].weight == Tensor(weight)
+    assert result.value("v0").scale == 1 / 128 / 256
+
+
 def test_unknown_ranges_ask_for_calibration() -> None:
     network = with_value(small(), "v0", declared=Range(scale=1 / 32))
     with pytest.raises(UsageError) as raised:

@@ -212,10 +212,14 @@ def choose_narrow(
 
 
 def choose_wide(problem: WeightProblem) -> WeightChoice:
-    """The best representation of a layer that writes its accumulator: the weights alone decide."""
-    smallest, largest = problem.factors
-    steps = int(np.log2(largest / smallest) * _WIDE_STEPS)
-    factors = largest * 2.0 ** (-np.arange(steps + 1) / _WIDE_STEPS)
+    """The best representation of a layer that writes its accumulator: the weights alone decide.
+
+    Powers of two come first, for weights that were trained on such a grid.
+    """
+    low, high = np.log2(problem.factors)
+    whole = 2.0 ** np.arange(np.floor(high), low, -1)
+    finer = 2.0 ** np.arange(high, low, -1 / _WIDE_STEPS)
+    factors = np.concatenate([whole, finer])
     errors = [problem.error(float(factor)) for factor in factors]
     factor = float(factors[int(np.argmin(errors))])
     return WeightChoice(output_scale=problem.input_scale / factor, factor=factor, shift=0)
