@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.emulator.accelerator import (
@@ -28,7 +27,8 @@ from mxdeploy.emulator.accelerator import (
     LayerResult,
     NotModelledError,
 )
-from mxdeploy.emulator.accelerator.locate import Origin, origin_of
+from mxdeploy.emulator.accelerator.locate import origin_of
+from mxdeploy.emulator.recorded import as_recorded, channel_of
 from mxdeploy.emulator.threads import limit_threads
 from mxdeploy.emulator.trace import Burst, Phase, TraceFile, load_trace
 
@@ -278,7 +278,7 @@ def _word_difference(
     return Difference(
         address=address,
         layer=None if origin is None else origin.layer,
-        channel=None if origin is None else _channel(trace, origin),
+        channel=None if origin is None else channel_of(trace, origin),
         row=None if origin is None else origin.row,
         column=None if origin is None else origin.column,
         expected=expected,
@@ -293,7 +293,7 @@ def _compare_layers(
     found = []
     for number in sorted(trace.layers):
         expected = trace.layers[number]
-        computed = _as_recorded(trace, layers, number, expected.shape)
+        computed = as_recorded(trace, layers, number)
         if computed is not None:
             found.append(_layer_difference(number, computed, expected))
     return tuple(found)
@@ -315,48 +315,3 @@ def _layer_difference(
         expected=int(expected[channel, row, column]),
         got=int(computed[channel, row, column]),
     )
-
-
-def _as_recorded(
-    trace: TraceFile, layers: tuple[LayerResult, ...], number: int, shape: tuple[int, ...]
-) -> NDArray[Any] | None:
-    """A layer's output as (channels, rows, columns) of the record; None when not comparable."""
-    if number >= len(layers) or len(shape) != 3:  # noqa: PLR2004 - channels, rows, columns
-        return None
-    output = layers[number].output
-    slots = _slots(trace, number, shape[0])
-    if slots is None or slots.max() >= len(output):
-        return None
-    chosen = output[slots]
-    return chosen if chosen.shape == shape else None
-
-
-def _slots(trace: TraceFile, number: int, channels: int) -> NDArray[np.intp] | None:
-    """Index of each recorded channel in the layer's output."""
-    meta = _layer_meta(trace, number)
-    if meta is None:
-        return None
-    if meta.get("operator") == "passthrough" or meta.get("hw_operator") == "none":
-        return np.arange(channels, dtype=np.intp)
-    try:
-        return layouts.output_slots(channels, int(str(meta["output_processors"]), 0))
-    except (KeyError, ValueError):
-        return None
-
-
-def _channel(trace: TraceFile, origin: Origin) -> int:
-    """The channel of an output slot; the slot itself when the record does not say more."""
-    meta = _layer_meta(trace, origin.layer)
-    slots = None if meta is None else _slots(trace, origin.layer, int(meta.get("out_chan", 0)))
-    if slots is None:
-        return origin.index
-    hits = np.flatnonzero(slots == origin.index)
-    return int(hits[0]) if hits.size else origin.index
-
-
-def _layer_meta(trace: TraceFile, number: int) -> Mapping[str, Any] | None:
-    layers = trace.meta.get("layers")
-    if not isinstance(layers, list) or number >= len(layers):
-        return None
-    meta = layers[number]
-    return meta if isinstance(meta, dict) and meta.get("layer") == number else None

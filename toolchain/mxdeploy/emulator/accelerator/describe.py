@@ -233,7 +233,7 @@ class LayerDescription:
             passes=self.reading.passes,
             operands=self.reading.operands,
             pool=(1, 1) if self.pooling is None else self.pooling.window,
-            pool_first=self.combining is None or self.combining.pool_first,
+            pool_first=self.combining is None or self.pooling is None or self.combining.pool_first,
             rows=rows,
             columns=columns,
             output_columns=self.out_size[1],

@@ -55,14 +55,7 @@ def load_banks(
     places = dict(layer.scaling.bias)
     banks = []
     for quadrants in groups:
-        ordinals = np.array(
-            [
-                ordinal
-                for ordinal, processor in enumerate(layer.reading.processors)
-                if processor // mem.PROCESSORS_PER_QUADRANT in quadrants
-            ],
-            np.intp,
-        )
+        ordinals = np.array([o for q in quadrants for o in in_quadrant(layer.reading, q)], np.intp)
         passes = np.arange(layer.reading.passes, dtype=np.intp)[:, None]
         channels = (passes * len(layer.reading.processors) + ordinals).reshape(-1)
         held = [quadrant for quadrant in quadrants if quadrant in places]
@@ -237,7 +230,7 @@ def _write_bytes(layer: LayerDescription, data: Int8Array, target: Store) -> Non
 
 def passthrough_starts(layer: LayerDescription, quadrant: int) -> Index:
     """Word addresses (time slots, passes) of a quadrant's first pixel in a pass-through."""
-    here = _in_quadrant(layer.reading, quadrant)
+    here = in_quadrant(layer.reading, quadrant)
     return layouts.passthrough_words(
         base=dict(layer.writing.bases)[quadrant],
         time_slot_offset=layer.writing.time_slot_words,
@@ -254,7 +247,7 @@ def _write_passthrough(layer: LayerDescription, data: Int8Array, target: Store) 
     pixels = data[0].size
     channels = data.reshape(reading.passes, len(reading.processors), pixels)
     for quadrant, _ in layer.writing.bases:
-        here = _in_quadrant(reading, quadrant)
+        here = in_quadrant(reading, quadrant)
         if not here:
             continue
         starts = passthrough_starts(layer, quadrant)
@@ -265,7 +258,7 @@ def _write_passthrough(layer: LayerDescription, data: Int8Array, target: Store) 
         target.store(starts.reshape(-1), output_step(layer), words)
 
 
-def _in_quadrant(reading: Reading, quadrant: int) -> list[int]:
+def in_quadrant(reading: Reading, quadrant: int) -> list[int]:
     """Ordinals of the enabled processors that lie in a quadrant."""
     return [
         ordinal

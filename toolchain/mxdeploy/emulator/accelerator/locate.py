@@ -11,6 +11,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.accelerator.addresses import Region, place_of
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.execute import (
+    in_quadrant,
     output_starts,
     output_step,
     passthrough_starts,
@@ -69,11 +70,7 @@ def _index_and_pixel(layer: LayerDescription, word: int, lane: int) -> tuple[int
 def _in_passthrough(layer: LayerDescription, word: int, lane: int) -> tuple[int, int] | None:
     reading = layer.reading
     for quadrant, _ in layer.writing.bases:
-        here = [
-            ordinal
-            for ordinal, processor in enumerate(reading.processors)
-            if processor // mem.PROCESSORS_PER_QUADRANT == quadrant
-        ]
+        here = in_quadrant(reading, quadrant)
         if not here:
             continue
         starts = passthrough_starts(layer, quadrant).reshape(-1)

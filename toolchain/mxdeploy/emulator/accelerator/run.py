@@ -10,6 +10,7 @@ from mxdeploy.arith.arrays import Int8Array, Int32Array
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.latency import layer_cycles
+from mxdeploy.emulator.accelerator.checks import check_overwriting, check_row_caches
 from mxdeploy.emulator.accelerator.decode import RunMode, describe_layer
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.errors import impossible, not_modelled
@@ -77,10 +78,14 @@ def prepare_run(file: RegisterFile, quadrants: tuple[int, ...], memories: Memori
         why = f"the participating quadrants count to layers {sorted(counts)}"
         raise impossible("all layers", reg.LayerCountMax, "lcnt", last, why)
     frame = describe_frame(file, quadrants)
-    layers = []
-    for number in range(last + 1):
-        layers.append(describe_layer(LayerView(file, number, quadrants), mode))
+    views = [LayerView(file, number, quadrants) for number in range(last + 1)]
+    layers: list[LayerDescription] = []
+    for view in views:
+        layers.append(describe_layer(view, mode))
         _check_stream(layers, frame)
+        if not layers[-1].streaming:
+            check_overwriting(view, layers[-1])
+    check_row_caches(views, layers)
     banks = []
     for layer in layers:
         with _naming(layer):

@@ -68,15 +68,19 @@ class DataMemory:
 
     def store(self, starts: Index, step: int, words: Words) -> None:
         """See Store."""
-        addresses = starts + np.arange(len(words), dtype=np.intp)[:, None] * step
-        last = int(addresses.max())
-        if last >= TOTAL_WORDS:
-            text = f"the layer writes word {last:#x}, but addresses have 17 bits"
-            raise StoreError(text, reg.WritePointerBase, "word", int(starts.min()))
+        ends = starts + (len(words) - 1) * step
+        if (
+            int(ends.max()) >= TOTAL_WORDS
+            or (starts // mem.DATA_WORDS != ends // mem.DATA_WORDS).any()
+        ):
+            first = int(starts.max()) % mem.DATA_WORDS
+            text = f"the layer writes past the {mem.DATA_WORDS} words of a data memory"
+            raise StoreError(text, reg.WritePointerBase, "word", first)
         for quadrant in np.unique(starts // _WORDS_PER_QUADRANT).tolist():
             if not self._powered >> quadrant & 1:
                 text = f"the layer writes to quadrant {quadrant}, which has no power or clock"
                 raise StoreError(text, reg.WritePointerBase, "instance", quadrant * LANES)
+        addresses = starts + np.arange(len(words), dtype=np.intp)[:, None] * step
         self._words.reshape(-1)[addresses] = words
 
 
