@@ -174,18 +174,33 @@ def test_too_many_layers():
 
 def test_input_that_needs_streaming_says_so_with_sizes():
     found = findings_of(build((3, 200, 200), [conv(4, 3, pool=max_pool(4))]))
-    assert "3 x 40000 values takes 160,000 bytes of a data memory in HWC order" in found["MX4011"]
+    assert (
+        "3 x 200 x 200 values takes 160,000 bytes of a data memory in HWC order" in found["MX4011"]
+    )
     assert "40,000 bytes in CHW order; there are 32,768" in found["MX4011"]
 
 
 def test_every_tensor_that_is_too_large_is_found_in_one_run():
-    found = findings_of(build((3, 100, 100), [conv(32, 3, 1), conv(32, 3, 1)]))
-    assert "40,000 bytes of a data memory, 7,232 more than there are" in found["MX4012"]
+    with pytest.raises(ModelError) as caught:
+        map_network(build((3, 100, 100), [conv(32, 3, 1), conv(32, 3, 1)]))
+    assert [(d.code, d.where) for d in caught.value.diagnostics] == [
+        ("MX4012", "layer0"),
+        ("MX4012", "layer1"),
+    ]
+    assert "40,000 bytes of a data memory, 7,232 more than there are" in str(caught.value)
 
 
 def test_wide_input_and_output_that_must_share_memories():
     found = findings_of(build((60, 70, 70), [conv(30, 1), conv(60, 1)]))
     assert "its input (19,600 bytes) and its output (19,600 bytes) must share" in found["MX4013"]
+
+
+def test_tensors_kept_for_the_host_can_be_in_the_way():
+    """Each of the three takes most of six data memories; all are alive in the last layer."""
+    network = build((4, 80, 80), [conv(24, 1)] * 3, outputs=("y0", "y2"))
+    found = findings_of(network)
+    assert "layer1: 25,600 + 25,600 bytes" in found["MX4014"]
+    assert map_network(replace(network, outputs=("y2",))).cycles
 
 
 def test_more_biases_than_fit():

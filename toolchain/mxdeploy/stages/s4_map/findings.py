@@ -141,7 +141,7 @@ def input_exceeds_data_memory(need: TensorNeed, hwc: int, chw: int | None) -> Di
     return Diagnostic(
         code="MX4011",
         where=need.value,
-        what=f"the input of {need.channels} x {need.pixels} values takes {hwc:,} bytes of a data "
+        what=f"the input of {need.shape} values takes {hwc:,} bytes of a data "
         f"memory in HWC order{in_chw}; there are {mem.DATA_BYTES:,}",
         why=limits.DATA_MEMORY_BYTES.text + " Larger inputs need streaming through the FIFOs, "
         "which is not supported yet for this network.",
@@ -154,9 +154,10 @@ def tensor_exceeds_data_memory(need: TensorNeed, layer: str, size_bytes: int) ->
     return Diagnostic(
         code="MX4012",
         where=layer,
-        what=f"the output of {need.channels} x {need.pixels} values takes {size_bytes:,} bytes of "
+        what=f"the output of {need.shape} values takes {size_bytes:,} bytes of "
         f"a data memory, {size_bytes - mem.DATA_BYTES:,} more than there are",
-        why=limits.DATA_MEMORY_BYTES.text,
+        why=limits.DATA_MEMORY_BYTES.text + " Streaming, which keeps only some rows of a tensor, "
+        "is not supported yet.",
         fix="pool or subsample earlier, or use a smaller input",
     )
 

@@ -18,7 +18,7 @@ class TensorNeed:
     Attributes:
         value: name of the value.
         channels: channels.
-        pixels: rows times columns.
+        size: rows and columns.
         width: processors (channels per pass).
         passes: words per pixel and group of four processors.
         bits: 8 or 32.
@@ -26,10 +26,20 @@ class TensorNeed:
 
     value: str
     channels: int
-    pixels: int
+    size: tuple[int, int]
     width: int
     passes: int
     bits: int
+
+    @property
+    def pixels(self) -> int:
+        """Rows times columns."""
+        return self.size[0] * self.size[1]
+
+    @property
+    def shape(self) -> str:
+        """Channels, rows and columns, for people."""
+        return f"{self.channels} x {self.size[0]} x {self.size[1]}"
 
     def words(self, order: DataOrder) -> int:
         """Words in each data memory that the tensor touches."""
@@ -77,7 +87,7 @@ def tensor_need(value: QuantValue) -> TensorNeed:
     return TensorNeed(
         value=value.name,
         channels=channels,
-        pixels=rows * columns,
+        size=(rows, columns),
         width=limits.channels_per_pass(channels),
         passes=limits.passes(channels),
         bits=value.bits,

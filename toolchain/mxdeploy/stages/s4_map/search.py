@@ -20,6 +20,10 @@ from mxdeploy.stages.s4_map.kernel_memory import KernelMemory
 from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
 
 _GROUP = mem.PROCESSORS_PER_MEMORY
+_OFFSET_STEPS = 8 * int(limits.MAX_LAYERS)
+"""Steps for the offsets of one placement; a chain whose neighbours fit together needs few."""
+_OFFSET_PENALTY = 16
+"""Steps that a placement without offsets counts for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +240,9 @@ class _Search:
         occupants = [self.problem.occupant(t, start) for t, start in enumerate(starts)]
         data = (0,) * count
         if self.problem.heed_data:
-            found = allocate(occupants, steps=8 * int(limits.MAX_LAYERS))
+            found = allocate(occupants, steps=_OFFSET_STEPS)
             if found is None:
+                self.steps -= _OFFSET_PENALTY
                 return None
             data = found
         return Placement(
