@@ -70,7 +70,7 @@ class ModelBuilder:
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
         model.ir_version = 8
-        return model
+        return onnx.shape_inference.infer_shapes(model)
 
     def save(self, path: Path) -> Path:
         onnx.save(self.model(), str(path))

@@ -62,7 +62,7 @@ def main() -> None:
     """Entry point: like click's own, but usage errors obey ``--json`` too."""
     try:
         cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except (KeyboardInterrupt, click.exceptions.Abort):
         sys.exit(130)
     except click.ClickException as error:
         _usage_error(error)

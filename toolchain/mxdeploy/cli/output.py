@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -112,6 +115,7 @@ class Output:
 
 def run(output: Output, command: Callable[[], None]) -> NoReturn:
     """Run the body of a command and turn every end into the right exit status."""
+    interrupts = _count_interrupts()
     try:
         command()
     except MxdeployError as error:
@@ -124,13 +128,31 @@ def run(output: Output, command: Callable[[], None]) -> NoReturn:
         output.report((_out_of_memory(),))
         output.finish(DEFECT)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a defect, named as such
+        if interrupts:  # a library turned the interruption into an error of its own
+            output.report((_interrupted(),))
+            output.finish(INTERRUPTED)
         output.report((_defect(error, verbose=output.verbosity > 0),))
         output.finish(DEFECT)
     output.finish(0)
 
 
+def _count_interrupts() -> list[int]:
+    """Let Ctrl-C raise KeyboardInterrupt, and remember that it did."""
+    seen: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    return seen
+
+
 def _interrupted() -> Diagnostic:
-    return Diagnostic(code="MX8101", where="mxdeploy", what="interrupted; nothing was left behind")
+    return Diagnostic(
+        code="MX8101", where="mxdeploy", what="interrupted; no file was left half-written"
+    )
 
 
 def _out_of_memory() -> Diagnostic:
