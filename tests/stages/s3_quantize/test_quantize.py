@@ -524,6 +524,17 @@ def test_data_in_other_units_than_the_declared_input(factor: float, code: str) -
     assert codes(raised) == [code]
 
 
+def test_data_that_the_first_clip_cuts_off() -> None:
+    """Pixels as 0..255 for a network that was trained with -1..1."""
+    network = with_value(chain([op(conv(3, 8, 8)), op(dense(8, 8, 4))]), "v0", clip=(0.0, 1.0))
+    data = pixels((3, 8, 8))
+    quantize(network, data)
+    with pytest.raises(UsageError) as raised:
+        quantize(network, data * 128 + 128)
+    assert codes(raised) == ["MX3011"]
+    assert "v0" in raised.value.diagnostics[0].what
+
+
 def test_float_network_that_overflows() -> None:
     network = chain([op(conv(3, 4, 6), gain=1e30), op(conv(4, 4, 6), gain=1e30)])
     with pytest.raises(UsageError) as raised:

@@ -35,6 +35,8 @@ _LEAST_SAMPLES = 8
 _RAW_SAMPLES = 256
 _ABSURD = 1e12
 _OUTSIDE_SHARE = 0.1
+_LARGE_INPUT = 16.0
+_CLIPPED_SHARE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,9 @@ def calibrate(network: Network, data: FloatArray, options: QuantizeOptions) -> C
     broken = [name for name, seen in layers.items() if not np.isfinite(seen.output.samples).all()]
     if broken:
         raise UsageError(findings.overflow(broken[0]))
-    return Calibration(data=data, layers=layers)
+    result = Calibration(data=data, layers=layers)
+    _check_units(network, result)
+    return result
 
 
 class _Collector:
@@ -200,6 +204,25 @@ def _some(raw: FloatArray) -> FloatArray:
     thin = flat[:, :: max(1, flat.shape[1] // _RAW_SAMPLES)]
     low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
     return np.concatenate([low, thin, high], axis=1)
+
+
+def _check_units(network: Network, calibration: Calibration) -> None:
+    """Refuse data that drive the first clipped layer beyond its clip almost everywhere.
+
+    Pixels as 0..255 in a model for -1..1 do: in trained networks, at least some pass. (The
+    largest share seen in one is 85 %, the smallest with such pixels 96 %.)
+    """
+    clipped = [seen.output for seen in calibration.layers.values() if seen.output.clip is not None]
+    largest = float(np.abs(calibration.data).max())
+    if not clipped or largest < _LARGE_INPUT:
+        return
+    values = clipped[0].clipped
+    low, high = float(values.min()), float(values.max())
+    beyond = (clipped[0].samples > high) | (clipped[0].samples < low)
+    share = float(beyond.sum() / max(int((values != 0).sum()), 1))
+    if share > _CLIPPED_SHARE:
+        name = next(n for n, seen in calibration.layers.items() if seen.output is clipped[0])
+        raise UsageError(findings.everything_clipped(network.inputs[0], largest, name, share))
 
 
 def _active(output: Seen, spec: LayerSpec) -> DoubleArray:

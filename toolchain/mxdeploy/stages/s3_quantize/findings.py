@@ -109,6 +109,18 @@ def overflow(value: str) -> Diagnostic:
     )
 
 
+def everything_clipped(name: str, largest: float, value: str, share: float) -> Diagnostic:
+    """The first layer that the model clips leaves nothing but the bounds of the clip."""
+    return Diagnostic(
+        code="MX3011",
+        where=f"calibration data for input {name}",
+        what=f"elements reach {largest:g}, and {share:.1%} of the outputs of {value} are cut off",
+        why="the model clips that layer so that most of its outputs pass; the data are in other "
+        "units than those it was trained with",
+        fix=_FIX_DATA,
+    )
+
+
 def conflicting_scales(values: list[str], scales: list[float]) -> Diagnostic:
     """Values that must share a scale declare different ones."""
     pairs = ", ".join(f"{v}: {s:g}" for v, s in zip(values, scales, strict=True))
