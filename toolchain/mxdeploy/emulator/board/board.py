@@ -18,8 +18,8 @@ from mxdeploy.emulator.board.report import describe, note
 from mxdeploy.errors import Diagnostic, MxdeployError
 
 T = TypeVar("T")
-CHECK_INTERVAL = 64
-"""Stretches of instructions between two looks at the clock on the wall and at the outside."""
+EXCHANGE_SECONDS = 0.002
+"""Time between two looks at the outside while the program is busy."""
 IDLE_SECONDS = 0.05
 """Longest wait for the outside at one time."""
 
@@ -115,6 +115,11 @@ class VirtualBoard:
         return self._machine.cnn.inferences
 
     @property
+    def inference_cycles(self) -> int | None:
+        """CNN clock cycles of the last inference; None before the first."""
+        return self._machine.cnn.last_cycles
+
+    @property
     def exceptions(self) -> int:
         """How many exceptions the core has entered."""
         return self._machine.cpu.exceptions.entered
@@ -207,23 +212,22 @@ class VirtualBoard:
         return found
 
     def _loop(self, arrived: Callable[[], bool], limit: int, deadline: float) -> StopReason:
-        machine, countdown = self._machine, CHECK_INTERVAL
+        machine, exchanged = self._machine, 0.0
         while True:
             outcome = machine.step()
             if outcome is not Outcome.RAN and (reason := self._wait(outcome)) is not None:
                 return reason
             if arrived():
                 return StopReason.UNTIL
-            countdown -= 1
-            if countdown and machine.clock.ticks < limit:
-                continue
-            countdown = CHECK_INTERVAL
             if machine.clock.ticks >= limit:
                 return StopReason.VIRTUAL_TIME
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 return StopReason.WALL_TIME
-            if self._console is not None and self._exchange(self._console, 0.0):
-                return StopReason.STOPPED
+            if self._console is not None and now > exchanged + EXCHANGE_SECONDS:
+                exchanged = now
+                if self._exchange(self._console, 0.0):
+                    return StopReason.STOPPED
 
     def _wait(self, outcome: Outcome) -> StopReason | None:
         """The program sleeps or polls: go on to the next event, or wait for the outside."""

@@ -72,6 +72,8 @@ class CnnPort:
         self._power = power
         self.model = model
         self.inferences = 0
+        self.last_cycles: int | None = None
+        """CNN clock cycles of the last inference."""
         self._recorded: list[int] = []
         self._open = [False] * mem.QUADRANTS
         self._mapped = [False] * mem.QUADRANTS
@@ -159,6 +161,7 @@ class CnnPort:
 
     def _started(self, cycles: int) -> None:
         self.inferences += 1
+        self.last_cycles = cycles
         ticks = ticks_of(cycles, self._control.cnn_clock_hz)
         self._done = self._host.clock.schedule(ticks, self._finished)
         self._host.defer(self._remap)

@@ -1,0 +1,1 @@
+"""Talking to boards over serial ports, real or virtual."""
