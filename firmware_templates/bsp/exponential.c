@@ -8,9 +8,9 @@ typedef union {
     uint32_t bits;
 } float_bits_t;
 
-/* Below, the result is smaller than every normal number; above, larger than every number. */
+/* Beyond these limits 2^n is no normal number. */
 #define LOWEST -87.0f
-#define HIGHEST 88.5f
+#define HIGHEST 88.0f
 
 float exponential(float x)
 {

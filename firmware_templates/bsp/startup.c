@@ -55,7 +55,7 @@ __attribute__((naked, noreturn, used)) void Reset_Handler(void)
         ".ltorg\n\t");
 }
 
-/* Called with the stack that was in use; that stack may be the reason, so leave it. */
+/* The stack may be used up, which may be the reason: then continue at its other end. */
 __attribute__((naked, noreturn, used)) static void fault_handler(void)
 {
     __asm volatile(
@@ -63,9 +63,15 @@ __attribute__((naked, noreturn, used)) static void fault_handler(void)
         "ite eq\n\t"
         "mrseq r0, msp\n\t"
         "mrsne r0, psp\n\t"
+        "mov r1, sp\n\t"
+        "ldr r2, =__stack_limit\n\t"
+        "add r2, r2, #512\n\t"
+        "cmp r1, r2\n\t"
+        "bhs 1f\n\t"
+        "ldr r1, =__stack_top\n\t"
+        "mov sp, r1\n\t"
+        "1:\n\t"
         "mov r1, r0\n\t"
-        "ldr r2, =__stack_top\n\t"
-        "mov sp, r2\n\t"
         "bl fault_report\n\t"
         ".ltorg\n\t");
 }
