@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 
 import numpy as np
@@ -19,7 +19,9 @@ from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
 class Draft:
     """A layer to be built on whatever the layer before it produces.
 
-    ``shift`` None: chosen so that the output neither vanishes nor saturates everywhere.
+    ``shift`` None: chosen so that the output neither vanishes nor saturates everywhere. ``view``:
+    rows and columns as which the layer reads its input's pixels, None for those it was written
+    with.
     """
 
     kind: Kind = Kind.CONV2D
@@ -33,6 +35,7 @@ class Draft:
     flatten: bool = False
     output_bits: int = 8
     shift: int | None = None
+    view: tuple[int, int] | None = None
 
 
 def conv(out_channels: int, kernel: int = 3, pad: int = 0, **rest) -> Draft:
@@ -112,7 +115,7 @@ def spec_of(draft: Draft, shape: tuple[int, int, int]) -> LayerSpec:
     return LayerSpec(
         kind=draft.kind,
         in_channels=shape[0],
-        in_size=shape[1:],
+        in_size=draft.view or shape[1:],
         out_channels=shape[0] if passthrough else draft.out_channels,
         kernel=draft.kernel,
         pad=draft.pad,
@@ -158,7 +161,7 @@ def _lively_shift(weight: np.ndarray) -> int:
 # --- random networks ----------------------------------------------------------------------------
 
 _CHANNELS = (1, 2, 3, 4, 5, 8, 12, 16, 31, 32, 33, 60, 64, 65, 68, 70, 100, 128, 130)
-_ACTIVATIONS = (Activation.NONE, Activation.RELU)
+_ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU, Activation.ABS)
 
 
 @st.composite
@@ -175,7 +178,12 @@ def quant_networks(draw, max_layers: int = 5, max_pixels: int = 144) -> QuantNet
     words_left = int(limits.KERNEL_MEMORY_WORDS)
     drafts: list[Draft] = []
     for _ in range(draw(st.integers(1, max_layers))):
-        draft = draw(_drafts(shape, one_dimensional))
+        view = None
+        if drafts and draw(st.integers(0, 3)) == 0:
+            view = _view(draw, shape[1] * shape[2])
+            one_dimensional = view[1] == 1
+        draft = draw(_drafts((shape[0], *(view or shape[1:])), one_dimensional))
+        draft = replace(draft, view=view)
         used = _kernel_words(spec_of(draft, shape), draft.weight_bits)
         if used + 3 > words_left:
             continue
@@ -186,6 +194,12 @@ def quant_networks(draw, max_layers: int = 5, max_pixels: int = 144) -> QuantNet
             break
     drafts = drafts or [Draft(out_channels=1)]
     return build(first, drafts, seed=draw(st.integers(0, 2**16)))
+
+
+def _view(draw, pixels: int) -> tuple[int, int]:
+    """Rows and columns of the same number of pixels."""
+    columns = draw(st.sampled_from([n for n in range(1, pixels + 1) if pixels % n == 0]))
+    return pixels // columns, columns
 
 
 def _kernel_words(spec: LayerSpec, weight_bits: int) -> int:
@@ -241,13 +255,8 @@ def _convolution(draw, rows: int, columns: int, pool: Pool | None, one_dimension
 
 def _finish(draw, draft: Draft) -> Draft:
     wide = draw(st.integers(0, 5)) == 0
-    return Draft(
-        kind=draft.kind,
-        out_channels=draft.out_channels,
-        kernel=draft.kernel,
-        pad=draft.pad,
-        pool=draft.pool,
-        flatten=draft.flatten,
+    return replace(
+        draft,
         activation=Activation.NONE if wide else draw(st.sampled_from(_ACTIVATIONS)),
         weight_bits=draw(st.sampled_from(layouts.WEIGHT_BITS)),
         bias=draw(st.booleans()),

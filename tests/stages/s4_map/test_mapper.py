@@ -103,10 +103,25 @@ def test_order_of_the_input_can_be_chosen():
     assert verify_plan(plan) == ()
 
 
+def test_order_of_the_input_that_is_not_possible():
+    network = build((17, 4, 4), [conv(3, 1)])
+    with pytest.raises(ModelError) as caught:
+        map_network(network, MapOptions(input_order=DataOrder.CHW))
+    assert [d.code for d in caught.value.diagnostics] == ["MX4019"]
+
+
 def test_one_dimensional_and_two_dimensional_views_of_the_same_pixels():
     """A tensor may be read with other rows and columns, not with other channels."""
-    plan = map_network(build((8, 5, 1), [conv1d(4, 2), linear(3, flatten=True)]))
-    assert plan.layers[1].in_passes == 4
+    layers = [conv1d(4, 4), conv(6, 3, 1, view=(3, 2)), linear(3, flatten=True)]
+    plan = map_network(build((8, 9, 1), layers))
+    assert plan.layers[2].in_passes == 6
+    network = plan.network
+    wrong = replace(network.layers[1].spec, in_channels=2, in_size=(6, 2))
+    with pytest.raises(ModelError) as caught:
+        map_network(
+            _with_layers(network, (network.layers[0], replace(network.layers[1], spec=wrong)))
+        )
+    assert "MX4004" in {d.code for d in caught.value.diagnostics}
 
 
 def test_outputs_in_the_middle_survive_to_the_end():

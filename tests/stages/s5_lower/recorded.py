@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mxdeploy.chip.max78000 import layouts
+from mxdeploy.chip.max78000 import latency, layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
@@ -97,7 +97,8 @@ def lowerable(meta: dict[str, Any]) -> bool:
 def plan_of(record: Record) -> Plan:
     """The plan that the recorded program was made from, with zero weights.
 
-    Bias placement, which the records' descriptions lack, is read from the recorded registers.
+    Bias placement, which the records' descriptions lack, is read from the recorded registers;
+    lengths of kernels and biases, which they count in another way, are computed.
     """
     layers = record.meta["layers"]
     values = [_value("x", layers[0]["in_chan"], layers[0]["in_dim"], 8)]
@@ -119,7 +120,7 @@ def plan_of(record: Record) -> Plan:
         input=plans[0].inputs[0],
         outputs=(plans[-1].output,),
         quadrants=record.quadrants,
-        cycles=0,
+        cycles=latency.STARTUP_CYCLES,
     )
 
 
@@ -184,16 +185,21 @@ def _layer_plan(
         passes=layer["out_expand"],
         bits=layer["output_width"],
     )
-    pixels = spec.in_size[0] * spec.in_size[1] if spec.flatten else 1
+    in_passes = source.passes * (spec.in_size[0] * spec.in_size[1] if spec.flatten else 1)
     kernels = None
     if spec.kind is not Kind.PASSTHROUGH:
-        kernels = KernelSlot(start_word=layer["kern_offs"], words=layer["kern_len"])
+        words = layouts.kernel_words(
+            _slots(spec, target) * in_passes,
+            spec.kernel[0] * spec.kernel[1],
+            layer["weight_bits"],
+        )
+        kernels = KernelSlot(start_word=layer["kern_offs"], words=words)
     return LayerPlan(
         index=index,
         name=f"layer{index}",
         inputs=(source,),
         output=target,
-        in_passes=source.passes * pixels,
+        in_passes=in_passes,
         out_passes=target.passes,
         kernels=kernels,
         bias=_bias(record, index, spec, target),
@@ -206,8 +212,13 @@ def _bias(record: Record, index: int, spec: LayerSpec, target: Region) -> BiasSl
         address = reg.PostProcessing.address(quadrant, index)
         post = reg.PostProcessing.decode(record.configured.get(address, 0))
         if post.bptr_en:
-            slots = layouts.output_slots(spec.out_channels, target.processors)
             return BiasSlot(
-                quadrant=quadrant, start_byte=post.bptr_sad, length_bytes=int(slots.max()) + 1
+                quadrant=quadrant, start_byte=post.bptr_sad, length_bytes=_slots(spec, target)
             )
     return None
+
+
+def _slots(spec: LayerSpec, target: Region) -> int:
+    if spec.flatten:
+        return int(layouts.output_slots(spec.out_channels, target.processors).max()) + 1
+    return target.passes * layouts.output_columns(target.processors)

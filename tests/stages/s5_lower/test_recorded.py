@@ -9,10 +9,9 @@ import pytest
 from tests.stages.s5_lower.recorded import load, lowerable, meta_of, plan_of
 
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.stages.s4_map.verify import verify_plan
 from mxdeploy.stages.s5_lower import sequences
 from mxdeploy.stages.s5_lower.configure import configure
-
-SINGLE_LAYER = 1
 
 
 @pytest.mark.shared
@@ -41,3 +40,20 @@ def test_the_same_start(shared, name):
         if write.address == reg.Ctrl.address(quadrant)
     ]
     assert tuple(ours) == record.started
+
+
+@pytest.mark.shared
+def test_placements_that_are_known_to_work_are_accepted(shared):
+    """What the verifier refuses breaks a rule that placements of ours keep beyond the chip's.
+
+    Those are: as many processors as channels (MX4104), outputs on consecutive processors from a
+    multiple of four on (MX4109), kernels and biases of each layer's own (MX4116, MX4119).
+    """
+    accepted, codes = 0, set()
+    for path in sorted((shared / "traces").glob("[drt]-*.npz")):
+        if lowerable(meta_of(path)):
+            found = verify_plan(plan_of(load(path)))
+            codes |= {finding.code for finding in found}
+            accepted += not found
+    assert codes <= {"MX4104", "MX4109", "MX4116", "MX4119"}
+    assert accepted >= 256

@@ -230,6 +230,18 @@ def biases_do_not_pack(needs: Sequence[LayerNeed]) -> Diagnostic:
     )
 
 
+def order_not_possible(layer: QuantLayer) -> Diagnostic:
+    """CHW order was asked for, but the first layer cannot read it."""
+    return Diagnostic(
+        code="MX4019",
+        where=layer.name,
+        what=f"an input of {layer.spec.in_channels} channels, read by {layer.spec.to_text()}, "
+        "cannot be in CHW order",
+        why=limits.CHW_PROCESSOR_STEP.text + " A layer without convolution reads HWC only.",
+        fix="leave the order of the input to the mapping",
+    )
+
+
 def defective_plan(findings: Sequence[Diagnostic]) -> Diagnostic:
     """The verifier refuses what the search found: a defect of mxdeploy."""
     return Diagnostic(

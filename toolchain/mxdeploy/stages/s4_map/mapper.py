@@ -51,8 +51,11 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
 def _orders(network: QuantNetwork, options: MapOptions) -> tuple[DataOrder, ...]:
     """Orders of the input to try, the preferred one first."""
     possible = (DataOrder.HWC, DataOrder.CHW) if chw_possible(network) else (DataOrder.HWC,)
-    wanted = options.input_order
-    return possible if wanted is None or wanted not in possible else (wanted,)
+    if options.input_order is None:
+        return possible
+    if options.input_order not in possible:
+        raise ModelError(findings.order_not_possible(network.layers[0]))
+    return (options.input_order,)
 
 
 def _problem(network: QuantNetwork, order: DataOrder) -> Problem:
