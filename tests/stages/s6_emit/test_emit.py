@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.tiny_program import ANSWER, tiny_answer, tiny_network, tiny_program
 
 from mxdeploy.boards import load_board
 from mxdeploy.ir.project import Project
@@ -20,6 +19,7 @@ from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.tail import ArgMax, Sigmoid, Softmax
 from mxdeploy.stages.s6_emit import EmitOptions, emit
+from tests.tiny_program import ANSWER, tiny_answer, tiny_network, tiny_program
 
 FTHR = load_board("max78000fthr")
 

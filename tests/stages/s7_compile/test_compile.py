@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.tiny_program import tiny_answer, tiny_program
 
 from mxdeploy.boards import load_board
 from mxdeploy.chip.max78000 import memories
@@ -19,6 +18,7 @@ from mxdeploy.stages.s6_emit import emit
 from mxdeploy.stages.s7_compile import compile as compile_module
 from mxdeploy.stages.s7_compile import compile_project, find_compiler
 from mxdeploy.stages.s7_compile.elf import read_elf
+from tests.tiny_program import tiny_answer, tiny_program
 
 
 @pytest.fixture(scope="module")

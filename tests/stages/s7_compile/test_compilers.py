@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.tiny_program import tiny_answer, tiny_program
 
 from mxdeploy.boards import load_board
 from mxdeploy.errors import ToolError, UsageError
 from mxdeploy.stages.s6_emit import emit  # the project under test
 from mxdeploy.stages.s7_compile import NoCompilerError, compile_project, compilers, find_compiler
+from tests.tiny_program import tiny_answer, tiny_program
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from tests.builders import build, conv, inputs_for, linear, max_pool
 
 from mxdeploy.boards import load_board
 from mxdeploy.ir.plan import DataOrder
@@ -25,6 +24,7 @@ from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s6_emit import emit
 from mxdeploy.stages.s7_compile import compile_project, find_compiler
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+from tests.builders import build, conv, inputs_for, linear, max_pool
 
 PROMPT = b"\n> "
 RELU = Activation.RELU

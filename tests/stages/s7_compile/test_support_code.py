@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.tiny_program import tiny_answer, tiny_program
 
 from mxdeploy.boards import load_board
 from mxdeploy.stages.s6_emit import emit
 from mxdeploy.stages.s6_emit.escape import c_string
 from mxdeploy.stages.s7_compile import compile_project, find_compiler
+from tests.tiny_program import tiny_answer, tiny_program
 
 END = "the end"
 COMPILERS = ("gcc", "zig")
