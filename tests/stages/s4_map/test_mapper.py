@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests import zoo
-from tests.builders import build, conv, conv1d, linear, max_pool, passthrough, quant_networks
 
 from mxdeploy.chip.max78000 import layouts
 from mxdeploy.errors import ModelError
@@ -16,6 +14,8 @@ from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ops.layer import Activation
 from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s4_map.verify import verify_plan
+from tests import zoo
+from tests.builders import build, conv, conv1d, linear, max_pool, passthrough, quant_networks
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,18 @@ def test_too_many_weights_says_needed_available_and_largest_layers():
     assert "kernels take 884,736 bytes, 442,368 more than the 442,368 bytes" in found["MX4007"]
     assert "layer1 (589,824), layer0 (147,456), layer2 (147,456)" in found["MX4007"]
     assert "layer1: kernels take 1024 words on each of its 64 input processors" in found["MX4008"]
+
+
+def test_too_many_weights_says_which_layers_to_narrow():
+    def advice(*channels: int) -> str:
+        with pytest.raises(ModelError) as caught:
+            map_network(build((64, 4, 4), [conv(count, 3, 1) for count in channels]))
+        return next(d.fix for d in caught.value.diagnostics if d.code == "MX4007")
+
+    assert "4-bit weights in layer1 would be enough (about 442,368 bytes)" in advice(256, 128, 128)
+    # Half of 64 * (256 + 1024 + 256) * 9 bytes fits exactly.
+    assert "4-bit weights in layer1, layer0, layer2 would be enough" in advice(256, 256, 64)
+    assert "4-bit weights in all layers would still take 1,474,560 bytes" in advice(512, 512, 64)
 
 
 def test_layer_that_is_too_narrow_for_its_weights():

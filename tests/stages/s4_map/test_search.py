@@ -35,6 +35,7 @@ def problem(rectangles, pixels=None) -> Problem:
             slots=1,
             kernel_words=4 * rows,
             processors=4 * groups,
+            weight_bits=8,
             bias_bytes=0,
         )
         for i, (groups, rows) in enumerate(rectangles)

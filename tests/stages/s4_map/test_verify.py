@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import zoo
-from tests.builders import average_pool, build, conv, conv1d, inputs_for, linear, max_pool
 
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s4_map.verify import verify_plan
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+from tests import zoo
+from tests.builders import average_pool, build, conv, conv1d, inputs_for, linear, max_pool
 
 
 def _passes():

@@ -13,6 +13,8 @@ from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
 
 _LISTED = 5
 """How many of the largest layers a message lists."""
+_NARROW_BITS = 4
+"""The weight width that messages suggest."""
 
 SMALLER_WEIGHTS = (
     "use fewer channels or a smaller kernel in the largest layers, or give them 4-, 2- or 1-bit "
@@ -87,7 +89,24 @@ def too_many_weights(needs: Sequence[LayerNeed]) -> Diagnostic:
         what=f"kernels take {total:,} bytes, {total - mem.TOTAL_KERNEL_BYTES:,} more than the "
         f"{mem.TOTAL_KERNEL_BYTES:,} bytes of kernel memory; {largest(needs)}",
         why=limits.KERNEL_MEMORY_WORDS.text + f" There are {mem.PROCESSORS}.",
-        fix=SMALLER_WEIGHTS,
+        fix=f"{SMALLER_WEIGHTS}; {_narrower(needs)}",
+    )
+
+
+def _narrower(needs: Sequence[LayerNeed]) -> str:
+    """Which layers would have to have narrower weights, the largest first."""
+    total = sum(need.kernel_bytes for need in needs)
+    chosen: list[str] = []
+    for need in sorted(needs, key=lambda n: (-n.kernel_bytes, n.name)):
+        if total <= mem.TOTAL_KERNEL_BYTES:
+            break
+        if need.weight_bits > _NARROW_BITS:
+            chosen.append(need.name)
+            total -= need.kernel_bytes - need.kernel_bytes * _NARROW_BITS // need.weight_bits
+    if total > mem.TOTAL_KERNEL_BYTES:
+        return f"{_NARROW_BITS}-bit weights in all layers would still take {total:,} bytes"
+    return (
+        f"{_NARROW_BITS}-bit weights in {', '.join(chosen)} would be enough (about {total:,} bytes)"
     )
 
 
@@ -100,8 +119,7 @@ def layer_exceeds_kernel_memory(need: LayerNeed) -> Diagnostic:
         what=f"kernels take {need.kernel_words} words on each of its {need.processors} input "
         f"processors, {need.kernel_words - int(limit)} more than there are",
         why=limit.text + " A processor holds the weights of its own input channels.",
-        fix="give the layer fewer output channels, a smaller kernel, narrower weights, or (up to "
-        "64) more input channels with fewer outputs each",
+        fix="give the layer fewer output channels, a smaller kernel, or narrower weights",
     )
 
 

@@ -64,6 +64,7 @@ class LayerNeed:
         slots: output slots of all output passes.
         kernel_words: 72-bit words on each input processor; 0 for pass-through.
         processors: input processors.
+        weight_bits: 8, 4, 2 or 1.
         bias_bytes: bytes of one bias memory, one for each output slot (those without a channel
             are read as well, and hold zero); 0 without (or with an all-zero) bias.
     """
@@ -73,6 +74,7 @@ class LayerNeed:
     slots: int
     kernel_words: int
     processors: int
+    weight_bits: int
     bias_bytes: int
 
     @property
@@ -123,6 +125,7 @@ def layer_need(layer: QuantLayer) -> LayerNeed:
         slots=slots,
         kernel_words=words,
         processors=limits.channels_per_pass(spec.in_channels),
+        weight_bits=layer.weight_bits,
         bias_bytes=slots if has_bias else 0,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.quantized import QuantLayer
+from mxdeploy.ops.constraints import SPEC
 from mxdeploy.ops.layer import Activation, Kind
 from mxdeploy.stages.s4_map.findings import breaks_rule, over_limit
 
@@ -14,8 +15,8 @@ from mxdeploy.stages.s4_map.findings import breaks_rule, over_limit
 def layer_findings(layer: QuantLayer) -> tuple[Diagnostic, ...]:
     """Every rule of the chip that ``layer`` breaks by itself, wherever it is placed."""
     return (
-        *_channels(layer),
-        *_dimensions(layer),
+        *_constraints(layer),
+        *_counters(layer),
         *_kernel(layer),
         *_pool(layer),
         *_flatten(layer),
@@ -24,34 +25,24 @@ def layer_findings(layer: QuantLayer) -> tuple[Diagnostic, ...]:
     )
 
 
-def _channels(layer: QuantLayer) -> Iterator[Diagnostic]:
-    spec = layer.spec
-    for count, what in ((spec.in_channels, "input"), (spec.out_channels, "output")):
-        if not 1 <= count <= int(limits.MAX_CHANNELS):
-            yield over_limit(
-                layer.name, f"{count} {what} channels", limits.MAX_CHANNELS, "use fewer channels"
+def _constraints(layer: QuantLayer) -> Iterator[Diagnostic]:
+    """What every hardware layer must satisfy: channels, sizes, flattened inputs."""
+    for constraint in SPEC:
+        found = constraint(layer.spec, ())
+        if found is not None:
+            yield Diagnostic(
+                code=constraint.code,
+                where=layer.name,
+                what=found,
+                why=constraint.text,
+                fix=constraint.fix,
             )
 
 
-def _dimensions(layer: QuantLayer) -> Iterator[Diagnostic]:
-    spec = layer.spec
-    for what, sizes in (("input", spec.in_size), ("output", spec.out_size)):
-        if min(sizes) < 1:
-            yield breaks_rule(
-                layer.name,
-                f"{what} of {sizes[0]} x {sizes[1]}",
-                "a tensor has at least one row and one column",
-                "use a larger input or less pooling",
-            )
-        if max(sizes) > limits.MAX_DIMENSION:
-            yield over_limit(
-                layer.name,
-                f"{what} of {sizes[0]} x {sizes[1]}",
-                limits.MAX_DIMENSION,
-                "use a smaller input",
-            )
-    padded = max(size + 2 * pad for size, pad in zip(spec.in_size, spec.pad, strict=True))
-    if padded > limits.MAX_PADDED_DIMENSION and max(spec.in_size) <= limits.MAX_DIMENSION:
+def _counters(layer: QuantLayer) -> Iterator[Diagnostic]:
+    """Rows and columns are counted before pooling, together with the padding behind it."""
+    padded = max(n + 2 * pad for n, pad in zip(layer.spec.in_size, layer.spec.pad, strict=True))
+    if padded > limits.MAX_PADDED_DIMENSION and max(layer.spec.in_size) <= limits.MAX_DIMENSION:
         yield over_limit(
             layer.name,
             f"{padded} rows or columns with padding",
@@ -117,18 +108,7 @@ def _pool(layer: QuantLayer) -> Iterator[Diagnostic]:
 
 
 def _flatten(layer: QuantLayer) -> Iterator[Diagnostic]:
-    spec = layer.spec
-    if not spec.flatten or spec.in_channels > limits.MAX_CHANNELS:
-        return
-    passes = spec.in_size[0] * spec.in_size[1] * limits.passes(spec.in_channels)
-    if passes > limits.MAX_FLATTEN_PASSES:
-        yield over_limit(
-            layer.name,
-            f"flattens {list(spec.in_shape)}, which takes {passes} passes",
-            limits.MAX_FLATTEN_PASSES,
-            "pool more in front of the linear layer",
-        )
-    if spec.pool is not None:
+    if layer.spec.flatten and layer.spec.pool is not None:
         yield breaks_rule(
             layer.name,
             "pools and flattens",
