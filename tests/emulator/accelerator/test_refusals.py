@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mxdeploy.chip.bits import Register
 from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.emulator.accelerator import NotModelledError
+from mxdeploy.emulator.accelerator import Accelerator, NotModelledError
 
 PLAIN = {"master": 1, "maxpl_en": 1, "sramlsrc": 1}
 LAYER: tuple[Register, ...] = (
@@ -176,3 +179,37 @@ def test_a_second_start_before_completion(bench) -> None:
     bench.put(reg.Ctrl(clk_en=1))
     with pytest.raises(NotModelledError, match="not complete"):
         bench.start()
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> list[Register]:
+    """A plain layer with some fields of some registers set to anything, mostly small."""
+    registers = {type(value): value for value in LAYER}
+    for cls in draw(st.lists(st.sampled_from(reg.LAYER_REGISTERS), max_size=6, unique=True)):
+        fields = dict(vars(registers.get(cls, cls())))
+        for name in draw(st.sets(st.sampled_from(sorted(cls.bit_fields())), max_size=4)):
+            top = cls.bit_fields()[name].maximum
+            fields[name] = draw(st.one_of(st.integers(0, min(top, 4)), st.integers(0, top)))
+        registers[cls] = cls(**fields)
+    return list(registers.values())
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything(), st.sampled_from([{}, {"poolrnd": 1}, {"stream_en": 1}, {"fifo_en": 1}]))
+def test_any_registers_run_or_are_refused(values: list[Register], mode: dict[str, int]) -> None:
+    """Whatever the registers say: results, or a refusal that names one of them."""
+    accelerator = Accelerator()
+    accelerator.power_on()
+    accelerator.data_memory[:] = (
+        np.arange(16 * 8192, dtype=np.uint32).reshape(16, 8192) * 2654435761
+    )
+    for value in values:
+        accelerator.write(value.address(0, 0), value.encode())
+    control = reg.Ctrl(clk_en=1, cnn_en=1, **mode)
+    try:
+        accelerator.write(reg.Ctrl.address(0), control.encode())
+    except NotModelledError as error:
+        names = {cls.mnemonic for cls in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS)}
+        assert error.register in names | {"IFRM", "FIFO_CTRL", "CTRL"}
+    else:
+        assert len(accelerator.layers) == 1

@@ -99,8 +99,8 @@ def load_trace(path: str | Path) -> TraceFile:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = _arrays(path, archive)
+        with path.open("rb") as file:
+            arrays = _arrays(path, np.load(file, allow_pickle=False))
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
     meta = _meta(path, arrays["meta"])

@@ -63,7 +63,12 @@ def load_banks(
         if held:
             bias = _bias(biases, held[0], places[held[0]], layer.kernels.slots)
         weights = _weights(layer, kernels, ordinals)
-        banks.append(Bank(channels, arith.prepare_weights(weights), bias))
+        try:
+            prepared = arith.prepare_weights(weights)
+        except OverflowError as error:
+            low = layer.reading.passes - 1 & 0xF
+            raise StoreError(str(error), reg.LayerControl1, "inpchexp", low) from error
+        banks.append(Bank(channels, prepared, bias))
     return tuple(banks)
 
 
