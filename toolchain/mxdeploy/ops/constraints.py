@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp
 from mxdeploy.ops.graph import Clip, Conv, ConvTranspose, Pad, Pooling
@@ -96,8 +98,9 @@ def conv2d_dilation(op: Conv, _shape: Shape) -> str | None:
     "pixels, three see 7x7"
 )  # fmt: skip
 def conv2d_kernel(op: Conv, _shape: Shape) -> str | None:
-    """A 2-D kernel is {CONV2D_KERNEL}x{CONV2D_KERNEL} or 1x1, or smaller with a padding under
-    which it can be filled up with zeros to {CONV2D_KERNEL}x{CONV2D_KERNEL}.
+    """A 2-D kernel is {CONV2D_KERNEL}x{CONV2D_KERNEL} or 1x1.
+
+    Or it is smaller, with a padding under which it can be filled up with zeros.
     """
     kernel = op.weight.shape[2:]
     size = limits.CONV2D_KERNEL.value
@@ -139,9 +142,9 @@ def conv_padding(op: Conv, _shape: Shape) -> str | None:
     "or a larger map from the start"
 )  # fmt: skip
 def conv_transpose_geometry(op: ConvTranspose, _shape: Shape) -> str | None:
-    """A transposed convolution is 2-D with a {CONV2D_KERNEL}x{CONV2D_KERNEL} kernel, stride
-    {TRANSPOSED_STRIDE}, output padding 1, padding 0 to {MAX_PAD} alike on all sides, dilation 1
-    and one group.
+    """A transposed convolution is 2-D, {CONV2D_KERNEL}x{CONV2D_KERNEL}, stride {TRANSPOSED_STRIDE}.
+
+    It has output padding 1, padding 0 to {MAX_PAD} alike on all sides, dilation 1 and one group.
     """
     kernel = op.weight.shape[2:]
     size, stride = limits.CONV2D_KERNEL.value, limits.TRANSPOSED_STRIDE.value
@@ -207,10 +210,11 @@ def common_stride(op: Pooling, size: Shape) -> int | None:
 
     Where only one window fits, any stride that keeps it so will do.
     """
-    counts = [(n - k) // s + 1 for n, k, s in zip(size, op.size, op.strides, strict=True)]
-    for stride in (*op.strides, *range(1, limits.MAX_POOL_STRIDE.value + 1)):
+    candidates: tuple[int, ...] = (*op.strides, *range(1, limits.MAX_POOL_STRIDE.value + 1))
+    for stride in candidates:
         if stride <= limits.MAX_POOL_STRIDE.value and all(
-            (n - k) // stride + 1 == c for n, k, c in zip(size, op.size, counts, strict=True)
+            stride == s or (n - k < s and n - k < stride)
+            for n, k, s in zip(size, op.size, op.strides, strict=True)
         ):
             return stride
     return None
@@ -274,8 +278,10 @@ def layer_size(op: LayerSpec, _shape: Shape) -> str | None:
     "MX2042", fix="pool the map first, or use fewer channels in front of the flattening"
 )  # fmt: skip
 def layer_flatten(op: LayerSpec, _shape: Shape) -> str | None:
-    """A fully connected layer reads a map of at most {MAX_FLATTEN_PASSES} pixels times channel
-    passes (one for every 64 channels), and at most {MAX_FLATTEN_INPUTS} inputs.
+    """A fully connected layer reads at most {MAX_FLATTEN_INPUTS} inputs.
+
+    Pixels times channel passes (one for every {MAX_PROCESSORS} channels) are at most
+    {MAX_FLATTEN_PASSES}.
     """
     pixels = op.in_size[0] * op.in_size[1]
     if not op.flatten or layer_channels(op, ()) is not None:
@@ -295,6 +301,17 @@ def layer_bias(op: LayerOp, _shape: Shape) -> str | None:
     return f"{op.spec.out_channels} outputs with bias"
 
 
+@_constraint(
+    "MX2044", fix="train the layers around it again; a BatchNormalization may have exploded"
+)
+def layer_finite(op: LayerOp, _shape: Shape) -> str | None:
+    """Weights and biases are finite after BatchNormalization and constants are folded in."""
+    tensors = [t.array.astype(np.float64) for t in (op.weight, op.bias) if t is not None]
+    if all(np.isfinite(t).all() for t in tensors):
+        return None
+    return "weights that are too large for single precision"
+
+
 CONV: tuple[Constraint[Conv], ...] = (
     conv_groups,
     conv_stride,
@@ -308,7 +325,7 @@ POOLING: tuple[Constraint[Pooling], ...] = (pool_size, pool_stride, pool_padding
 CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
 PAD: tuple[Constraint[Pad], ...] = (pad_zeros,)
 SPEC: tuple[Constraint[LayerSpec], ...] = (layer_channels, layer_size, layer_flatten)
-LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias,)
+LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias, layer_finite)
 
 
 def violated(constraints: tuple[Constraint[Op], ...], op: Op, shape: Shape) -> bool:

@@ -30,7 +30,7 @@ def import_onnx(path: Path) -> Network:
     from mxdeploy.stages.s1_import.static import to_static_graph
 
     proto, digest = read_model(path)
-    graph = to_static_graph(proto)
+    graph = to_static_graph(proto, path)
     return convert_model(graph, name=proto.graph.name, stem=path.stem, digest=digest)
 
 

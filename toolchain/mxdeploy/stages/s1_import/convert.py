@@ -7,13 +7,30 @@ import onnx_ir as ir
 
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.network import Network, Node, Value
-from mxdeploy.ops.graph import Unsupported
+from mxdeploy.ops.graph import Reshape, Unsupported
 from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.names import NameTable, printable
-from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, Step
+from mxdeploy.stages.s1_import.node_view import (
+    NodeView,
+    NotReadableError,
+    Reading,
+    Step,
+    UnknownShapeError,
+    static_shape,
+)
 from mxdeploy.stages.s1_import.operators import READERS
 from mxdeploy.stages.s1_import.read import UNKNOWN_DOMAIN
 from mxdeploy.stages.s1_import.static import StaticGraph
+
+_INFERENCE_ERRORS = (
+    onnx.shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+    onnx.defs.SchemaError,
+)
+
+
+_DAMAGE = (IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What attributes and constants of the wrong size or type lead to when a node is read."""
 
 
 def convert_model(graph: StaticGraph, *, name: str, stem: str, digest: str) -> Network:
@@ -41,12 +58,13 @@ class _Conversion:
         self.values: list[Value] = []
         self.nodes: list[Node] = []
         self.problems: list[Diagnostic] = []
+        self.doubtful: set[ir.Value] = set()
 
     def run(self, name: str, digest: str) -> Network:
         source = self.graph.source
         input_name = self.value_names.unique(source.name or "input")
         self.renamed[source] = input_name
-        shape = tuple(int(d) for d in source.shape or ())[1:]
+        shape = (static_shape(source) or ())[1:]
         self.values.append(Value(name=input_name, shape=shape, origin=input_name))
         for node in self.graph.model.graph:
             if node.op_type != "Constant" or node.domain:
@@ -77,15 +95,17 @@ class _Conversion:
     # --- one node -------------------------------------------------------------------------------
 
     def _convert(self, node: ir.Node) -> None:
-        name = self.node_names.unique(node.name or _made_up_name(node))
+        name = self.node_names.unique(node.name or node.op_type)
         view = NodeView(node=node, name=name, opset=self.graph.opset, batch=self.graph.batch)
         if not any(v in self.renamed for v in node.inputs if v is not None):
-            if any(o.uses() or o.is_graph_output() for o in node.outputs):
-                self._unsupported(view, "it does not depend on the input and cannot be computed")
+            self.problems.append(findings.constant_node(name, printable(node.op_type)))
             return
+        if any(v in self.doubtful for v in node.inputs):
+            self.doubtful.update(node.outputs)
         try:
+            reading = _read(view)
             self._check_shapes(view)
-            self._emit(view, _read(view))
+            self._emit(view, reading)
         except findings.FindingError as error:
             self.problems.append(error.diagnostic)
             self._unsupported(view, "")
@@ -107,7 +127,7 @@ class _Conversion:
     def _append(self, view: NodeView, step: Step, sources: tuple[str, ...], suffix: str) -> str:
         output = view.node.outputs[0]
         value = self.value_names.unique((output.name or view.name) + suffix)
-        shape = _known_shape(output) if step.shape is None else step.shape
+        shape = _known_shape(output, self.graph.batch) if step.shape is None else step.shape
         self.values.append(Value(name=value, shape=shape, origin=view.name))
         name = self.node_names.unique(view.name + suffix) if suffix else view.name
         self.nodes.append(
@@ -129,11 +149,12 @@ class _Conversion:
         if view.node.domain not in ("", UNKNOWN_DOMAIN):
             op_type = f"{view.node.domain}.{op_type}"
         op = Unsupported(op_type=printable(op_type), detail=printable(detail))
+        self.doubtful.update(view.node.outputs)
         for number, output in enumerate(view.node.outputs):
             if number and not output.uses() and not output.is_graph_output():
                 continue
             value = self.value_names.unique(output.name or view.name)
-            shape = _known_shape(output)
+            shape = _known_shape(output, self.graph.batch)
             self.values.append(Value(name=value, shape=shape, origin=view.name))
             name = view.name if number == 0 else self.node_names.unique(view.name)
             self.nodes.append(
@@ -151,20 +172,17 @@ class _Conversion:
         """
         node, name = view.node, view.name
         output = node.outputs[0]
+        if output in self.doubtful or node.op_type not in READERS or not _is_standard(node):
+            return  # the operator is the finding, or one in front of it
         label = printable(output.name or "")
-        static = output.shape is not None and output.shape.is_static()
-        if not static and _is_standard(node) and all(_is_static(v) for v in node.inputs):
+        shape = static_shape(output)
+        if shape is None:
             reason = _inference_error(node, self.graph.opset)
             if reason:
                 raise findings.FindingError(findings.shapes_disagree(name, node.op_type, reason))
-            if output.shape is not None or node.op_type not in READERS:
-                raise findings.FindingError(findings.dynamic_value(name, node.op_type, label))
-        if static:
-            shape = [int(d) for d in output.shape or ()]
-            if not shape or shape[0] != self.graph.batch:
-                raise findings.FindingError(
-                    findings.batch_lost(name, label, shape, self.graph.batch)
-                )
+            raise findings.FindingError(findings.dynamic_value(name, node.op_type, label))
+        if shape[:1] != (self.graph.batch,):
+            raise findings.FindingError(findings.batch_lost(name, label, shape, self.graph.batch))
 
 
 def _read(view: NodeView) -> Reading:
@@ -174,26 +192,22 @@ def _read(view: NodeView) -> Reading:
     used = [o for o in view.node.outputs[1:] if o.uses() or o.is_graph_output()]
     if used:
         raise NotReadableError(f"{len(used) + 1} outputs in use")
-    return reader(view)
-
-
-def _made_up_name(node: ir.Node) -> str:
-    return f"{node.op_type}({node.outputs[0].name})"
+    try:
+        return reader(view)
+    except UnknownShapeError:
+        return Reading(inputs=view.computed()[:1], steps=(Step(op=Reshape(shape=())),))
+    except _DAMAGE as error:
+        raise view.disagree(printable(str(error))) from None
 
 
 def _is_standard(node: ir.Node) -> bool:
     return node.domain in ("", "ai.onnx")
 
 
-def _is_static(value: ir.Value | None) -> bool:
-    return value is None or (value.shape is not None and value.shape.is_static())
-
-
-def _known_shape(value: ir.Value) -> tuple[int, ...]:
+def _known_shape(value: ir.Value, batch: int) -> tuple[int, ...]:
     """The shape without batch; empty when it is not known."""
-    if value.shape is None or not value.shape.is_static():
-        return ()
-    return tuple(int(d) for d in value.shape)[1:]
+    shape = static_shape(value) or ()
+    return shape[1:] if shape[:1] == (batch,) else ()
 
 
 def _inference_error(node: ir.Node, opset: int) -> str:
@@ -209,6 +223,6 @@ def _inference_error(node: ir.Node, opset: int) -> str:
             if value is not None and tensor is not None:
                 data[value.name or ""] = ir.serde.serialize_tensor(tensor)
         onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data)
-    except (onnx.shape_inference.InferenceError, onnx.defs.SchemaError) as error:
+    except _INFERENCE_ERRORS as error:
         return printable(" ".join(str(error).split()))
     return ""

@@ -114,6 +114,16 @@ def tensor_damaged(path: Path, tensor: str, reason: str) -> Diagnostic:
     )
 
 
+def inconsistent(path: Path, reason: str) -> Diagnostic:
+    """Contents that the checker accepts and that make no sense."""
+    return Diagnostic(
+        code="MX1012",
+        where=str(path),
+        what=f"the model cannot be prepared: {reason}",
+        fix=_EXPORT,
+    )
+
+
 def opset_too_old(model: str, version: int) -> Diagnostic:
     """An operator set older than what is read."""
     return Diagnostic(
@@ -225,6 +235,17 @@ def constant_output(name: str) -> Diagnostic:
         what="it does not depend on the input",
         why="a constant needs no accelerator",
         fix="remove this output from the model",
+    )
+
+
+def constant_node(node: str, op_type: str) -> Diagnostic:
+    """A node that works on constants and is not computed at import."""
+    return Diagnostic(
+        code="MX1043",
+        where=node,
+        what=f"this {op_type} works on constants only and was not computed by the exporter",
+        why="constants are computed at import by a list of small, harmless operators only",
+        fix="let the exporter fold constants (do_constant_folding=True, or onnxsim)",
     )
 
 

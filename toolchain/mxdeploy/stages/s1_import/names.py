@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 
-def printable(text: str) -> str:
-    """``text`` with every character that does not print replaced by ``?``."""
+def printable(text: str | bytes) -> str:
+    """``text`` with every character that does not print replaced by ``?``.
+
+    Protocol buffers give strings that are no UTF-8 as bytes.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -21,6 +21,10 @@ class NotReadableError(Exception):
     """This use of an operator has no counterpart; the text says what was found."""
 
 
+class UnknownShapeError(NotReadableError):
+    """A shape is needed that is not known, behind an operator that is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One imported operation; ``shape`` of its output, None for the last of a chain."""
@@ -107,7 +111,8 @@ class NodeView:
         Raises:
             FindingError: it contains NaN or infinite values.
         """
-        result = np.asarray(array).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is found below
+            result = np.asarray(array).astype(np.float32)
         nans, infinities = int(np.isnan(result).sum()), int(np.isinf(result).sum())
         if nans or infinities:
             raise findings.FindingError(
@@ -126,7 +131,11 @@ class NodeView:
             if array is None:
                 raise NotReadableError(f"{attribute} are computed by the model, not constant")
             return tuple(int(v) for v in np.asarray(array).reshape(-1))
-        return self.ints(attribute)
+        return self.get_ints(attribute)
+
+    def disagree(self, reason: str) -> findings.FindingError:
+        """The error that shapes around this node do not fit together."""
+        return findings.FindingError(findings.shapes_disagree(self.name, self.node.op_type, reason))
 
     # --- shapes ---------------------------------------------------------------------------------
 
@@ -134,50 +143,60 @@ class NodeView:
         """Shape of input ``index``, batch included.
 
         Raises:
-            NotReadableError: the shape is not known.
+            UnknownShapeError: the shape is not known.
         """
-        value = self.node.inputs[index] if self.has(index) else None
-        if value is None or value.shape is None or not value.shape.is_static():
-            raise NotReadableError("the shape of its input is not known")
-        return tuple(int(d) for d in value.shape)
+        shape = static_shape(self.node.inputs[index] if self.has(index) else None)
+        if shape is None or shape[:1] != (self.batch,):
+            raise UnknownShapeError("the shape of its input is not known")
+        return shape
 
     def shape(self, index: int = 0) -> Shape:
         """Shape of input ``index`` without the batch.
 
         Raises:
-            NotReadableError: the shape is not known.
+            UnknownShapeError: the shape is not known.
         """
         return self.full_shape(index)[1:]
+
+    def known_shape(self) -> Shape | None:
+        """Shape of the first input without the batch; None when it is not known."""
+        try:
+            return self.shape()
+        except UnknownShapeError:
+            return None
 
     def out_shape(self) -> Shape:
         """Shape of the output without the batch.
 
         Raises:
-            NotReadableError: the shape is not known.
+            UnknownShapeError: the shape is not known.
         """
-        shape = self.node.outputs[0].shape
-        if shape is None or not shape.is_static():
-            raise NotReadableError("the shape of its output is not known")
-        return tuple(int(d) for d in shape)[1:]
+        shape = static_shape(self.node.outputs[0])
+        if shape is None or shape[:1] != (self.batch,):
+            raise UnknownShapeError("the shape of its output is not known")
+        return shape[1:]
 
     # --- attributes -----------------------------------------------------------------------------
 
-    def int(self, name: str, default: int) -> int:
+    def get_int(self, name: str, default: int) -> int:
         """Integer attribute."""
         return self.node.attributes.get_int(name, default)
 
-    def float(self, name: str, default: float) -> float:
+    def get_float(self, name: str, default: float) -> float:
         """Float attribute."""
         return self.node.attributes.get_float(name, default)
 
-    def string(self, name: str, default: str) -> str:
+    def get_string(self, name: str, default: str) -> str:
         """String attribute."""
         return self.node.attributes.get_string(name, default)
 
-    def ints(self, name: str, default: Shape | None = None) -> Shape | None:
+    def get_ints(self, name: str, default: Shape | None = None) -> Shape | None:
         """Integer-list attribute."""
-        values = self.node.attributes.get_ints(name)
-        return default if values is None else tuple(values)
+        return (
+            default
+            if name not in self.node.attributes
+            else tuple(self.node.attributes[name].as_ints())
+        )
 
     def axis(self, name: str, default: int) -> int:
         """An axis attribute, counted without the batch.
@@ -186,11 +205,19 @@ class NodeView:
             NotReadableError: it is the batch axis.
         """
         rank = len(self.full_shape(0))
-        axis = self.int(name, default)
+        axis = self.get_int(name, default)
         axis += rank if axis < 0 else 0
         if axis == 0:
             raise NotReadableError("it works along the batch axis")
         return axis - 1
+
+
+def static_shape(value: ir.Value | None) -> Shape | None:
+    """Shape of ``value``, batch included; None when any of it is not known."""
+    if value is None or value.shape is None:
+        return None
+    dims = tuple(d for d in value.shape if isinstance(d, int))
+    return dims if len(dims) == len(value.shape) else None
 
 
 def tensor(array: NDArray[np.generic]) -> Tensor:
@@ -201,9 +228,9 @@ def tensor(array: NDArray[np.generic]) -> Tensor:
 def same_padding(view: NodeView, kernel: Shape, strides: Shape, dilations: Shape) -> Shape:
     """Padding (all begins, then all ends) from ``pads`` or ``auto_pad``."""
     rank = len(kernel)
-    mode = view.string("auto_pad", "NOTSET")
+    mode = view.get_string("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
-        return view.ints("pads") or (0,) * (2 * rank)
+        return view.get_ints("pads") or (0,) * (2 * rank)
     if mode == "VALID":
         return (0,) * (2 * rank)
     begins, ends = [], []

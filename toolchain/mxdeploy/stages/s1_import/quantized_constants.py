@@ -7,6 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 Array = NDArray[np.generic]
+Floats = NDArray[np.float64]
 
 
 def fold_quantized_constants(model: ir.Model) -> None:
@@ -47,20 +48,22 @@ def _evaluate(node: ir.Node, inputs: list[Array | None]) -> Array | None:
     if x is None or scale is None or block:
         return None
     axis = node.attributes.get_int("axis", 1)
-    factor = _along(np.asarray(scale, dtype=np.float32), x.ndim, axis)
-    offset = _along(np.zeros(1, np.int64) if zero is None else np.asarray(zero), x.ndim, axis)
+    real = x.astype(np.float64)
+    factor = _along(scale.astype(np.float64), x.ndim, axis)
+    offset = _along(np.zeros(1) if zero is None else zero.astype(np.float64), x.ndim, axis)
     if node.op_type == "DequantizeLinear":
-        integers = x.astype(np.int64) - offset.astype(np.int64)
-        return (integers * factor).astype(np.float32)
-    kind = np.dtype(np.uint8) if zero is None else np.asarray(zero).dtype
-    if kind not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        return None
+        return ((real - offset) * factor).astype(np.float32)
+    kind: type[np.int8 | np.uint8] = np.uint8
+    if zero is not None:
+        if zero.dtype not in (np.int8, np.uint8):
+            return None
+        kind = np.int8 if zero.dtype == np.int8 else np.uint8
     limits = np.iinfo(kind)
-    steps = np.rint(x.astype(np.float32) / factor) + offset.astype(np.float32)
+    steps: Floats = np.rint(real / factor) + offset
     return np.clip(steps, limits.min, limits.max).astype(kind)
 
 
-def _along(parameter: Array, rank: int, axis: int) -> Array:
+def _along(parameter: Floats, rank: int, axis: int) -> Floats:
     """A scalar, or a vector placed along ``axis`` of an array of ``rank`` dimensions."""
     if parameter.size == 1:
         return parameter.reshape(())

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx.external_data_helper import (
-    ExternalDataInfo,
-    load_external_data_for_tensor,
-    uses_external_data,
-)
 
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.names import printable
 
 UNKNOWN_DOMAIN = "mxdeploy.unknown"
 """Where operators go that claim to be ONNX's own but are not (or no longer) defined there."""
@@ -41,29 +37,39 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
         raise UsageError(findings.not_onnx(path, len(content))) from None
     if not model.ir_version or not model.HasField("graph"):
         raise UsageError(findings.not_onnx(path, len(content)))
-    _load_external_data(model, path)
+    _load_tensors(model, path)
     _check_versions(model, path)
+    _check_input_shapes(model)
     _set_unknown_operators_apart(model)
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split("==>")[0].split())
         raise UsageError(findings.breaks_onnx_rules(path, reason)) from None
     return model, hashlib.sha256(content).hexdigest()
 
 
 def _read_file(path: Path) -> bytes:
-    if path.is_dir():
-        raise UsageError(findings.file_is_directory(path))
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UsageError(findings.file_missing(path)) from None
-    except OSError as error:
-        raise UsageError(findings.file_unreadable(path, error.strerror or str(error))) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, IsADirectoryError) or _is_directory(path):
+            raise UsageError(findings.file_is_directory(path)) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(findings.file_unreadable(path, reason)) from None
     if not content:
         raise UsageError(findings.file_empty(path))
     return content
+
+
+def _is_directory(path: Path) -> bool:
+    """Whether ``path`` is a folder; False when the system will not even look."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _check_versions(model: onnx.ModelProto, path: Path) -> None:
@@ -85,33 +91,61 @@ def _check_versions(model: onnx.ModelProto, path: Path) -> None:
         raise ModelError(problems)
 
 
+def _check_input_shapes(model: onnx.ModelProto) -> None:
+    """Find inputs without shape before the checker does: they are a matter of the export."""
+    constant = {t.name for t in model.graph.initializer}
+    problems = [
+        findings.shapeless_input(printable(i.name))
+        for i in model.graph.input
+        if i.name not in constant
+        and i.type.HasField("tensor_type")
+        and not i.type.tensor_type.HasField("shape")
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
 # --- external data ------------------------------------------------------------------------------
 
 
-def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
+def _load_tensors(model: onnx.ModelProto, path: Path) -> None:
+    """Read data stored outside, and make sure that every tensor has the bytes its shape needs."""
     folder = path.parent.resolve()
     for tensor in _tensors(model):
-        if uses_external_data(tensor):
-            _check_external_data(tensor, path, folder)
-            load_external_data_for_tensor(tensor, str(folder))
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor.raw_data = _external_data(tensor, path, folder)
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
+        try:
+            onnx.numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError) as error:
+            raise UsageError(
+                findings.tensor_damaged(path, printable(tensor.name), str(error))
+            ) from None
 
 
-def _check_external_data(tensor: onnx.TensorProto, path: Path, folder: Path) -> None:
-    info = ExternalDataInfo(tensor)
-    location = str(info.location)
+def _external_data(tensor: onnx.TensorProto, path: Path, folder: Path) -> bytes:
+    """The bytes of a tensor in a file of its own, which must lie inside ``folder``."""
+    entries = {e.key: e.value for e in tensor.external_data}
+    location, name = printable(entries.get("location", "")), printable(tensor.name)
     target = (folder / location).resolve()
     if Path(location).is_absolute() or not target.is_relative_to(folder):
-        raise UsageError(findings.external_data_outside(path, tensor.name, location))
-    if not target.is_file():
+        raise UsageError(findings.external_data_outside(path, name, location))
+    try:
+        offset = int(entries.get("offset", "0"))
+        size = target.stat().st_size if target.is_file() else -1
+        length = int(entries.get("length", str(size - offset)))
+    except (ValueError, OSError) as error:
+        raise UsageError(findings.external_data_missing(path, name, location, str(error))) from None
+    if size < 0:
         reason = "there is no such file"
-        raise UsageError(findings.external_data_missing(path, tensor.name, location, reason))
-    end = int(info.offset or 0) + int(info.length or 0)
-    size = target.stat().st_size
-    if end > size:
-        reason = f"the file has {size} bytes, {end} are needed"
-        raise UsageError(findings.external_data_missing(path, tensor.name, location, reason))
+        raise UsageError(findings.external_data_missing(path, name, location, reason))
+    if offset < 0 or length < 0 or offset + length > size:
+        reason = f"the file has {size} bytes, {length} from byte {offset} are wanted"
+        raise UsageError(findings.external_data_missing(path, name, location, reason))
+    with target.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -158,7 +192,9 @@ def _set_unknown_operators_apart(model: onnx.ModelProto) -> None:
         model.opset_import.add(domain=UNKNOWN_DOMAIN, version=1)
 
 
-def _is_defined(op_type: str, version: int) -> bool:
+def _is_defined(op_type: str | bytes, version: int) -> bool:
+    if isinstance(op_type, bytes):  # not UTF-8; the checker will say so
+        return True
     try:
         return not onnx.defs.get_schema(op_type, version, "").deprecated
     except onnx.defs.SchemaError:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
 from onnxscript.optimizer import fold_constants
 
-from mxdeploy.errors import ModelError
+from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.names import printable
+from mxdeploy.stages.s1_import.node_view import static_shape
 from mxdeploy.stages.s1_import.quantized_constants import fold_quantized_constants
 
 MAX_NODES = 20_000
@@ -21,16 +26,32 @@ MAX_NODES = 20_000
 _FOLD_LIMIT = 1 << 22
 """Largest constant (elements) that is read or made by folding."""
 
-_FOLDABLE = frozenset(
-    "Abs Add And Cast Ceil Concat Constant ConstantOfShape Div Equal Exp Expand Flatten Floor "
-    "Gather Greater Identity Less Log Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceMax "
-    "ReduceMean ReduceProd ReduceSum Reshape Shape Size Slice Split Sqrt Squeeze Sub Transpose "
-    "Unsqueeze Where".split()
-)
+# fmt: off
+_FOLDABLE = frozenset((
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal",
+    "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity", "Less", "Log", "Max",
+    "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax",
+    "ReduceMean", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Split", "Sqrt",
+    "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
+))
+# fmt: on
 """Operators evaluated at import when all their inputs are constant."""
 
 _GROWING = frozenset(("ConstantOfShape", "Expand", "Range"))
 """Operators whose output may be much larger than their inputs."""
+
+
+_DAMAGE = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    onnx.checker.ValidationError,
+)
+"""What libraries raise on contents that are not consistent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +71,34 @@ class StaticGraph:
     opset: int
 
 
-def to_static_graph(proto: onnx.ModelProto) -> StaticGraph:
+def to_static_graph(proto: onnx.ModelProto, path: Path) -> StaticGraph:
     """Fix the batch, expand functions, fold constants and infer all shapes.
 
     Raises:
+        UsageError: contents that pass the checker but are not consistent.
         ModelError: other than one input, dynamic input, functions without end.
     """
+    try:
+        with _quiet("onnxscript"), _quiet("onnx_ir"):
+            return _prepare(proto)
+    except _DAMAGE as error:
+        reason = printable(" ".join(str(error).split()))
+        raise UsageError(findings.inconsistent(path, reason)) from None
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep a library from writing to the terminal what is found and reported here anyway."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     model_name = printable(proto.graph.name) or "model"
     if proto.functions and _expanded_nodes(proto) > MAX_NODES:
         raise ModelError(findings.too_many_nodes(model_name, MAX_NODES))
@@ -64,6 +107,7 @@ def to_static_graph(proto: onnx.ModelProto) -> StaticGraph:
     if proto.functions:
         InlinePass()(model)
     RemoveUnusedNodesPass()(model)
+    names = _name_nodes(model, frozenset(n.name for n in model.graph if n.name))
     source = _single_input(model, model_name)
     batch = _fix_batch(source)
     for _ in range(2):  # folding may lead to weights that are stored as integers, and these on
@@ -76,18 +120,27 @@ def to_static_graph(proto: onnx.ModelProto) -> StaticGraph:
         )
         fold_quantized_constants(model)
     RemoveUnusedNodesPass()(model)
+    _name_nodes(model, names)
     return StaticGraph(
         model=model, source=source, batch=batch, opset=model.opset_imports.get("", 0)
     )
+
+
+def _name_nodes(model: ir.Model, known: frozenset[str | None]) -> frozenset[str | None]:
+    """Name nodes that have none of the ``known`` names; return all names."""
+    for node in model.graph:
+        if node.name not in known:
+            node.name = f"{node.op_type}({node.outputs[0].name})"
+    return frozenset(n.name for n in model.graph)
 
 
 def _should_fold(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type not in _FOLDABLE:
         return False
     sizes = [v.const_value.size for v in node.inputs if v is not None and v.const_value is not None]
-    shape = node.outputs[0].shape
-    if shape is not None and shape.is_static():
-        sizes.append(math.prod(int(d) for d in shape))
+    shape = static_shape(node.outputs[0])
+    if shape is not None:
+        sizes.append(math.prod(shape))
     elif node.op_type in _GROWING:
         return False
     return all(size <= _FOLD_LIMIT for size in sizes)

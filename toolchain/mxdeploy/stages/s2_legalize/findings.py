@@ -23,6 +23,7 @@ _ADVICE = MappingProxyType(
         "HardSigmoid": "use ReLU or Hardtanh; a Sigmoid may stand at the end of the network",
         "Tanh": "use Hardtanh: a Clip from -1 to 1 costs nothing",
         "Mul": "drop the branch (squeeze-and-excite, gating), or add instead of multiplying",
+        "LogSoftmax": "end the network with Softmax, or with the layer in front of it",
         "Div": "divide by a constant",
         "MatMul": "use a convolution or a Linear with constant weights",
         "Gemm": "use a convolution or a Linear with constant weights",

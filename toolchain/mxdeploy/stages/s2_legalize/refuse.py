@@ -78,28 +78,29 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
     before, after = graph.shape(node.inputs[0]) if node.inputs else (), graph.shape(node.output)
     match op:
         case Unsupported():
-            return [findings.unsupported(node.name, op.op_type, op.detail)]
+            found = [findings.unsupported(node.name, op.op_type, op.detail)]
         case Conv():
-            return _broken(node.name, constraints.CONV, op, before, "the convolution")
+            found = _broken(node.name, constraints.CONV, op, before, "the convolution")
         case ConvTranspose():
             checks = constraints.CONV_TRANSPOSE
-            return _broken(node.name, checks, op, before, "the transposed convolution")
+            found = _broken(node.name, checks, op, before, "the transposed convolution")
         case Pooling():
-            return _broken(node.name, constraints.POOLING, op, before, "the pooling")
+            found = _broken(node.name, constraints.POOLING, op, before, "the pooling")
         case Clip():
-            return _broken(node.name, constraints.CLIP, op, before, "the Clip")
+            found = _broken(node.name, constraints.CLIP, op, before, "the Clip")
         case Pad():
-            return _broken(node.name, constraints.PAD, op, before, "the Pad")
+            found = _broken(node.name, constraints.PAD, op, before, "the Pad")
         case Elementwise():
-            return [findings.several_operands(node.name, op.function, len(node.inputs))]
+            found = [findings.several_operands(node.name, op.function, len(node.inputs))]
         case Concat():
-            return [findings.concatenation(node.name, len(node.inputs), after)]
+            found = [findings.concatenation(node.name, len(node.inputs), after)]
         case _:
-            return _of_shape(node, op, before, after)
+            found = _of_shape(node, op, before, after)
+    return found
 
 
 def _of_shape(node: Node, op: GraphOp, before: Shape, after: Shape) -> list[Diagnostic]:
-    if isinstance(op, Reshape | Transpose) and before:
+    if isinstance(op, Reshape | Transpose) and before and after:
         return [findings.moves_data(node.name, type(op).__name__, before, after)]
     if isinstance(op, Softmax | Sigmoid | ArgMax):
         return [findings.only_at_end(node.name, type(op).__name__)]

@@ -25,7 +25,7 @@ def absolute(_view: NodeView) -> Reading:
 
 def leaky_relu(view: NodeView) -> Reading:
     """LeakyRelu; only a slope of 0 has a counterpart."""
-    slope = view.float("alpha", 0.01)
+    slope = view.get_float("alpha", 0.01)
     if slope != 0.0:
         raise NotReadableError(f"a slope of {slope:g} for negative values")
     return single(Relu())
@@ -84,7 +84,7 @@ def sigmoid(_view: NodeView) -> Reading:
 
 def arg_max(view: NodeView) -> Reading:
     """ArgMax along one axis, first of equals."""
-    if view.int("select_last_index", 0):
+    if view.get_int("select_last_index", 0):
         raise NotReadableError("it selects the last of equal elements")
     return single(ArgMax(axis=view.axis("axis", 0)))
 

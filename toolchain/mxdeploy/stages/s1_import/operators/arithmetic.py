@@ -116,7 +116,7 @@ def divide(view: NodeView) -> Reading:
 
 def negate(view: NodeView) -> Reading:
     """Neg."""
-    return _affine(view, np.float32([-1]), np.float32([0]))
+    return _affine(view, np.array([-1], np.float32), np.array([0], np.float32))
 
 
 def total(view: NodeView) -> Reading:
@@ -130,13 +130,16 @@ def total(view: NodeView) -> Reading:
 
 def batch_normalization(view: NodeView) -> Reading:
     """BatchNormalization with fixed statistics: ``(x - mean) / sqrt(var + eps) * gamma + beta``."""
-    if view.int("training_mode", 0):
+    if view.get_int("training_mode", 0):
         raise NotReadableError("it is in training mode: export after model.eval()")
     gamma, beta, mean, variance = (view.weight(i).astype(np.float64) for i in range(1, 5))
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = gamma / np.sqrt(variance + view.float("epsilon", 1e-5))
+        scale = gamma / np.sqrt(variance + view.get_float("epsilon", 1e-5))
     scaled = view.finite(scale, "gamma / sqrt(variance + epsilon)")
     offset = view.finite(beta - mean * scale, "beta - mean * gamma / sqrt(variance + epsilon)")
+    shape = view.known_shape()
+    if shape is not None and scaled.shape != shape[:1]:
+        raise view.disagree(f"parameters of {list(scaled.shape)} with {list(shape)}")
     return single(Affine(scale=tensor(scaled), offset=tensor(offset)))
 
 

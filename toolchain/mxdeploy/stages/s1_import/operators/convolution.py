@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mxdeploy.ops.graph import Conv, ConvTranspose
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
@@ -20,12 +23,14 @@ def conv(view: NodeView) -> Reading:
     weight = view.weight(1)
     bias = view.optional_weight(2)
     kernel = weight.shape[2:]
+    groups = view.get_int("group", 1)
+    _check(view, weight.shape[1] * groups, weight.shape[0], weight.shape, bias)
     if not 1 <= len(kernel) <= _MAX_AXES:
         raise NotReadableError(f"a convolution over {len(kernel)} axes")
     ones = (1,) * len(kernel)
-    strides = view.ints("strides", ones) or ones
-    dilations = view.ints("dilations", ones) or ones
-    needs_shape = view.string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID")
+    strides = view.get_ints("strides", ones) or ones
+    dilations = view.get_ints("dilations", ones) or ones
+    needs_shape = view.get_string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID")
     if needs_shape:
         view.shape()
     return single(
@@ -35,7 +40,7 @@ def conv(view: NodeView) -> Reading:
             pads=same_padding(view, kernel, strides, dilations),
             strides=strides,
             dilations=dilations,
-            groups=view.int("group", 1),
+            groups=groups,
         )
     )
 
@@ -45,24 +50,49 @@ def conv_transpose(view: NodeView) -> Reading:
     weight = view.weight(1)
     bias = view.optional_weight(2)
     axes = len(weight.shape) - 2
+    groups = view.get_int("group", 1)
+    _check(view, weight.shape[0], weight.shape[1] * groups, weight.shape, bias)
     if not 1 <= axes <= _MAX_AXES:
         raise NotReadableError(f"a transposed convolution over {axes} axes")
-    if view.ints("output_shape") is not None:
+    if view.get_ints("output_shape") is not None:
         raise NotReadableError("its padding follows from output_shape")
-    if view.string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
+    if view.get_string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
         raise NotReadableError("its padding follows from auto_pad")
     ones, zeros = (1,) * axes, (0,) * axes
     return single(
         ConvTranspose(
             weight=tensor(weight),
             bias=None if bias is None else tensor(bias),
-            pads=view.ints("pads") or (*zeros, *zeros),
-            strides=view.ints("strides", ones) or ones,
-            dilations=view.ints("dilations", ones) or ones,
-            output_padding=view.ints("output_padding", zeros) or zeros,
-            groups=view.int("group", 1),
+            pads=view.get_ints("pads") or (*zeros, *zeros),
+            strides=view.get_ints("strides", ones) or ones,
+            dilations=view.get_ints("dilations", ones) or ones,
+            output_padding=view.get_ints("output_padding", zeros) or zeros,
+            groups=groups,
         )
     )
+
+
+def _check(
+    view: NodeView,
+    inputs: int,
+    outputs: int,
+    weight: tuple[int, ...],
+    bias: NDArray[np.float32] | None,
+) -> None:
+    """What ONNX's own inference leaves unchecked.
+
+    Raises:
+        FindingError: input, weights, bias and attributes do not fit together.
+    """
+    shape = view.known_shape()
+    if shape is not None and (shape[0] != inputs or len(shape) != len(weight) - 1):
+        raise view.disagree(f"weights {list(weight)} cannot read an input of {list(shape)}")
+    if view.get_ints("kernel_shape", weight[2:]) != weight[2:]:
+        raise view.disagree(f"kernel_shape is not that of the weights, {list(weight)}")
+    if bias is not None and bias.shape != (outputs,):
+        raise view.disagree(f"a bias of {list(bias.shape)} for {outputs} channels")
+    if weight[0] % view.get_int("group", 1):
+        raise view.disagree(f"weights {list(weight)} cannot be split into groups")
 
 
 READERS = {"Conv": conv, "ConvTranspose": conv_transpose}

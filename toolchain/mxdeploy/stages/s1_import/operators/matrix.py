@@ -12,19 +12,18 @@ _MATRIX_RANK = 2
 
 def gemm(view: NodeView) -> Reading:
     """Gemm: alpha * A @ B + beta * C with constant B and C."""
-    if view.int("transA", 0):
+    if view.get_int("transA", 0):
         raise NotReadableError("its first matrix is transposed (transA)")
     matrix = view.weight(1)
-    weight = matrix if view.int("transB", 0) else matrix.T
-    weight = weight * np.float32(view.float("alpha", 1.0))
+    weight = matrix if view.get_int("transB", 0) else matrix.T
+    shape = view.known_shape()
+    if shape is not None and shape != weight.shape[1:]:
+        raise view.disagree(f"a matrix of {list(matrix.shape)} with {list(shape)}")
+    weight = weight * np.float32(view.get_float("alpha", 1.0))
     bias = view.optional_weight(2)
     if bias is not None:
-        scaled = bias * np.float32(view.float("beta", 1.0))
-        if scaled.size not in (1, weight.shape[0]) or scaled.shape[-1:] not in (
-            (),
-            (1,),
-            (scaled.size,),
-        ):
+        scaled = bias * np.float32(view.get_float("beta", 1.0))
+        if scaled.size != 1 and scaled.shape not in ((len(weight),), (1, len(weight))):
             raise NotReadableError(f"its constant C has shape {list(bias.shape)}")
         bias = np.broadcast_to(scaled.reshape(-1), (weight.shape[0],))
     return single(Linear(weight=tensor(weight), bias=None if bias is None else tensor(bias)))

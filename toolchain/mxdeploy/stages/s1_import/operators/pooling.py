@@ -16,20 +16,20 @@ _MAX_AXES = 2
 
 
 def _windowed(view: NodeView, *, average: bool) -> Reading:
-    size = view.ints("kernel_shape") or ()
+    size = view.get_ints("kernel_shape") or ()
     if not 1 <= len(size) <= _MAX_AXES:
         raise NotReadableError(f"a pooling over {len(size)} axes")
     ones = (1,) * len(size)
-    strides = view.ints("strides", ones) or ones
-    dilations = view.ints("dilations", ones) or ones
+    strides = view.get_ints("strides", ones) or ones
+    dilations = view.get_ints("dilations", ones) or ones
     return single(
         Pooling(
             average=average,
             size=size,
             strides=strides,
             pads=same_padding(view, size, strides, dilations),
-            ceil_mode=bool(view.int("ceil_mode", 0)),
-            count_include_pad=bool(view.int("count_include_pad", 0)),
+            ceil_mode=bool(view.get_int("ceil_mode", 0)),
+            count_include_pad=bool(view.get_int("count_include_pad", 0)),
             dilations=dilations,
         )
     )
@@ -92,7 +92,7 @@ def _reduce_pixels(
     window = tuple(n if a in axes else 1 for a, n in enumerate(shape))[1:]
     pooled = tuple(1 if a in axes else n for a, n in enumerate(shape))
     pool = _whole(window, average=average)
-    if view.int("keepdims", 1):
+    if view.get_int("keepdims", 1):
         return single(pool)
     steps = (Step(op=pool, shape=pooled), Step(op=Reshape(shape=view.out_shape())))
     return Reading(inputs=(0,), steps=steps)

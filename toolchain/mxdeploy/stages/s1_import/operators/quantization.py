@@ -30,7 +30,9 @@ def dequantize(view: NodeView) -> Reading:
     other = NodeView(node=producer, name=view.name, opset=view.opset, batch=view.batch)
     for index in _PARAMETERS:
         mine, theirs = view.constant(index), other.constant(index)
-        if (mine is None) != (theirs is None) or not np.array_equal(mine, theirs):
+        if mine is None and theirs is None:
+            continue
+        if mine is None or theirs is None or not np.array_equal(mine, theirs):
             raise NotReadableError("its parameters differ from those of its QuantizeLinear")
     scale = view.weight(1)
     if scale.size != 1:
@@ -51,8 +53,8 @@ def _integer_range(producer: ir.Node, view: NodeView) -> tuple[int, int]:
     zero = view.constant(2)
     if zero is not None:
         kind = np.asarray(zero).dtype
-    elif view.int("output_dtype", 0):
-        kind = ir.DataType(view.int("output_dtype", 0)).numpy()
+    elif view.get_int("output_dtype", 0):
+        kind = ir.DataType(view.get_int("output_dtype", 0)).numpy()
     else:
         kind = np.dtype(np.uint8)
     if not np.issubdtype(kind, np.integer):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
 from mxdeploy.ops.graph import Concat, Pad, Reshape, Transpose
 from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
 
+_DROPOUT_TRAINING_INPUT = 2
+
 
 def nothing(_view: NodeView) -> Reading:
-    """Identity and Dropout (at inference)."""
+    """Identity."""
     return Reading(inputs=(0,), steps=())
+
+
+def dropout(view: NodeView) -> Reading:
+    """Dropout, which does nothing at inference."""
+    training = view.constant(_DROPOUT_TRAINING_INPUT)
+    if view.has(_DROPOUT_TRAINING_INPUT) and (training is None or bool(np.any(training))):
+        raise NotReadableError("it is in training mode: export after model.eval()")
+    return nothing(view)
 
 
 def cast(view: NodeView) -> Reading:
     """Cast to a floating-point type."""
-    target = ir.DataType(view.int("to", int(ir.DataType.FLOAT)))
+    target = ir.DataType(view.get_int("to", int(ir.DataType.FLOAT)))
     if not target.is_floating_point():
         raise NotReadableError(f"a conversion to {target.name}")
     return Reading(inputs=(0,), steps=())
@@ -24,13 +36,16 @@ def cast(view: NodeView) -> Reading:
 
 def reshape(view: NodeView) -> Reading:
     """Reshape, Flatten, Squeeze, Unsqueeze: a new shape over the same elements."""
-    return single(Reshape(shape=view.out_shape()))
+    before, after = view.shape(), view.out_shape()
+    if math.prod(before) != math.prod(after):
+        raise view.disagree(f"{list(before)} has other elements than {list(after)}")
+    return single(Reshape(shape=after))
 
 
 def transpose(view: NodeView) -> Reading:
     """Transpose that leaves the batch axis in place."""
     rank = len(view.full_shape(0))
-    permutation = view.ints("perm") or tuple(reversed(range(rank)))
+    permutation = view.get_ints("perm") or tuple(reversed(range(rank)))
     if permutation[0] != 0:
         raise NotReadableError("it moves the batch axis")
     return single(Transpose(axes=tuple(p - 1 for p in permutation[1:])))
@@ -48,7 +63,7 @@ def concat(view: NodeView) -> Reading:
 
 def pad(view: NodeView) -> Reading:
     """Pad with a constant."""
-    mode = view.string("mode", "constant")
+    mode = view.get_string("mode", "constant")
     if mode != "constant":
         raise NotReadableError(f"padding by {mode}")
     rank = len(view.full_shape(0))
@@ -68,7 +83,7 @@ def pad(view: NodeView) -> Reading:
 
 READERS = {
     "Identity": nothing,
-    "Dropout": nothing,
+    "Dropout": dropout,
     "Cast": cast,
     "Reshape": reshape,
     "Flatten": reshape,

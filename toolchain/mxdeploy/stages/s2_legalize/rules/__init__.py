@@ -12,6 +12,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     affine_forward,
     affine_identity,
     affine_merge,
+    clip_relu,
     clip_simple,
     conv_layer,
     conv_transpose_layer,
@@ -38,6 +39,7 @@ from mxdeploy.stages.s2_legalize.rules import (
 CLEAN = (
     fake_quantize.RULE,
     clip_simple.RULE,
+    clip_relu.RULE,
     affine_identity.RULE,
     transpose_simple.RULE,
     reshape_merge.RULE,

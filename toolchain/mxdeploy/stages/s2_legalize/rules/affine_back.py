@@ -14,6 +14,7 @@ from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine, Conv, ConvTranspose, Linear
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.numbers import single
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -51,7 +52,7 @@ def _scaled(op: Conv | ConvTranspose | Linear, scale: np.ndarray) -> Tensor:
         factor = per_group.reshape(weight.shape[:2] + (1,) * (weight.ndim - 2))
     else:
         factor = scale.reshape((-1,) + (1,) * (weight.ndim - 1))
-    return Tensor((weight * factor).astype(np.float32))
+    return single(weight * factor)
 
 
 def _shifted(
@@ -60,7 +61,7 @@ def _shifted(
     if op.bias is None and not np.any(offset):
         return None
     bias = 0.0 if op.bias is None else op.bias.array.astype(np.float64)
-    return Tensor((bias * scale + offset).astype(np.float32))
+    return single(bias * scale + offset)
 
 
 RULE = Rule(name="fold-affine-back", exact=True, match=match)

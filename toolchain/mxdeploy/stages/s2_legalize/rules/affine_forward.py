@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from mxdeploy.ir.network import Node
-from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine, Conv, Linear, Reshape
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.numbers import single
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -58,8 +58,8 @@ def _edit(graph: Graph, node: Node, reader: Node, view: Node | None) -> Edit | N
     bias = (0.0 if op.bias is None else op.bias.array.astype(np.float64)) + extra
     folded = replace(
         op,
-        weight=Tensor((weight * scale.reshape(1, -1, *tail)).astype(np.float32)),
-        bias=op.bias if not np.any(extra) else Tensor(bias.astype(np.float32)),
+        weight=single(weight * scale.reshape(1, -1, *tail)),
+        bias=op.bias if not np.any(extra) else single(bias),
     )
     origin = graph.origins(node, reader)
     if view is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from mxdeploy.ir.network import Node
-from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.numbers import single
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -16,11 +18,14 @@ def match(graph: Graph, node: Node) -> Edit | None:
     first = graph.private_source(node)
     if not isinstance(node.op, Affine) or first is None or not isinstance(first.op, Affine):
         return None
-    scale = node.op.scale.array * first.op.scale.array
-    offset = node.op.scale.array * first.op.offset.array + node.op.offset.array
-    if scale.shape != offset.shape:
-        scale = scale + 0 * offset
-    merged = Affine(scale=Tensor(scale), offset=Tensor(offset))
+    inner_scale, inner_offset, outer_scale, outer_offset = (
+        t.array.astype(np.float64)
+        for t in (first.op.scale, first.op.offset, node.op.scale, node.op.offset)
+    )
+    scale, offset = np.broadcast_arrays(
+        outer_scale * inner_scale, outer_scale * inner_offset + outer_offset
+    )
+    merged = Affine(scale=single(scale), offset=single(offset))
     return Edit(
         text="two affine functions become one",
         remove=(first, node),

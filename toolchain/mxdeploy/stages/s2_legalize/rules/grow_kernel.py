@@ -61,8 +61,12 @@ def _offset(taps: int, size: int, begin: int, end: int) -> int | None:
 def _edit(node: Node, op: Conv, size: int, offsets: tuple[int, ...]) -> Edit:
     kernel = op.weight.shape[2:]
     weight = np.zeros((*op.weight.shape[:2], *(size,) * len(kernel)), np.float32)
-    place = tuple(slice(o, o + k) for o, k in zip(offsets, kernel, strict=True))
-    weight[(..., *place)] = op.weight.array
+    place = (
+        slice(None),
+        slice(None),
+        *(slice(o, o + k) for o, k in zip(offsets, kernel, strict=True)),
+    )
+    weight[place] = op.weight.array
     pads = tuple(b + o for b, o in zip(op.pads[: len(kernel)], offsets, strict=True))
     grown = replace(op, weight=Tensor(weight), pads=(*pads, *pads))
     before, after = ("x".join(str(k) for k in s) for s in (kernel, weight.shape[2:]))

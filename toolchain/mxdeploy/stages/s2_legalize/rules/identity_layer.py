@@ -35,7 +35,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if isinstance(op, Affine):
         if op.scale.shape not in ((), (1,), (shape[0],)):
             return None
-        diagonal = diagonal * op.scale.array.reshape(-1, 1)
+        diagonal = diagonal * op.scale.array.astype(np.float32).reshape(-1, 1)
         offset = np.broadcast_to(op.offset.array.reshape(-1), (shape[0],))
         bias = Tensor(offset) if np.any(offset) else None
     else:

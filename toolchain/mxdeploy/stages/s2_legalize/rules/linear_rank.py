@@ -27,42 +27,40 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if len(shape) <= 1:
         return None
     if all(n == 1 for n in shape[:-1]):
-        return _as_vector(graph, node, shape)
+        return _as_vector(graph, node, node.op, shape)
     if len(shape) == _MATRIX_RANK:
-        return _as_convolution(graph, node, shape)
+        return _as_convolution(graph, node, node.op, shape)
     return None
 
 
-def _as_vector(graph: Graph, node: Node, shape: tuple[int, ...]) -> Edit:
+def _as_vector(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> Edit:
     outputs = graph.shape(node.output)[-1]
     before: GraphOp = Reshape(shape=shape[-1:])
     after: GraphOp = Reshape(shape=graph.shape(node.output))
     return _between(
-        graph, node, node.op, (before, shape[-1:]), (after, (outputs,)), "the value is a vector"
+        graph, node, op, (before, shape[-1:]), (after, (outputs,)), "the value is a vector"
     )
 
 
-def _as_convolution(graph: Graph, node: Node, shape: tuple[int, ...]) -> Edit | None:
-    if not isinstance(node.op, Linear):
-        return None
+def _as_convolution(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> Edit:
     conv = Conv(
-        weight=Tensor(node.op.weight.array[:, :, np.newaxis]),
-        bias=node.op.bias,
+        weight=Tensor(op.weight.array[:, :, np.newaxis]),
+        bias=op.bias,
         pads=(0, 0),
         strides=(1,),
         dilations=(1,),
         groups=1,
     )
     swap = Transpose(axes=(1, 0))
-    turned = (node.op.weight.shape[0], shape[0])
+    turned = (op.weight.shape[0], shape[0])
     text = "a matrix product per step of a sequence is a 1-D convolution with one tap"
     return _between(graph, node, conv, (swap, shape[::-1]), (swap, turned), text)
 
 
-def _between(  # noqa: PLR0913 - both ends of the replaced node
+def _between(
     graph: Graph,
     node: Node,
-    op: object,
+    op: GraphOp,
     before: tuple[GraphOp, tuple[int, ...]],
     after: tuple[GraphOp, tuple[int, ...]],
     text: str,

@@ -49,7 +49,7 @@ def _commutes(pool: Pooling, node: Node) -> bool:
         return False
     if pool.average:
         return not any(pool.pads) and not pool.ceil_mode
-    return bool(np.all(node.op.scale.array > 0))
+    return bool(np.all(node.op.scale.array.astype(np.float64) > 0))
 
 
 RULE = Rule(name="move-before-pool", exact=True, match=match)

@@ -1,4 +1,4 @@
-"""A Transpose of the network's input (channels last to channels first) is left to the loader: exact.
+"""A Transpose of the input (channels last to channels first) is left to the loader: exact.
 
 The input of the network becomes the transposed one; data are brought to the chip channel by
 channel or pixel by pixel as the chip needs them, whatever the order in the file.

@@ -1,0 +1,255 @@
+"""What ONNX nodes become: attributes resolved, names kept, unknown ones kept for later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from mxdeploy.errors import ModelError
+from mxdeploy.ir.network import Network
+from mxdeploy.ops.graph import (
+    Affine,
+    Conv,
+    FakeQuantize,
+    Linear,
+    Pooling,
+    Relu,
+    Reshape,
+    Transpose,
+    Unsupported,
+)
+from mxdeploy.stages.s1_import import import_onnx
+from tests.onnx_text import model, random, save
+
+W = random(4, 3, 3, 3)
+
+
+def load(folder: Path, proto: onnx.ModelProto) -> Network:
+    network = import_onnx(save(proto, folder))
+    network.verify()
+    return network
+
+
+def scalar(value: float, kind: type = np.float32) -> np.ndarray:
+    return np.array(value, kind)
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+def test_names_are_kept_made_up_unique_and_printable(tmp_path: Path) -> None:
+    proto = model("a = Relu(x) b = Relu(a) c = Relu(b) y = Relu(c)")
+    names = ["same", "same", "", "tab\tand\x1b[31mcolour"]
+    for node, name in zip(proto.graph.node, names, strict=True):
+        node.name = name
+    network = load(tmp_path, proto)
+    assert [n.name for n in network.nodes] == ["same", "same_2", "Relu(c)", "tab?and?[31mcolour"]
+    assert [n.origin for n in network.nodes] == [(n.name,) for n in network.nodes]
+    assert [network.value(n.output).origin for n in network.nodes] == [
+        n.name for n in network.nodes
+    ]
+
+
+def test_the_network_is_named_after_the_graph_or_the_file(tmp_path: Path) -> None:
+    proto = model("y = Relu(x)")
+    assert load(tmp_path, proto).name == "net"
+    proto.graph.name = "main_graph"
+    assert import_onnx(save(proto, tmp_path, "lights.onnx")).name == "lights"
+
+
+def test_metadata_are_data(tmp_path: Path) -> None:
+    proto = model("y = Relu(x)")
+    proto.metadata_props.add(key="classes", value="__import__('os').abort()")
+    assert len(load(tmp_path, proto).nodes) == 1
+
+
+# --- what vanishes ------------------------------------------------------------------------------
+
+
+def test_identity_dropout_and_cast_vanish(tmp_path: Path) -> None:
+    proto = model(
+        "a = Identity(x) b = Dropout(a) c = Cast <to=10> (b) d = Cast <to=1> (c) e = Relu(d) "
+        "y = Identity(e)"
+    )
+    network = load(tmp_path, proto)
+    assert [n.name for n in network.nodes] == ["Relu(e)"]
+    assert network.nodes[0].inputs == ("x",)
+    assert len(network.outputs) == 1
+
+
+def test_constant_nodes_and_constant_arithmetic_vanish(tmp_path: Path) -> None:
+    proto = model(
+        "k = Constant <value_float = 2.0> () s = Mul(w, k) t = Transpose <perm=[0,1,3,2]> (s) "
+        "y = Conv(x, t)",
+        weights={"w": W},
+    )
+    (node,) = load(tmp_path, proto).nodes
+    assert np.array_equal(node.op.weight.array, 2 * W.transpose(0, 1, 3, 2))
+
+
+def test_a_function_of_the_model_is_expanded(tmp_path: Path) -> None:
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17, "local": 1]>
+        net (float[N,4] x) => (float[N,4] y) { y = local.twice(x) }
+        <domain: "local", opset_import: ["": 17]>
+        twice (a) => (c) { b = Relu(a) c = Abs(b) }"""
+    )
+    assert [type(n.op).__name__ for n in load(tmp_path, proto).nodes] == ["Relu", "Abs"]
+
+
+def test_large_constants_are_not_made(tmp_path: Path) -> None:
+    """A file of a few bytes must not fill the memory."""
+    proto = model(
+        "c = ConstantOfShape(s) d = ReduceMax <keepdims=0> (c) y = Add(x, d)",
+        weights={"s": np.array([1 << 20, 1 << 20], np.int64)},
+    )
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path, proto)
+    assert [d.code for d in caught.value.diagnostics] == ["MX1043", "MX1043"]
+
+
+# --- quantization -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("source", ["integers", "floats"])
+def test_quantized_weights_become_float(tmp_path: Path, per_channel: bool, source: str) -> None:
+    scale = np.array([0.5, 0.25, 0.125, 1.0] if per_channel else 0.5, np.float32)
+    zero = np.zeros(scale.shape, np.int8)
+    rng = np.random.default_rng(1)
+    integers = rng.integers(-128, 128, (4, 3, 3, 3)).astype(np.int8)
+    factor = scale.reshape((-1, 1, 1, 1)) if per_channel else scale
+    floats = integers.astype(np.float32) * factor
+    weights = {"s": scale, "z": zero, "v": integers if source == "integers" else floats}
+    quantize = "" if source == "integers" else "q = QuantizeLinear <axis=0> (v, s, z) "
+    name = "v" if source == "integers" else "q"
+    proto = model(
+        f"{quantize} w = DequantizeLinear <axis=0> ({name}, s, z) y = Conv(x, w)", weights=weights
+    )
+    (node,) = load(tmp_path, proto).nodes
+    assert np.array_equal(node.op.weight.array, floats)
+
+
+@pytest.mark.parametrize(
+    ("kind", "zero", "low", "high"), [(np.int8, 3, -128, 127), (np.uint8, 100, 0, 255)]
+)
+def test_a_quantized_activation(tmp_path: Path, kind: type, zero: int, low: int, high: int) -> None:
+    proto = model(
+        "q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z)",
+        weights={"s": scalar(0.25), "z": scalar(zero, kind)},
+    )
+    (node,) = load(tmp_path, proto).nodes
+    assert node.op == FakeQuantize(scale=0.25, zero_point=zero, low=low, high=high)
+
+
+def test_quantizations_that_do_not_match(tmp_path: Path) -> None:
+    proto = model(
+        "q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, t, z)",
+        weights={"s": scalar(0.25), "t": scalar(0.5), "z": scalar(0, np.int8)},
+    )
+    assert isinstance(load(tmp_path, proto).nodes[-1].op, Unsupported)
+
+
+# --- attributes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pads"),
+    [
+        ("pads=[1,2,3,4]", (1, 2, 3, 4)),
+        ("", (0, 0, 0, 0)),
+        ('auto_pad="VALID"', (0, 0, 0, 0)),
+        ('auto_pad="SAME_UPPER", strides=[2,2]', (0, 0, 1, 1)),
+        ('auto_pad="SAME_LOWER", strides=[2,2]', (1, 1, 0, 0)),
+        ('auto_pad="SAME_UPPER", dilations=[2,2]', (2, 2, 2, 2)),
+    ],
+)
+def test_padding_of_convolutions(tmp_path: Path, attributes: str, pads: tuple[int, ...]) -> None:
+    proto = model(f"y = Conv <{attributes or 'group=1'}> (x, w)", weights={"w": W})
+    op = load(tmp_path, proto).nodes[0].op
+    assert isinstance(op, Conv)
+    assert op.pads == pads
+
+
+def test_gemm_attributes(tmp_path: Path) -> None:
+    matrix = random(4, 6)
+    proto = model(
+        "y = Gemm <alpha=2.0, beta=3.0> (x, m, c)", inputs="float[1,4] x",
+        weights={"m": matrix, "c": np.array(0.5, np.float32)},
+    )  # fmt: skip
+    op = load(tmp_path, proto).nodes[0].op
+    assert isinstance(op, Linear)
+    assert np.array_equal(op.weight.array, 2 * matrix.T)
+    assert op.bias is not None
+    assert op.bias.array.tolist() == [1.5] * 6
+
+
+def test_global_pools_have_the_size_of_the_map(tmp_path: Path) -> None:
+    op = load(tmp_path, model("y = GlobalAveragePool(x)", inputs="float[N,3,5,7] x")).nodes[0].op
+    assert isinstance(op, Pooling)
+    assert (op.average, op.size, op.strides) == (True, (5, 7), (1, 1))
+
+
+def test_a_reduction_with_channels_last_is_a_chain(tmp_path: Path) -> None:
+    proto = model("y = ReduceMean <axes=[1,2], keepdims=0> (x)", inputs="float[N,5,7,3] x")
+    network = load(tmp_path, proto)
+    assert [type(n.op) for n in network.nodes] == [Transpose, Pooling, Reshape]
+    assert {n.origin for n in network.nodes} == {("ReduceMean(y)",)}
+    assert network.value(network.outputs[0]).shape == (3,)
+
+
+def test_batch_normalization_is_affine(tmp_path: Path) -> None:
+    proto = model(
+        "y = BatchNormalization <epsilon=0.0> (x, g, b, m, v)",
+        weights={"g": [2.0, 4, 8], "b": [1.0, 1, 1], "m": [3.0, 0, 1], "v": [4.0, 16, 1]},
+    )
+    op = load(tmp_path, proto).nodes[0].op
+    assert isinstance(op, Affine)
+    assert op.scale.array.tolist() == [1.0, 1.0, 8.0]
+    assert op.offset.array.tolist() == [-2.0, 1.0, -7.0]
+
+
+# --- what is kept for legalization --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("nodes", "detail"),
+    [
+        ("y = HardSwish(x)", ""),
+        ("y = LeakyRelu <alpha=0.1> (x)", "a slope of 0.1"),
+        ("y = Mul(x, x)", "a product of two computed values"),
+        ("y = Div(k, x)", "a division by a computed value"),
+        ("s = Sigmoid(x) y = Conv(x, s)", "computed by the model"),
+        ("y = Add(x, k)", "not per channel"),
+        ("y, i = MaxPool <kernel_shape=[2,2]> (x) z = Cast <to=1> (i)", "2 outputs in use"),
+        ('y = Pad <mode="reflect"> (x, p)', "padding by reflect"),
+        ("y = ReduceMean <axes=[1]> (x)", "reduces over the channels"),
+        ("y = Cast <to=7> (x)", "a conversion to INT64"),
+        ("y = BatchNormalization <training_mode=1> (x, c, c, c, c)", "training mode"),
+        ("y = NoSuchOperator(x)", ""),
+        ("y = custom.Thing(x)", ""),
+    ],
+)
+def test_what_is_not_known_is_kept(tmp_path: Path, nodes: str, detail: str) -> None:
+    proto = model(
+        nodes,
+        outputs="y, z" if "z =" in nodes else "y",
+        weights={
+            "k": random(1, 3, 8, 8), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64),
+            "c": np.ones(3, np.float32),
+        },
+    )  # fmt: skip
+    ops = [n.op for n in load(tmp_path, proto).nodes]
+    kept = [op for op in ops if isinstance(op, Unsupported)]
+    assert kept
+    assert detail in kept[0].detail
+
+
+def test_the_network_behind_an_unknown_operator_is_imported(tmp_path: Path) -> None:
+    proto = model("a = custom.Thing(x) b = Conv(a, w) f = Flatten(b) y = Relu(f)", weights={"w": W})
+    network = load(tmp_path, proto)
+    assert [type(n.op) for n in network.nodes] == [Unsupported, Conv, Reshape, Relu]
+    assert network.nodes[0].op == Unsupported(op_type="custom.Thing")

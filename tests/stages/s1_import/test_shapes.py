@@ -1,0 +1,216 @@
+"""Static shapes: batches, dynamic dimensions, constants computed at import, inputs and outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.network import Network
+from mxdeploy.ops.graph import Conv, Linear, Reshape, Unsupported
+from mxdeploy.stages.s1_import import import_onnx
+from tests.onnx_text import model, random, save
+
+W = random(4, 3, 3, 3)
+I64 = np.int64
+
+
+def load(folder: Path, proto: onnx.ModelProto) -> Network:
+    return import_onnx(save(proto, folder))
+
+
+def findings(folder: Path, proto: onnx.ModelProto) -> tuple[Diagnostic, ...]:
+    with pytest.raises(ModelError) as caught:
+        load(folder, proto)
+    assert all(d.fix for d in caught.value.diagnostics)
+    return caught.value.diagnostics
+
+
+@pytest.mark.parametrize("batch", ["1", "N", "4"])
+def test_any_batch_is_left_out(tmp_path: Path, batch: str) -> None:
+    proto = model(
+        "h = Conv(x, w) f = Flatten(h) y = MatMul(f, m)",
+        inputs=f"float[{batch},3,8,8] x",
+        weights={"w": W, "m": random(144, 10)},
+    )
+    network = load(tmp_path, proto)
+    assert [v.shape for v in network.values] == [(3, 8, 8), (4, 6, 6), (144,), (10,)]
+
+
+def test_a_shape_computed_from_the_batch_is_folded(tmp_path: Path) -> None:
+    """What PyTorch writes for ``x.view(x.size(0), -1)``."""
+    proto = model(
+        "h = Conv(x, w) s = Shape(h) b = Gather(s, zero) u = Unsqueeze(b, axis) "
+        "t = Concat <axis=0> (u, rest) f = Reshape(h, t) y = MatMul(f, m)",
+        inputs="float[N,3,8,8] x",
+        weights={
+            "w": W, "m": random(144, 10), "zero": np.array(0, I64), "axis": np.array([0], I64),
+            "rest": np.array([-1], I64),
+        },
+    )  # fmt: skip
+    network = load(tmp_path, proto)
+    assert [type(n.op) for n in network.nodes] == [Conv, Reshape, Linear]
+
+
+def test_a_batch_that_is_fixed_inside_must_agree(tmp_path: Path) -> None:
+    proto = model(
+        "h = Conv(x, w) y = Reshape(h, s)",
+        inputs="float[N,3,8,8] x",
+        weights={"w": W, "s": np.array([8, 144], I64)},
+    )
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1024", "Reshape(y)")
+    agreeing = model(
+        "h = Conv(x, w) y = Reshape(h, s)",
+        inputs="float[8,3,8,8] x",
+        weights={"w": W, "s": np.array([8, 144], I64)},
+    )
+    assert load(tmp_path, agreeing).value("y").shape == (144,)
+
+
+@pytest.mark.parametrize("shape", ["[1,3,H,W]", "[N,3,8,W]", "[N,C,8,8]"])
+def test_dynamic_inputs_are_refused(tmp_path: Path, shape: str) -> None:
+    proto = model("y = Conv(x, w)", inputs=f"float{shape} x", weights={"w": W})
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1020", "input x")
+    axes = [str(i) for i, d in enumerate(shape[1:-1].split(",")) if i and d.isalpha()]
+    assert f"axis {', '.join(axes)}" in found.what
+
+
+def test_inputs_without_shape_are_refused(tmp_path: Path) -> None:
+    proto = model("y = Relu(x)")
+    proto.graph.input[0].type.tensor_type.ClearField("shape")
+    (found,) = findings(tmp_path, proto)
+    assert found.code == "MX1021"
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "h = Conv(x, w) y = Conv(h, w)",
+        "y = Conv <kernel_shape=[2,2]> (x, w)",
+        "y = Conv(x, w, three)",
+        "y = Conv <strides=[1,1]> (x, flat)",
+        "f = Flatten(x) y = Gemm(f, m)",
+        "f = Flatten(x) y = MatMul(f, m)",
+        "y = BatchNormalization(x, four, four, four, four)",
+        "y = Reshape(x, s)",
+        "h = Flatten(x) y = Concat <axis=1> (x, h)",
+    ],
+)
+def test_shapes_that_disagree(tmp_path: Path, nodes: str) -> None:
+    proto = model(
+        nodes,
+        weights={
+            "w": W, "three": random(3), "four": np.abs(random(4)), "m": random(100, 5),
+            "flat": random(4, 3, 3), "s": np.array([1, 100], I64),
+        },
+    )  # fmt: skip
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where[-3:]) == ("MX1022", "(y)")
+
+
+def test_sizes_that_depend_on_the_data(tmp_path: Path) -> None:
+    proto = model("y = Reshape(x, x)", inputs="int64[1] x")
+    proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1023", "Reshape(y)")
+    proto = model("s = NonZero(x) t = Cast <to=1> (s) y = Relu(t)", inputs="float[1,4] x")
+    network = load(tmp_path, proto)
+    assert network.nodes[0].op == Unsupported(op_type="NonZero")
+
+
+def test_a_value_that_loses_its_batch(tmp_path: Path) -> None:
+    proto = model("y = Reshape(x, s)", inputs="float[1,4] x", weights={"s": np.array([4, 1], I64)})
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1024", "Reshape(y)")
+    assert "[4, 1]" in found.what
+
+
+def test_stale_shapes_in_the_file_are_ignored(tmp_path: Path) -> None:
+    proto = model("h = Relu(x) y = Relu(h)", inputs="float[N,4] x")
+    stale = onnx.helper.make_tensor_value_info("h", onnx.TensorProto.FLOAT, [16, 4])
+    proto.graph.value_info.append(stale)
+    assert load(tmp_path, proto).value("h").shape == (4,)
+
+
+# --- inputs and outputs -------------------------------------------------------------------------
+
+
+def test_two_inputs_are_refused(tmp_path: Path) -> None:
+    proto = model("y = Add(x, z)", inputs="float[1,4] x, float[1,4] z")
+    (found,) = findings(tmp_path, proto)
+    assert found.code == "MX1040"
+    assert "2 inputs (x, z)" in found.what
+
+
+def test_no_input_is_refused(tmp_path: Path) -> None:
+    proto = model("y = Relu(c)", inputs="", weights={"c": random(1, 4)})
+    (found,) = findings(tmp_path, proto)
+    assert found.code == "MX1040"
+
+
+def test_unused_inputs_and_weights_among_the_inputs_do_not_count(tmp_path: Path) -> None:
+    proto = model(
+        "y = Conv(x, w)", inputs="float[1,3,8,8] x, float[4,3,3,3] w, float[1] unused",
+        weights={"w": W},
+    )  # fmt: skip
+    assert load(tmp_path, proto).inputs == ("x",)
+
+
+def test_a_constant_output_is_refused(tmp_path: Path) -> None:
+    proto = model("y = Relu(x) z = Relu(c)", inputs="float[1,4] x", outputs="y, z",
+                  weights={"c": random(1, 4)})  # fmt: skip
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1043", "Relu(z)")
+    folded = model("y = Relu(x) z = Abs(c)", inputs="float[1,4] x", outputs="y, z",
+                   weights={"c": random(1, 4)})  # fmt: skip
+    (found,) = findings(tmp_path, folded)
+    assert (found.code, found.where) == ("MX1041", "output z")
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "text"), [((np.nan, np.nan), "2 NaN"), ((np.inf, 1.0), "1 infinite"),
+                         ((np.nan, -np.inf), "1 NaN and 1 infinite")],
+)  # fmt: skip
+def test_weights_that_are_not_finite(
+    tmp_path: Path, values: tuple[float, float], text: str
+) -> None:
+    bad = W.copy()
+    bad[0, 0, 0, :2] = values
+    (found,) = findings(tmp_path, model("y = Conv(x, w)", weights={"w": bad}))
+    assert (found.code, found.where) == ("MX1030", "Conv(y)")
+    assert text in found.what
+    assert "'w'" in found.what
+
+
+def test_all_bad_tensors_are_named(tmp_path: Path) -> None:
+    bad = np.full((4, 3, 3, 3), np.nan, np.float32)
+    proto = model(
+        "h = Conv(x, w) f = Flatten(h) g = Gemm(f, m, c) y = Add(g, d)",
+        weights={
+            "w": bad, "m": np.full((144, 2), np.inf, np.float32), "c": np.zeros(2, np.float32),
+            "d": np.array([np.nan, 0], np.float32),
+        },
+    )  # fmt: skip
+    assert [d.where for d in findings(tmp_path, proto)] == ["Conv(h)", "Gemm(g)", "Add(y)"]
+
+
+def test_a_division_by_zero_and_a_negative_variance(tmp_path: Path) -> None:
+    zero = model("y = Div(x, d)", weights={"d": [[[1.0]], [[0.0]], [[1.0]]]})
+    assert findings(tmp_path, zero)[0].code == "MX1030"
+    negative = model("y = BatchNormalization(x, o, o, o, v)",
+                     weights={"o": [1.0, 1.0, 1.0], "v": [1.0, -1.0, 1.0]})  # fmt: skip
+    assert findings(tmp_path, negative)[0].code == "MX1030"
+
+
+def test_bounds_of_a_clip_may_be_infinite(tmp_path: Path) -> None:
+    bounds = {"l": np.float32(-np.inf).reshape(()), "h": np.float32(np.inf).reshape(())}
+    network = load(tmp_path, model("y = Clip(x, l, h)", weights=bounds))
+    assert network.nodes[0].op.high == np.inf

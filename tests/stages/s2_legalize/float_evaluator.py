@@ -1,0 +1,88 @@
+"""Legalized networks evaluated in float with numpy, written without the package's arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from mxdeploy.ir.network import LayerOp, Network, Range
+from mxdeploy.ops import tail
+from mxdeploy.ops.layer import Activation, Kind, Pool, PoolKind
+
+Floats = NDArray[np.float64]
+
+
+def evaluate(network: Network, x: NDArray[np.float32], *, rounded: bool = False) -> list[Floats]:
+    """Outputs for one input without batch dimension.
+
+    With ``rounded``, values with a declared range are rounded to it.
+    """
+    (name,) = network.inputs
+    data = {name: _finish(network, name, x.astype(np.float64), rounded=rounded)}
+    for node in network.nodes:
+        assert isinstance(node.op, LayerOp)
+        assert len(node.inputs) == 1, "only chains"
+        result = _layer(node.op, data[node.inputs[0]])
+        data[node.output] = _finish(network, node.output, result, rounded=rounded)
+    outputs = [data[o].reshape(network.value(o).shape) for o in network.outputs]
+    return outputs if not network.tail else [_tail(network, outputs[0])]
+
+
+def _finish(network: Network, name: str, data: Floats, *, rounded: bool) -> Floats:
+    value = network.value(name)
+    if value.clip is not None:
+        data = np.clip(data, *value.clip)
+    if rounded and isinstance(value.declared, Range):
+        scale, zero = value.declared.scale, value.declared.zero_point
+        data = (np.clip(np.rint(data / scale) + zero, -128, 127) - zero) * scale
+    return data
+
+
+def _layer(op: LayerOp, data: Floats) -> Floats:
+    spec = op.spec
+    data = data.reshape(spec.in_shape)
+    if spec.pool is not None:
+        data = _pool(spec.pool, data)
+    assert data.shape[1:] == spec.pooled_size
+    if spec.kind is Kind.PASSTHROUGH:
+        return data
+    assert op.weight is not None
+    weight = op.weight.array.astype(np.float64)
+    assert weight.shape == spec.weight_shape
+    if spec.kind is Kind.CONV_TRANSPOSE2D:
+        spread = np.zeros((data.shape[0], 2 * data.shape[1], 2 * data.shape[2]))
+        spread[:, ::2, ::2] = data
+        data = spread
+    pads = [(0, 0), *((p, p) for p in spec.pad)]
+    windows = sliding_window_view(np.pad(data, pads), weight.shape[2:], axis=(1, 2))
+    result = np.einsum("crxkl,ockl->orx", windows, weight)
+    if op.bias is not None:
+        result += op.bias.array.astype(np.float64)[:, None, None]
+    assert result.shape == spec.out_shape
+    if spec.activation is Activation.RELU:
+        return np.maximum(result, 0)
+    return np.abs(result) if spec.activation is Activation.ABS else result
+
+
+def _pool(pool: Pool, data: Floats) -> Floats:
+    windows = sliding_window_view(data, pool.size, axis=(1, 2))
+    windows = windows[:, :: pool.stride, :: pool.stride]
+    if pool.kind is PoolKind.MAX:
+        return windows.max(axis=(3, 4))
+    return windows.mean(axis=(3, 4))
+
+
+def _tail(network: Network, data: Floats) -> Floats:
+    for op in network.tail:
+        match op:
+            case tail.Reshape(shape=shape):
+                data = data.reshape(shape)
+            case tail.Softmax():
+                powers = np.exp(data - data.max())
+                data = powers / powers.sum()
+            case tail.Sigmoid():
+                data = 1 / (1 + np.exp(-data))
+            case tail.ArgMax():
+                data = np.asarray(data.argmax(), np.float64)
+    return data
