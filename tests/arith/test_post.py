@@ -49,6 +49,17 @@ def test_bias_alone(shift: int, expected: int) -> None:
     assert rescale(biased, shift).tolist() == [[[expected]]]
 
 
+@pytest.mark.parametrize("weight_bits", [8, 4, 2, 1])
+def test_bias_scaling_for_each_weight_width(weight_bits: int) -> None:
+    """A stored bias b stands for b / 2**(q - 1): the shift of 8 - q scales it with the weights."""
+    stored = (
+        np.array([1 << weight_bits - 1], np.int8) if weight_bits < 8 else np.array([64], np.int8)
+    )
+    real = stored[0] / 2 ** (weight_bits - 1)
+    result = rescale(add_bias(np.zeros((1, 1, 1), np.int32), stored), 8 - weight_bits)
+    assert result.item() == min(127, 128 * real)
+
+
 def test_bias_is_added_per_channel() -> None:
     biased = add_bias(np.ones((2, 2, 1, 3), np.int32), np.array([1, -128], np.int8))
     assert biased[:, 0].tolist() == [[[129] * 3]] * 2

@@ -194,22 +194,24 @@ def anything(draw: st.DrawFn) -> list[Register]:
     return list(registers.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything(), st.sampled_from([{}, {"poolrnd": 1}, {"stream_en": 1}, {"fifo_en": 1}]))
 def test_any_registers_run_or_are_refused(values: list[Register], mode: dict[str, int]) -> None:
     """Whatever the registers say: results, or a refusal that names one of them."""
     accelerator = Accelerator()
     accelerator.power_on()
-    accelerator.data_memory[:] = (
-        np.arange(16 * 8192, dtype=np.uint32).reshape(16, 8192) * 2654435761
-    )
+    noise = np.random.default_rng(len(values)).integers(0, 1 << 32, 8192, np.uint32)
+    accelerator.data_memory[:] = noise
     for value in values:
         accelerator.write(value.address(0, 0), value.encode())
     control = reg.Ctrl(clk_en=1, cnn_en=1, **mode)
+    names = {cls.mnemonic for cls in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS)}
+    refused = ""
     try:
         accelerator.write(reg.Ctrl.address(0), control.encode())
     except NotModelledError as error:
-        names = {cls.mnemonic for cls in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS)}
-        assert error.register in names | {"IFRM", "FIFO_CTRL", "CTRL"}
+        refused = error.register
+    if refused:
+        assert refused in names | {"IFRM", "FIFO_CTRL", "CTRL"}
     else:
         assert len(accelerator.layers) == 1
