@@ -503,6 +503,7 @@ def test_single_sample() -> None:
         (pixels((3, 8, 8)).astype(np.complex64), "MX3004"),
         (np.where(pixels((3, 8, 8)) > 0.9, np.nan, 0.1), "MX3005"),
         (np.where(pixels((3, 8, 8)) > 0.9, np.inf, 0.1), "MX3005"),
+        (pixels((3, 8, 8)).astype(np.float64) * 1e300, "MX3005"),
         (np.full((4, 3, 8, 8), 0.5, np.float32), "MX3006"),
         (pixels((3, 8, 8)) * np.float32(1e20), "MX3007"),
         (pixels((3, 8, 8)) * np.float32(1e-20), "MX3007"),

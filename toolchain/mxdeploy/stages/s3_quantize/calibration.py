@@ -29,7 +29,7 @@ DoubleArray = NDArray[np.float64]
 
 # Elements kept of each value, elements of the widest value at all samples, bytes of one batch.
 _SAMPLED_ELEMENTS = 1 << 18
-_WIDEST_ELEMENTS = 1 << 24
+_WIDEST_ELEMENTS = 1 << 23
 _BATCH_BYTES = 24 << 20
 _LEAST_SAMPLES = 8
 _RAW_SAMPLES = 256
@@ -44,7 +44,7 @@ class LayerSeen:
     """What calibration saw at one layer.
 
     Attributes:
-        output: samples (n, channels, positions) of the float output before its clip.
+        output: samples (n, channels, positions) of the float output, activated, before its clip.
         positions: the sampled pixels, as indices into rows x columns.
         mean: of each input feature, pooled and combined; empty for pass-through.
         variance: of each input feature.
@@ -104,7 +104,8 @@ def check_data(value: Value, data: NDArray[np.generic]) -> FloatArray:
     found = list(_shape_findings(value, data))
     if found:
         raise UsageError(found)
-    result = np.ascontiguousarray(data, dtype=np.float32)
+    with np.errstate(over="ignore"):  # infinity is found below
+        result = np.ascontiguousarray(data, dtype=np.float32)
     found = list(_content_findings(value, result))
     if found:
         raise UsageError(found)

@@ -83,9 +83,12 @@ def representation_error(seen: Sequence[Seen], scales: NDArray[np.float64]) -> N
     A clip that 8-bit saturation does not reproduce counts as error, too: the integers saturate at
     the limits of 8 bits and nowhere else.
     """
-    reach = float(scales.max()) * (DATA_MAX + 3)
     total = np.zeros(len(scales))
     for item in seen:
+        # What lies beyond the largest scale's limits saturates at every scale alike.
+        reach = min(float(np.abs(item.samples).max()), float(scales.max()) * (DATA_MAX + 3))
+        if reach <= 0:
+            continue
         counts, edges = np.histogram(
             np.clip(item.samples, -reach, reach), bins=_BINS, range=(-reach, reach)
         )
