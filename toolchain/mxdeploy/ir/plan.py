@@ -136,6 +136,25 @@ class Plan:
     quadrants: tuple[int, ...]
     cycles: int
 
+    def verify(self) -> None:
+        """Check that the plan is about its network: same layers, same values, same order.
+
+        Whether the placement keeps the chip's rules is for the mapping's verifier to say.
+
+        Raises:
+            ValueError: names the first layer or region that does not belong.
+        """
+        if len(self.layers) != len(self.network.layers):
+            raise ValueError(f"{len(self.layers)} layers for {len(self.network.layers)}")
+        for index, (layer, placed) in enumerate(zip(self.network.layers, self.layers, strict=True)):
+            inputs = tuple(region.value for region in placed.inputs)
+            found = (placed.index, placed.name, inputs, placed.output.value)
+            if found != (index, layer.name, layer.inputs, layer.output):
+                raise ValueError(f"{placed.name} does not stand for layer {index}, {layer.name}")
+        outputs = tuple(region.value for region in self.outputs)
+        if (self.input.value, outputs) != (self.network.input, self.network.outputs):
+            raise ValueError("input and outputs are not those of the network")
+
     def to_text(self) -> str:
         """Stable text, one line per layer."""
         lines = [f"plan {self.network.name}: {self.cycles} cycles"]

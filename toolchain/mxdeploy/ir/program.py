@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
+from mxdeploy.chip.bits import Register
+from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.tensor import Tensor
 
@@ -56,6 +60,17 @@ class BiasImage:
     data: Tensor
 
 
+@cache
+def _registers() -> dict[int, type[Register]]:
+    """Bus address -> register of the accelerator."""
+    found: dict[int, type[Register]] = {cls.address(): cls for cls in reg.BLOCK_REGISTERS}
+    for quadrant in range(mem.QUADRANTS):
+        found |= {cls.address(quadrant): cls for cls in reg.QUADRANT_REGISTERS}
+        for layered in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS):
+            found |= {layered.address(quadrant, n): layered for n in range(layered.count)}
+    return found
+
+
 class Phase(StrEnum):
     """Steps of the sequence that are register writes."""
 
@@ -80,6 +95,41 @@ class Program:
     configure: tuple[Write, ...]
     start: tuple[Write, ...]
     acknowledge: tuple[Write, ...]
+
+    def verify(self) -> None:
+        """Check that writes and images lie in registers and memories of the chip.
+
+        Raises:
+            ValueError: an address is no register's, a word sets undeclared bits or differs from
+                its text, or an image does not fit or overlaps another one.
+        """
+        self.plan.verify()
+        for write in (*self.init, *self.configure, *self.start, *self.acknowledge):
+            register = _registers().get(write.address)
+            if register is None:
+                raise ValueError(f"{write.origin}: 0x{write.address:08x} is no register")
+            if str(register.decode(write.value)) != write.text:
+                raise ValueError(f"{write.origin}: 0x{write.value:08x} is not {write.text}")
+        self._verify_kernels()
+        for bias in self.biases:
+            mem.bias_address(bias.quadrant, bias.start_byte)
+            mem.bias_address(bias.quadrant, bias.start_byte + bias.data.array.size - 1)
+
+    def _verify_kernels(self) -> None:
+        ends = dict.fromkeys(range(mem.PROCESSORS), 0)
+        for image in self.kernels:
+            end = image.start_word + image.kernel_words
+            stores = -(-image.kernel_words * mem.KERNEL_WORD_BYTES // 4)
+            if not ends[image.processor] <= image.start_word < end <= mem.KERNEL_WORDS:
+                raise ValueError(
+                    f"kernels of processor {image.processor}: words {image.start_word}..{end - 1}"
+                )
+            if image.words.array.size != stores:
+                raise ValueError(
+                    f"kernels of processor {image.processor}: {image.words.array.size} stores for "
+                    f"{image.kernel_words} words"
+                )
+            ends[image.processor] = end
 
     @property
     def digest(self) -> str:

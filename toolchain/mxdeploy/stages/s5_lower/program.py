@@ -20,9 +20,10 @@ def lower(plan: Plan) -> Program:
 
     Raises:
         FieldRangeError: a value does not fit its register field; the plan breaks a limit.
-        ValueError: weights or biases do not fit their width.
+        ValueError: weights or biases do not fit their width, or the program does not hold
+            together.
     """
-    return Program(
+    program = Program(
         plan=plan,
         init=sequences.init(plan),
         kernels=kernel_images(plan),
@@ -31,3 +32,5 @@ def lower(plan: Plan) -> Program:
         start=sequences.start(plan),
         acknowledge=sequences.acknowledge(plan),
     )
+    program.verify()
+    return program
