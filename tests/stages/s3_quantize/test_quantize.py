@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mxdeploy.errors import ModelError, UsageError
@@ -119,6 +121,41 @@ def test_close_to_the_float_network() -> None:
     result = quantize(network, pixels((3, 8, 8)))
     for name in ("v0", "v1", "v2"):
         assert sqnr_db(network, result, fresh, name) > 33
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    gains=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
+    bias_gain=st.floats(-4, 2),
+    input_gain=st.floats(-4, 4),
+)
+def test_any_magnitudes(seed: int, gains: list[float], bias_gain: float, input_gain: float) -> None:
+    """Weights, biases and inputs of all sizes: scales absorb them, and 8 bits stay 8 bits.
+
+    With large biases little is left of the signal behind them, so the error is compared with
+    the output's size.
+    """
+    rng = np.random.default_rng(seed)
+    signal = 10**input_gain
+    ops = []
+    specs = [conv(2, 4, 5), conv(4, 4, 5, kernel=1, activation=Activation.NONE), dense(4, 5, 3)]
+    for spec, gain in zip(specs, gains, strict=True):
+        plain = op(spec, int(rng.integers(1000)), gain=10**gain)
+        signal *= 10**gain
+        offset = rng.normal(0, signal * 10**bias_gain, spec.out_channels)
+        ops.append(replace(plain, bias=Tensor(offset.astype(np.float32))))
+    network = chain(ops)
+    data = rng.normal(0, 10**input_gain, (16, 2, 5, 5)).astype(np.float32)
+    result = quantize(network, data)
+    found = integers_of(result, data)
+    for layer in result.layers[:-1]:
+        assert layer.quality is not None
+        assert layer.quality.sqnr_db is None or layer.quality.sqnr_db > 20
+    last = network.outputs[0]
+    real = floats_of(network, data)[last]
+    error = np.abs(found[last] * result.value(last).scale - real).max()
+    assert error < 0.15 * float(np.abs(real).max()) + 1e-30
 
 
 def test_quality_is_what_the_integer_model_gives() -> None:
