@@ -1,6 +1,7 @@
 #include "board.h"
 
 #include "clock.h"
+#include "cnn_power.h"
 #include "delay.h"
 #include "gpio.h"
 #include "timer.h"
@@ -12,5 +13,6 @@ void board_init(void)
     gpio_init();
     uart_init();
     timer_init();
+    cnn_power_init();
     delay_ms(BOARD_START_DELAY_MS);
 }

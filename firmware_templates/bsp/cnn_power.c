@@ -12,9 +12,13 @@
 /* The set-point both boards' vendor support uses for the accelerator's rail. */
 #define CNN_SUPPLY 0x43u
 
-void cnn_power_on(uint32_t quadrants)
+void cnn_power_init(void)
 {
     mmio_write(MXC_SIMO_VREGO_C, CNN_SUPPLY);
+}
+
+void cnn_power_on(uint32_t quadrants)
+{
     gpio_cnn_boost(BOARD_CNN_USE_BOOST != 0);
 
     mmio_write(MXC_GCFR_REG3, ALL_QUADRANTS);              /* reset on */

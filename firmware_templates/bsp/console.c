@@ -2,7 +2,6 @@
 #include "console.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 
 #include "format.h"
 #include "uart.h"
@@ -22,6 +21,37 @@ void console_printf(const char *format, ...)
     va_start(arguments, format);
     format_text(put, 0, format, arguments);
     va_end(arguments);
+}
+
+/* From here on neither the whole part nor the printing of it is exact. */
+#define LARGEST_REAL 1e9f
+
+void console_print_real(float value, uint32_t decimals, uint32_t width)
+{
+    const bool negative = value < 0.0f;
+    const float size = negative ? -value : value;
+    if (!(size < LARGEST_REAL)) {
+        console_printf("%*s", width, negative ? "< -1e9" : "> 1e9");
+        return;
+    }
+    uint32_t unit = 1;
+    for (uint32_t i = 0; i < decimals; i++) {
+        unit *= 10u;
+    }
+    uint32_t whole = (uint32_t)size;
+    uint32_t part = (uint32_t)((size - (float)whole) * (float)unit + 0.5f);
+    if (part >= unit) {
+        part -= unit;
+        whole++;
+    }
+    uint32_t digits = 1;
+    for (uint32_t rest = whole; rest >= 10u; rest /= 10u) {
+        digits++;
+    }
+    const char *sign = negative && (whole != 0u || part != 0u) ? "-" : "";
+    const uint32_t used = digits + 1u + decimals + (*sign != '\0' ? 1u : 0u);
+    console_printf("%*s%s%u.%0*u", used < width ? width - used : 0u, "", sign, whole, decimals,
+                   part);
 }
 
 void console_flush(void)

@@ -3,9 +3,13 @@
 #define CONSOLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* See format.h; "\n" is sent as carriage return and line feed. */
 void console_printf(const char *format, ...);
+
+/* A number with 1 to 6 decimals, rounded, right-justified. */
+void console_print_real(float value, uint32_t decimals, uint32_t width);
 
 /* Wait until everything has been sent. */
 void console_flush(void);

@@ -103,6 +103,8 @@ __attribute__((noreturn, used)) void startup_run(void)
     mmio_set(MXC_SCB_SHCSR, MXC_SCB_SHCSR_MEMFAULTENA | MXC_SCB_SHCSR_BUSFAULTENA |
                                 MXC_SCB_SHCSR_USGFAULTENA);
     mmio_set(MXC_SCB_CCR, MXC_SCB_CCR_DIV_0_TRP);
+    /* Sleep, if anybody does, is the shallow one. */
+    mmio_clear(MXC_SCB_SCR, MXC_SCB_SCR_SLEEPDEEP | MXC_SCB_SCR_SLEEPONEXIT);
     core_barrier();
     core_interrupts_on();
     (void)main();

@@ -35,11 +35,6 @@ def compiler(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def firmware(project: Project, compiler: str, cache: Path) -> Firmware:
     return compile_project(project, compiler=compiler, cache=cache, warnings_are_errors=True)
 

@@ -38,11 +38,6 @@ def tools() -> None:
         pytest.skip("NOT TESTED on the virtual board: there is no compiler")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 def answered(network: QuantNetwork) -> tuple[Program, KnownAnswer]:
     """The network's program and what the accelerator model answers to a random input."""
     program, x = lower(map_network(network)), inputs_for(network)

@@ -19,7 +19,7 @@ COMPILERS = ("gcc", "zig")
 
 
 @pytest.fixture(scope="module", params=COMPILERS)
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+def run(request: pytest.FixtureRequest, cache: Path):
     """``run(statements, head)``: what a main() with these statements prints."""
     pytest.importorskip("unicorn")
     if find_compiler(request.param) is None:
@@ -27,7 +27,6 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     from mxdeploy.emulator.board import VirtualBoard
 
     project = emit(tiny_program(), tiny_answer(), load_board("max78000fthr"))
-    cache: Path = tmp_path_factory.mktemp("cache")
 
     def execute(statements: str, head: str = "") -> list[str]:
         source = (
@@ -76,6 +75,21 @@ def _argument(value: int | str) -> str:
 
 def test_printf_leaves_out_an_unfinished_directive(run) -> None:
     assert run('console_printf("a%"); console_printf("%5"); console_printf("b\\n");')[0] == "ab"
+
+
+# The float nearest to 99.995 is a little larger.
+REALS = ((0.0, 1), (-0.0004, 3), (0.9996, 3), (-12.0625, 4), (99.995, 2), (1e6, 6), (123456.7, 1))
+
+
+def test_real_numbers(run) -> None:
+    lines = [f'console_print_real({v!r}f, {d}u, 12u); console_printf("\\n");' for v, d in REALS]
+    lines.append("console_print_real(-2e9f, 2u, 8u); console_print_real(3e30f, 2u, 8u);")
+    expected = [
+        "         0.0", "       0.000", "       1.000", "    -12.0625", "      100.00",
+        "1000000.000000", "    123456.7", "  < -1e9   > 1e9",
+    ]  # fmt: skip
+    found = run("\n".join(lines) + 'console_printf("\\n");')
+    assert found == expected
 
 
 def test_exponential(run) -> None:

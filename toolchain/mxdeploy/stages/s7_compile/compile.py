@@ -18,7 +18,12 @@ from mxdeploy.stages.s7_compile.diagnostics import (
 )
 from mxdeploy.stages.s7_compile.elf import Elf, read_elf
 from mxdeploy.stages.s7_compile.images import flash_image, intel_hex, s_records
-from mxdeploy.stages.s7_compile.object_cache import ObjectCache, default_cache, object_key
+from mxdeploy.stages.s7_compile.object_cache import (
+    ObjectCache,
+    default_cache,
+    object_key,
+    usable_cache,
+)
 
 _ELF = "firmware.elf"
 _WEIGHTS = "src/weights.bin"
@@ -64,7 +69,7 @@ def compile_project(
                 *_flags(project, "compile_flags.txt"),
                 *extra,
             ),
-            cache=cache or default_cache(),
+            cache=usable_cache(cache or default_cache(), folder),
         )
         elf = _build(job)
     return _firmware(project, found, elf)

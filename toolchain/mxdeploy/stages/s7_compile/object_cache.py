@@ -29,6 +29,15 @@ def default_cache() -> Path:
     return base / "mxdeploy"
 
 
+def usable_cache(wanted: Path, folder: Path) -> Path:
+    """``wanted``, or a place in ``folder`` when that cannot be written (a read-only home)."""
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return folder / ".cache"
+    return wanted if os.access(wanted, os.W_OK) else folder / ".cache"
+
+
 def object_key(
     project: Project, source: str, compiler: Compiler, flags: tuple[str, ...]
 ) -> str | None:
