@@ -194,6 +194,11 @@ def test_layers_that_share_the_middle_processors():
     )
 
 
+def test_no_layers():
+    network = build((1, 2, 2), [conv(1, 1)])
+    assert set(findings_of(replace(network, layers=(), outputs=("x",)))) == {"MX4020"}
+
+
 def test_too_many_layers():
     found = findings_of(build((1, 2, 2), [conv(1, 1)] * 40))
     assert "40 hardware layers, 8 more than there are" in found["MX4003"]

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests import zoo
-from tests.builders import build, conv, conv1d, linear
 
 from mxdeploy.chip.max78000 import layouts
 from mxdeploy.ir.plan import BiasSlot
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
+from tests import zoo
+from tests.builders import build, conv, conv1d, linear
 
 
 def with_weights(network, *weights, biases=None):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests import zoo
-from tests.builders import build, conv, conv1d, linear, max_pool, passthrough
 
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import control, geometry, pointers, sequences
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
+from tests import zoo
+from tests.builders import build, conv, conv1d, linear, max_pool, passthrough
 
 
 def ones(first: int, last: int) -> int:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests import zoo
-from tests.builders import build, conv, inputs_for, max_pool, quant_networks
 
 from mxdeploy.emulator.accelerator import AcceleratorAccessError
 from mxdeploy.ir.plan import DataOrder
@@ -19,6 +17,8 @@ from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from mxdeploy.stages.s8_run.integer import IntegerMachine
+from tests import zoo
+from tests.builders import build, conv, inputs_for, max_pool, quant_networks
 
 
 def machine_for(network, **options) -> AcceleratorMachine:
@@ -66,6 +66,14 @@ def test_layers_on_processors_of_all_quadrants():
 def test_outputs_in_the_middle_are_read_back():
     network = build((4, 10, 10), [conv(4, 1)] * 4, outputs=("y1", "y3"))
     assert_equal_to_integer_model(network, machine_for(network), inputs_for(network))
+
+
+@pytest.mark.parametrize("order", list(DataOrder))
+def test_the_input_itself_can_be_an_output(order):
+    network = build((4, 10, 10), [conv(4, 1)] * 3, outputs=("x", "y2"))
+    x = inputs_for(network)
+    result = machine_for(network, input_order=order).run(x)
+    assert np.array_equal(result.outputs[0][1].array, x)
 
 
 def test_one_machine_takes_many_inputs():

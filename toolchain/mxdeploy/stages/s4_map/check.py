@@ -48,6 +48,8 @@ def chw_possible(network: QuantNetwork) -> bool:
 
 
 def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:
+    if not network.layers:
+        yield findings.no_layers()
     if len(network.layers) > limits.MAX_LAYERS:
         yield findings.too_many_layers(len(network.layers))
     before = network.input

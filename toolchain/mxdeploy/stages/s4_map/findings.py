@@ -34,6 +34,17 @@ def not_a_chain(layer: QuantLayer, expected: str) -> Diagnostic:
     )
 
 
+def no_layers() -> Diagnostic:
+    """Nothing is left for the accelerator."""
+    return Diagnostic(
+        code="MX4020",
+        where="network",
+        what="there is no layer for the accelerator",
+        why="a network needs at least one convolution, linear layer or pooling",
+        fix="build a network with layers",
+    )
+
+
 def not_placed(layer: QuantLayer) -> Diagnostic:
     """An operation that the mapping does not handle."""
     return Diagnostic(

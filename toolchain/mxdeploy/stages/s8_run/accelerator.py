@@ -7,11 +7,12 @@ sees the network. Only the names and the channel order of its results come from 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import layouts
+from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.accelerator import Accelerator, LayerResult
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Region
@@ -119,14 +120,14 @@ class AcceleratorMachine:
     def _read(self, region: Region) -> IntArray:
         """A tensor, read word by word from the data memories."""
         shape = self._plan.network.value(region.value).shape
-        narrow = region.bits == 8  # noqa: PLR2004 - the ordinary width
+        kind = _layout(region)
         end = layouts.end_bytes(
             shape[0],
             shape[1] * shape[2],
             processors=region.processors,
             offset_bytes=region.offset_bytes,
             gap=region.gap,
-            kind="hwc" if narrow else "wide",
+            kind=kind,
         )
         first, last = region.offset_bytes // WORD_BYTES, end // WORD_BYTES
         memory = np.zeros((mem.DATA_MEMORIES, mem.DATA_WORDS), np.uint32)
@@ -135,14 +136,18 @@ class AcceleratorMachine:
         }:
             address = mem.data_address(number, first)
             memory[number, first:last] = self._accelerator.read_block(address, last - first)
-        unpack = layouts.unpack_hwc if narrow else layouts.unpack_wide
-        return unpack(
-            memory,
-            shape,
-            processors=region.processors,
-            offset_bytes=region.offset_bytes,
-            gap=region.gap,
-        )
+        place = {"processors": region.processors, "offset_bytes": region.offset_bytes}
+        if kind == "chw":
+            return layouts.unpack_chw(memory, shape, **place)
+        if kind == "wide":
+            return layouts.unpack_wide(memory, shape, **place, gap=region.gap)
+        return layouts.unpack_hwc(memory, shape, **place, gap=region.gap)
+
+
+def _layout(region: Region) -> Literal["hwc", "chw", "wide"]:
+    if region.order is DataOrder.CHW:
+        return "chw"
+    return "wide" if region.bits == int(limits.WIDE_OUTPUT_BITS) else "hwc"
 
 
 def _input_image(x: NDArray[np.int8], region: Region) -> layouts.MemoryImage:
