@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.command import Mxdeploy
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -48,3 +52,11 @@ def shared() -> Path:
             "(tests marked 'shared' need it)"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def mxdeploy() -> Mxdeploy:
+    """The command line, called in this process: ``mxdeploy("build", path, "-o", folder)``."""
+    from tests.command import call
+
+    return call

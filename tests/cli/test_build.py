@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mxdeploy.builds import open_build
-from tests.cli.conftest import Mxdeploy
+from tests.command import Mxdeploy
 from tests.networks import ModelBuilder, tiny
 
 

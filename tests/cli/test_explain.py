@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Mxdeploy
+from tests.command import Mxdeploy
 
 
 def test_a_register_word(mxdeploy: Mxdeploy) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Mxdeploy
+from tests.command import Mxdeploy
 
 
 @pytest.mark.shared

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from tests.cli.conftest import Mxdeploy
+from tests.command import Mxdeploy
 from tests.networks import tiny
 
 

@@ -19,7 +19,7 @@ from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.options import ProjectOptions
-from mxdeploy.proof import Proof, prove
+from mxdeploy.proof import Proof, prove, require_equal
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     board_run = None
     if request.run and firmware is not None:
         with trace.stage("run"):
-            board_run = _run(firmware, plan, request.board)
+            board_run = _run(firmware, plan, request.board, proof)
     return Build(
         request=request,
         network=network,
@@ -218,10 +218,14 @@ def _compile(
         return None, tuple(replace(d, severity="warning") for d in error.diagnostics)
 
 
-def _run(firmware: Firmware, plan: Plan, board: str) -> BoardRun:
+def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
+    """Run the known-answer test; what the firmware printed must equal the other two machines."""
     from mxdeploy.stages.s8_run.board import run_on_virtual_board
 
-    return run_on_virtual_board(firmware, plan, board)
+    run = run_on_virtual_board(firmware, plan, board)
+    if run.passed:
+        require_equal(plan.network.name, proof.integer, run.result, "the virtual board")
+    return run
 
 
 def placement_of(network: Network, trace: Trace) -> Plan:

@@ -104,9 +104,8 @@ def prove(program: Program, integer_model: bytes, inputs: Sequence[NDArray[np.in
     elements = 0
     for number, x in enumerate(inputs):
         integer, accelerator = integer_machine.run_one(x), accelerator_machine.run(x)
-        difference = first_difference(integer, accelerator)
-        if difference is not None:
-            raise _defect(network.name, number, difference)
+        where = f"{network.name}, input {number}"
+        require_equal(where, integer, accelerator, "the accelerator model")
         elements += compared_elements(integer, accelerator)
         results.append((integer, accelerator))
     integer, accelerator = results[0]
@@ -119,13 +118,21 @@ def prove(program: Program, integer_model: bytes, inputs: Sequence[NDArray[np.in
     )
 
 
-def _defect(name: str, number: int, difference: Difference) -> MxdeployError:
-    return MxdeployError(
+def require_equal(where: str, integer: RunResult, other: RunResult, machine: str) -> None:
+    """Compare a machine with integer.onnx.
+
+    Raises:
+        MxdeployError: they differ, which is a defect of mxdeploy.
+    """
+    difference = first_difference(integer, other)
+    if difference is None:
+        return
+    raise MxdeployError(
         Diagnostic(
             code="MX8201",
-            where=name,
-            what=f"input {number}: {difference.to_text('integer.onnx', 'the accelerator model')}",
-            why="both compute the same integer network; a difference is a defect of mxdeploy",
+            where=where,
+            what=difference.to_text("integer.onnx", machine),
+            why="all machines compute the same integer network; a difference is a defect",
             fix="report it with the model, or with a smaller one that shows the same",
         )
     )

@@ -134,7 +134,8 @@ def summary_lines(report: Report) -> list[str]:
         run = report.board_run
         verdict = "PASS" if run.passed else "FAIL"
         timer = f", {run.time_us:,} us by its timer" if run.time_us is not None else ""
-        lines.append(f"virtual board {run.board}: known-answer test {verdict}{timer}")
+        equal = ", outputs equal bit for bit" if run.passed else ""
+        lines.append(f"virtual board {run.board}: known-answer test {verdict}{equal}{timer}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""How the tests of the command line call it."""
+"""Calling the command line from tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from mxdeploy.cli.main import cli
@@ -36,14 +35,9 @@ class Ran:
 Mxdeploy = Callable[..., Ran]
 
 
-@pytest.fixture(scope="session")
-def mxdeploy() -> Mxdeploy:
-    """Call a command in this process: ``mxdeploy("build", path, "-o", folder)``."""
-
-    def call(*arguments: object) -> Ran:
-        result = CliRunner().invoke(cli, [str(a) for a in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Ran(exit_code=result.exit_code, out=result.stdout, err=result.stderr)
-
-    return call
+def call(*arguments: object) -> Ran:
+    """Call a command in this process: ``call("build", path, "-o", folder)``."""
+    result = CliRunner().invoke(cli, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(exit_code=result.exit_code, out=result.stdout, err=result.stderr)
