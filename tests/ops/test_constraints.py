@@ -90,18 +90,12 @@ def test_the_common_stride_visits_the_same_windows(
         pads=(0, 0, 0, 0), dilations=(1, 1),
     )  # fmt: skip
     stride = constraints.common_stride(op, (rows, columns))
-    wanted = [
-        list(range(0, n - k + 1, s))
-        for n, k, s in ((rows, window_rows, first), (columns, window_columns, second))
-    ]
+    last = (rows - window_rows, columns - window_columns)
+    wanted = [list(range(0, n + 1, s)) for n, s in zip(last, (first, second), strict=True)]
     possible = [
         s
         for s in range(1, limits.MAX_POOL_STRIDE.value + 1)
-        if wanted
-        == [
-            list(range(0, n - k + 1, s))
-            for n, k in ((rows, window_rows), (columns, window_columns))
-        ]
+        if wanted == [list(range(0, n + 1, s)) for n in last]
     ]
     assert (stride is None) == (not possible)
     assert stride is None or stride in possible

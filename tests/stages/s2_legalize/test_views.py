@@ -145,6 +145,14 @@ def test_the_end_of_the_network_runs_on_the_cpu(
     assert texts(network) == ["flatten, linear, 32-bit output"]
 
 
+@pytest.mark.parametrize(("size", "bits"), [(45, 32), (46, 8)])
+def test_outputs_too_large_for_32_bits_have_8(check: Check, size: int, bits: int) -> None:
+    """A data memory of 32768 bytes holds 2048 pixels of four 32-bit words: 45x45, not 46x46."""
+    proto = model("y = Conv(x, w)", inputs=f"float[1,3,{size},{size}] x",
+                  weights={"w": random(4, 3, 1, 1)})  # fmt: skip
+    assert specs(check(proto))[0].output_bits == bits
+
+
 @pytest.mark.parametrize(
     ("nodes", "where", "code"),
     [

@@ -102,8 +102,8 @@ class Graph:
 
     def apply(self, edit: Edit, rule: str, *, exact: bool) -> Graph:
         """The graph after ``edit``, with a record of it; what nobody reads is dropped."""
-        touched = edit.remove or edit.add
-        record = Rewrite(rule=rule, nodes=self.origins(*touched), text=edit.text, exact=exact)
+        origins = self.origins(*edit.remove, *edit.add)
+        record = Rewrite(rule=rule, nodes=origins, text=edit.text, exact=exact)
         nodes = _renamed(_spliced(self.network.nodes, edit), dict(edit.rename))
         outputs = tuple(dict(edit.rename).get(o, o) for o in self.network.outputs)
         nodes = _alive(nodes, outputs)
