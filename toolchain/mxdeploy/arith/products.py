@@ -19,6 +19,9 @@ FLOAT32_EXACT = 1 << 24
 ACCUMULATOR_LIMIT = 1 << 29
 """The accumulator is 30 bits wide, sign included; sums must stay below this magnitude."""
 
+_BLOCK = 64
+_BLOCK_PRODUCTS = (1 << 19) - 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedWeights:
@@ -67,5 +70,28 @@ def exact_product(weights: PreparedWeights, columns: FloatArray) -> Int32Array:
     Returns:
         (..., outputs, pixels) accumulators.
     """
-    sums: FloatArray = np.matmul(weights.matrix, columns)
+    matrix = weights.matrix
+    *leading, inputs, pixels = columns.shape
+    sums: FloatArray = np.zeros((*leading, len(matrix), pixels), matrix.dtype)
+    several = columns.reshape(-1, inputs, pixels)
+    for one, result in zip(several, sums.reshape(-1, len(matrix), pixels), strict=True):
+        _add_product(matrix, one, result)
     return sums.astype(np.int32)
+
+
+def _add_product(matrix: FloatArray, columns: FloatArray, sums: FloatArray) -> None:
+    """``sums += matrix @ columns``, block by block.
+
+    BLAS libraries spread larger products over all cores. A layer's products are over before the
+    threads have found a free core, so that several busy processes would slow each other down
+    tenfold and more; blocks of this size stay in the calling thread.
+    """
+    pixels = columns.shape[1]
+    for row in range(0, matrix.shape[0], _BLOCK):
+        for first in range(0, matrix.shape[1], _BLOCK):
+            block = matrix[row : row + _BLOCK, first : first + _BLOCK]
+            inputs = columns[first : first + _BLOCK]
+            width = _BLOCK_PRODUCTS // block.size
+            for left in range(0, pixels, width):
+                right = left + width
+                sums[row : row + _BLOCK, left:right] += block @ inputs[:, left:right]

@@ -29,7 +29,6 @@ from mxdeploy.emulator.accelerator import (
 )
 from mxdeploy.emulator.accelerator.locate import origin_of
 from mxdeploy.emulator.recorded import as_recorded, channel_of
-from mxdeploy.emulator.threads import limit_threads
 from mxdeploy.emulator.trace import Burst, Phase, TraceFile, load_trace
 
 POWER_REGISTERS: Mapping[int, str] = MappingProxyType(
@@ -219,10 +218,7 @@ def replay_many(paths: Iterable[str | Path], jobs: int = 1) -> tuple[ReplayResul
     if jobs <= 1 or len(files) <= 1:
         return tuple(replay_file(path) for path in files)
     workers = min(jobs, len(files))
-    # Workers start afresh instead of forking, so that the limit is set before they import numpy.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=limit_threads
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         return tuple(pool.map(replay_file, files, chunksize=4))
 
 
