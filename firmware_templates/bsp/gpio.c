@@ -28,6 +28,8 @@ static void init_pin(output_pin_t pin)
 {
     write_pin(pin, false);
     mmio_write(pin.base + REGISTER(EN0_SET), pin.mask);
+    mmio_write(pin.base + REGISTER(EN1_CLR), pin.mask);
+    mmio_write(pin.base + REGISTER(EN2_CLR), pin.mask);
     mmio_write(pin.base + REGISTER(OUTEN_SET), pin.mask);
 }
 

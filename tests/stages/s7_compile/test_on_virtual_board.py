@@ -79,6 +79,11 @@ NETWORKS = {
     "bytes in two passes": build((4, 5, 5), [conv(100, activation=RELU)]),
     "32-bit map": build((70, 4, 3), [conv(9, kernel=1, output_bits=32)]),
     "one channel, large": build((1, 100, 90), [conv(2, pad=1, pool=max_pool(8))]),
+    "three outputs": build(
+        (3, 8, 8),
+        [conv(8, pad=1, activation=RELU), conv(70, pad=1, pool=max_pool(2)), *SCORES[1:]],
+        outputs=("y0", "y1", "y2"),
+    ),
     "name with blanks": replace(build((2, 3, 3), [conv(2)]), name="a b\n@result PASS"),
 }  # fmt: skip
 
