@@ -315,6 +315,15 @@ def test_unknown_ranges_ask_for_calibration() -> None:
     assert "--calib" in raised.value.diagnostics[0].fix
 
 
+def test_guessed_ranges_are_enough_to_place_a_network() -> None:
+    network = with_value(small(), "v0", declared=Range(scale=1 / 32))
+    result = quantize(network, None, QuantizeOptions(guess_ranges=True))
+    measured = quantize(network, pixels((3, 8, 8)))
+    assert [layer.spec for layer in result.layers] == [layer.spec for layer in measured.layers]
+    assert [value.shape for value in result.values] == [value.shape for value in measured.values]
+    assert result.value("v0").scale == 1 / 32
+
+
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_asymmetric_range_keeps_its_bounds(calibrated: bool) -> None:
     """0..255 steps of 1/64, as unsigned activations are declared, in 127 steps."""

@@ -20,6 +20,8 @@ class QuantizeOptions:
         bias_correction: let biases take up the mean error that rounding leaves, where measuring
             on the calibration data says that it helps.
         max_samples: calibration samples used; more are thinned out evenly.
+        guess_ranges: without calibration, give values of unknown range one that is as good as any:
+            enough to place a network, useless to run it.
         threads: threads of one inference on the calibration data.
     """
 
@@ -27,4 +29,5 @@ class QuantizeOptions:
     method: RangeMethod = "mse"
     bias_correction: bool = True
     max_samples: int = 256
+    guess_ranges: bool = False
     threads: int = 2

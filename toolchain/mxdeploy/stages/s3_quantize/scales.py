@@ -11,8 +11,9 @@ from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.calibration import Calibration
 from mxdeploy.stages.s3_quantize.float_model import layer_of
 from mxdeploy.stages.s3_quantize.groups import ScaleGroup
+from mxdeploy.stages.s3_quantize.integer_layer import DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
-from mxdeploy.stages.s3_quantize.options import RangeMethod
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions
 from mxdeploy.stages.s3_quantize.ranges import (
     Seen,
     covering_scale,
@@ -23,6 +24,8 @@ from mxdeploy.stages.s3_quantize.ranges import (
 )
 
 DoubleArray = NDArray[np.float64]
+
+_GUESS = 1 / -DATA_MIN
 
 
 class Scales:
@@ -36,7 +39,7 @@ class Scales:
         network: Network,
         groups: tuple[ScaleGroup, ...],
         calibration: Calibration | None,
-        method: RangeMethod,
+        options: QuantizeOptions,
     ) -> None:
         """Start with what the model itself says.
 
@@ -46,13 +49,15 @@ class Scales:
         self._network = network
         self._group = {name: group for group in groups for name in group.values}
         self._calibration = calibration
-        self._method = method
+        self._method = options.method
         self._fixed: dict[str, float] = {}
         unknown = []
         for group in groups:
             scale = group.declared
             if scale is None and calibration is None:
                 scale = self._implied(group)
+                if scale is None and options.guess_ranges:
+                    scale = _GUESS
                 if scale is None and not self._is_wide(group):
                     unknown.append(group.values[0])
             if scale is not None:

@@ -72,7 +72,7 @@ def quantize(
     if calibration is not None:
         data = check_data(network.value(network.inputs[0]), calibration)
         seen = calibrate(network, data, options)
-    scales = Scales(network, groups, seen, options.method)
+    scales = Scales(network, groups, seen, options)
     result = _Quantizer(network, scales, seen, options).run()
     result.verify()
     return result
