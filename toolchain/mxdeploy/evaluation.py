@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.builds import BuildFolder
+from mxdeploy.builds import BuildFolder, open_build
 from mxdeploy.data import DataSet, to_integers
 from mxdeploy.errors import Diagnostic, UsageError
-from mxdeploy.ir.plan import Plan
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
@@ -109,7 +110,7 @@ def evaluate(
     name = network.outputs[0]
     float_outputs = _run_float(folder, dataset.x)
     integer_outputs = _run_integer(folder, integers)[name]
-    emulator_outputs = np.concatenate(list(_run_emulator(folder.plan, integers, jobs, advance)))
+    emulator_outputs = np.concatenate(list(_run_emulator(folder.path, integers, jobs, advance)))
     scores = {
         "float": float_outputs.reshape(len(dataset), -1),
         "integer": integer_outputs.reshape(len(dataset), -1),
@@ -181,36 +182,33 @@ def _run_integer(folder: BuildFolder, integers: NDArray[np.int8]) -> dict[str, N
     return {name: np.concatenate(parts)}
 
 
-_machine: AcceleratorMachine | None = None
-
-
-def _start_worker(plan: Plan) -> None:
-    """Load the network once per process."""
-    global _machine  # noqa: PLW0603 - a worker process has exactly one machine
+@lru_cache(maxsize=1)
+def _machine(folder: Path) -> AcceleratorMachine:
+    """The build's program on the accelerator model, loaded once per process."""
     from mxdeploy.stages.s5_lower import lower
     from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 
-    _machine = AcceleratorMachine(lower(plan))
+    return AcceleratorMachine(lower(open_build(folder).plan))
 
 
-def _emulate(batch: NDArray[np.int8]) -> NDArray[Any]:
-    if _machine is None:
-        raise RuntimeError("the worker was not started")
-    return np.stack([_machine.run(x).outputs[0][1].array for x in batch])
+def _emulate(folder: Path, batch: NDArray[np.int8]) -> NDArray[Any]:
+    """First output for each input of a batch."""
+    machine = _machine(folder)
+    return np.stack([machine.run(x).outputs[0][1].array for x in batch])
 
 
 def _run_emulator(
-    plan: Plan, integers: NDArray[np.int8], jobs: int, advance: Callable[[int], None]
+    folder: Path, integers: NDArray[np.int8], jobs: int, advance: Callable[[int], None]
 ) -> Iterator[NDArray[Any]]:
     batches = [integers[i : i + BATCH] for i in range(0, len(integers), BATCH)]
-    jobs = min(jobs, len(batches), os.cpu_count() or 1)
+    jobs = min(jobs, len(batches))
     if jobs == 1:
-        _start_worker(plan)
         for batch in batches:
-            yield _emulate(batch)
+            yield _emulate(folder, batch)
             advance(len(batch))
         return
-    with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(plan,)) as pool:
-        for batch, outputs in zip(batches, pool.map(_emulate, batches), strict=True):
+    # Workers start afresh: onnxruntime's threads in this process do not survive a fork.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for outputs in pool.map(_emulate, [folder] * len(batches), batches):
             yield outputs
-            advance(len(batch))
+            advance(len(outputs))
