@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import constraints
-from mxdeploy.ops.constraints import Constraint
+from mxdeploy.ops.constraints import ALL, Constraint
 from mxdeploy.ops.graph import Conv, Pooling
 from mxdeploy.ops.layer import Kind, LayerSpec
-
-ALL: list[Constraint] = [
-    *constraints.CONV, *constraints.CONV_TRANSPOSE, *constraints.POOLING, *constraints.CLIP,
-    *constraints.PAD, *constraints.SPEC, *constraints.LAYER,
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("constraint", ALL, ids=lambda c: c.name)

@@ -7,7 +7,7 @@ A constraint's docstring is the sentence users read, with the numbers of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -326,6 +326,17 @@ CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
 PAD: tuple[Constraint[Pad], ...] = (pad_zeros,)
 SPEC: tuple[Constraint[LayerSpec], ...] = (layer_channels, layer_size, layer_flatten)
 LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias, layer_finite)
+
+ALL: tuple[Constraint[Any], ...] = (
+    *CONV,
+    *CONV_TRANSPOSE,
+    *POOLING,
+    *CLIP,
+    *PAD,
+    *SPEC,
+    *LAYER,
+)
+"""Every constraint, for documentation."""
 
 
 def violated(constraints: tuple[Constraint[Op], ...], op: Op, shape: Shape) -> bool:
