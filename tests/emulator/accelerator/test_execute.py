@@ -82,27 +82,31 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def write_program(
-    accelerator: Accelerator, case: Case, weights: np.ndarray, biases: np.ndarray
-) -> None:
-    enable = sum(1 << p for p in case.processors)
-    quadrants = (0, 1)
-    conv = case.kernel > 0
-    pooled = case.window != (1, 1)
-    counts = [(enable >> 16 * q & 0xFFFF).bit_count() for q in quadrants]
-    oned: dict[str, int] = {"oned_width": int(case.kernel == 1)}
-    if not conv:
-        oned = {"oned_width": int(case.operands == 1), "tscnt_max": (max(counts) - 1) // 4}
+def enables(case: Case, quadrant: int) -> int:
+    return sum(1 << p % 16 for p in case.processors if p // 16 == quadrant)
+
+
+def one_dimensional(case: Case) -> reg.OneDimensional:
+    fields: dict[str, int] = {"oned_width": int(case.kernel == 1)}
+    if not case.kernel:
+        most = max(enables(case, quadrant).bit_count() for quadrant in (0, 1))
+        fields = {"oned_width": int(case.operands == 1), "tscnt_max": (most - 1) // 4}
     if case.operands > 1:
         code = {"sub": 0, "add": 1, "or": 2, "xor": 3}[case.function]
-        oned |= {"ewise_en": 1, "ewise_func": code, "ewise_cnt": case.operands - 1}
-        oned |= {"prepool": int(case.pool_first), "two_d_conv": int(conv)}
+        fields |= {"ewise_en": 1, "ewise_func": code, "ewise_cnt": case.operands - 1}
+        fields |= {"prepool": int(case.pool_first), "two_d_conv": int(case.kernel > 0)}
+    return reg.OneDimensional(**fields)
+
+
+def shared_registers(case: Case) -> tuple[reg.LayerRegister, ...]:
+    conv = case.kernel > 0
     out_columns = -(-(case.columns - case.window[1] + 1) // case.stride) + 2 * case.pad - 2
     per_pixel = case.out_passes if conv else 1
-    common = (
+    last = (case.outputs * case.passes - 1) * case.bits if conv else 8 * (case.passes - 1)
+    return (
         reg.RowCount(last_row=case.rows - 1 + 2 * case.pad, pad=case.pad),
         reg.ColumnCount(last_column=case.columns - 1 + 2 * case.pad, pad=case.pad),
-        reg.OneDimensional(**oned),
+        one_dimensional(case),
         reg.PoolRowCount(last_row=case.window[0] - 1),
         reg.PoolColumnCount(last_column=case.window[1] - 1),
         reg.Stride(stride=case.stride - 1),
@@ -111,44 +115,50 @@ def write_program(
         reg.WritePointerChannelOffset(offset_words=(4 if case.wide else 1) * (case.gap + 1)),
         reg.LayerControl1(
             inpchexp=case.passes - 1,
-            wptr_inc=per_pixel * (case.gap + 1) - 1 if conv else case.gap,
+            wptr_inc=per_pixel * (case.gap + 1) - 1,
             xpch_max=(case.out_columns - 1) * case.bits,
         ),
         reg.TramPointer(tptr_max=out_columns - 1 if case.kernel == 3 else 0),
-        reg.MaskCount(
-            mcnt_max=(case.outputs * case.passes - 1) * case.bits if conv else 8 * (case.passes - 1)
+        reg.MaskCount(mcnt_max=last),
+    )
+
+
+def own_registers(case: Case, quadrant: int) -> tuple[reg.LayerRegister, ...]:
+    conv = case.kernel > 0
+    bits = enables(case, quadrant)
+    return (
+        reg.WritePointerBase(word=OUT_WORD, instance=0 if conv else 4 * quadrant),
+        reg.LayerControl0(
+            master=1,
+            sramlsrc=1,
+            pool_en=int(case.window != (1, 1)),
+            maxpl_en=int(not case.average),
+            act_en=int(case.activation == "relu"),
+            bigdwrt=int(case.wide),
+            cnnsi_en=2 if conv and quadrant == 0 else 0,
+        ),
+        reg.Enable(pro_en=bits, mask_en=bits if conv else 0),
+        reg.PostProcessing(
+            bptr_en=int(case.bias and quadrant == 1),
+            bptr_sad=20 if quadrant == 1 else 0,
+            scale_reg=abs(case.shift),
+            scale_shft=int(case.shift < 0),
+            mask_size={8: 0, 1: 1, 2: 2, 4: 3}[case.bits],
+            out_abs=int(case.activation == "abs"),
+            ts_en=int(not conv),
+            onexone_en=int(not conv and case.operands == 1),
         ),
     )
-    size = {8: 0, 1: 1, 2: 2, 4: 3}[case.bits]
-    for quadrant in quadrants:
+
+
+def write_program(
+    accelerator: Accelerator, case: Case, weights: np.ndarray, biases: np.ndarray
+) -> None:
+    for quadrant in (0, 1):
         accelerator.write(reg.Ctrl.address(quadrant), reg.Ctrl(clk_en=1, mexpress=1).encode())
-        bits = enable >> 16 * quadrant & 0xFFFF
-        own = (
-            reg.WritePointerBase(word=OUT_WORD, instance=0 if conv else 4 * quadrant),
-            reg.LayerControl0(
-                master=1,
-                sramlsrc=1,
-                pool_en=int(pooled),
-                maxpl_en=int(not case.average),
-                act_en=int(case.activation == "relu"),
-                bigdwrt=int(case.wide),
-                cnnsi_en=2 if conv and quadrant == 0 else 0,
-            ),
-            reg.Enable(pro_en=bits, mask_en=bits if conv else 0),
-            reg.PostProcessing(
-                bptr_en=int(case.bias and quadrant == 1),
-                bptr_sad=20 if quadrant == 1 else 0,
-                scale_reg=abs(case.shift),
-                scale_shft=int(case.shift < 0),
-                mask_size=size,
-                out_abs=int(case.activation == "abs"),
-                ts_en=int(not conv),
-                onexone_en=int(not conv and case.operands == 1),
-            ),
-        )
-        for value in (*common, *own):
+        for value in (*shared_registers(case), *own_registers(case, quadrant)):
             accelerator.write(value.address(quadrant, 0), value.encode())
-    for ordinal, processor in enumerate(case.processors if conv else ()):
+    for ordinal, processor in enumerate(case.processors if case.kernel else ()):
         stream = layouts.pack_kernels(weights[:, :, ordinal], case.bits)
         words = layouts.words_to_packed(layouts.stream_to_words(stream))
         accelerator.write(mem.kernel_loader_address(processor), 1, 1)

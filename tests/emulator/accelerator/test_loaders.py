@@ -85,6 +85,46 @@ def naive_weight(
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
+def loaded(words: dict[int, np.ndarray]) -> tuple[Accelerator, reg.Ctrl]:
+    """An accelerator with these kernel words from word 0 on, by processor, and its CTRL."""
+    accelerator = Accelerator()
+    accelerator.power_on()
+    control = reg.Ctrl(clk_en=1, mexpress=1)
+    accelerator.write(reg.Ctrl.address(0), control.encode())
+    for processor, content in words.items():
+        accelerator.write(mem.kernel_loader_address(processor), 1, 1)
+        stores = layouts.words_to_packed(content)
+        accelerator.write_block(mem.kernel_address(processor), stores, 4)
+    return accelerator, control
+
+
+def reading_layer(
+    kind: str,
+    elements: int,
+    processors: list[int],
+    counts: tuple[int, int],
+    place: tuple[int, int, int],
+) -> tuple[reg.LayerRegister, ...]:
+    """A layer of one output pixel; its 32-bit outputs are the sums of products themselves."""
+    (passes, slots), (start, skipped, bits) = counts, place
+    rows = elements if kind == "1d" else {"3x3": 3, "1x1": 1}[kind]
+    columns = 1 if kind == "1d" else rows
+    oned = {"3x3": {}, "1x1": {"oned_width": 1}, "1d": {"oned_width": elements, "oned_en": 1}}[kind]
+    enable = sum(1 << p for p in processors)
+    return (
+        reg.RowCount(last_row=rows - 1),
+        reg.ColumnCount(last_column=columns - 1),
+        reg.OneDimensional(oned_sad=skipped, **oned),
+        reg.WritePointerBase(word=4096),
+        reg.WritePointerMaskOffset(offset_words=0x2000),
+        reg.LayerControl0(master=1, maxpl_en=1, sramlsrc=1, bigdwrt=1),
+        reg.LayerControl1(inpchexp=passes - 1, xpch_max=(slots - 1) * bits),
+        reg.MaskCount(mcnt_sad=start, mcnt_max=start + (slots * passes - 1) * bits),
+        reg.Enable(pro_en=enable, mask_en=enable),
+        reg.PostProcessing(mask_size={8: 0, 1: 1, 2: 2, 4: 3}[bits]),
+    )
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_layers_read_kernels_by_the_rule(data: st.DataObject) -> None:
@@ -101,33 +141,11 @@ def test_layers_read_kernels_by_the_rule(data: st.DataObject) -> None:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     words = {p: rng.integers(0, 256, (80, 9)).astype(np.uint8) for p in processors}
 
-    accelerator = Accelerator()
-    accelerator.power_on()
-    control = reg.Ctrl(clk_en=1, mexpress=1)
-    accelerator.write(reg.Ctrl.address(0), control.encode())
-    for processor, content in words.items():
-        accelerator.write(mem.kernel_loader_address(processor), 1, 1)
-        stores = layouts.words_to_packed(content)
-        accelerator.write_block(mem.kernel_address(processor), stores, 4)
-    # Every input byte is 1 for one channel and 0 elsewhere: the sums are the weights themselves.
-    rows = elements if kind == "1d" else {"3x3": 3, "1x1": 1}[kind]
-    columns = 1 if kind == "1d" else rows
-    oned = {"3x3": {}, "1x1": {"oned_width": 1}, "1d": {"oned_width": elements, "oned_en": 1}}[kind]
-    enable = sum(1 << p for p in processors)
-    layer = (
-        reg.RowCount(last_row=rows - 1),
-        reg.ColumnCount(last_column=columns - 1),
-        reg.OneDimensional(oned_sad=skipped, **oned),
-        reg.WritePointerBase(word=4096),
-        reg.WritePointerMaskOffset(offset_words=0x2000),
-        reg.LayerControl0(master=1, maxpl_en=1, sramlsrc=1, bigdwrt=1),
-        reg.LayerControl1(inpchexp=passes - 1, xpch_max=(slots - 1) * bits),
-        reg.MaskCount(mcnt_sad=start, mcnt_max=start + (slots * passes - 1) * bits),
-        reg.Enable(pro_en=enable, mask_en=enable),
-        reg.PostProcessing(mask_size={8: 0, 1: 1, 2: 2, 4: 3}[bits]),
-    )
+    accelerator, control = loaded(words)
+    layer = reading_layer(kind, elements, processors, (passes, slots), (start, skipped, bits))
     for value in layer:
         accelerator.write(value.address(0, 0), value.encode())
+    # One input byte is 1 and all others are 0: the sums are the weights themselves.
     for _ in range(3):
         processor = draw(st.sampled_from(processors))
         input_pass = draw(st.integers(0, passes - 1))

@@ -28,6 +28,7 @@ from mxdeploy.emulator.accelerator import (
     NotModelledError,
 )
 from mxdeploy.emulator.accelerator.locate import origin_of
+from mxdeploy.emulator.accelerator.memories import WORD_BYTES
 from mxdeploy.emulator.recorded import as_recorded, channel_of
 from mxdeploy.emulator.trace import Burst, Phase, TraceFile, load_trace
 
@@ -255,7 +256,7 @@ def _compare(trace: TraceFile, accelerator: Accelerator, start: float) -> Replay
 
 def _read_words(accelerator: Accelerator, addresses: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The words at ``addresses``, consecutive ones together."""
-    cuts = np.flatnonzero(np.diff(addresses.astype(np.int64)) != 4) + 1  # noqa: PLR2004 - bytes
+    cuts = np.flatnonzero(np.diff(addresses.astype(np.int64)) != WORD_BYTES) + 1
     parts = [
         accelerator.read_block(int(part[0]), len(part))
         for part in np.split(addresses, cuts)

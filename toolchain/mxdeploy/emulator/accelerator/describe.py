@@ -183,6 +183,17 @@ class LayerDescription:
     output_passes: int
 
     @property
+    def products(self) -> tuple[Kernels, Scaling]:
+        """Kernels and scaling of a layer that convolves.
+
+        Raises:
+            ValueError: the layer is a pass-through.
+        """
+        if self.kernels is None or self.scaling is None:
+            raise ValueError(f"layer {self.number} passes its data through")
+        return self.kernels, self.scaling
+
+    @property
     def pooled_size(self) -> tuple[int, int]:
         """Rows and columns after pooling."""
         size = (self.reading.rows, self.reading.columns)
@@ -249,7 +260,7 @@ class LayerDescription:
         )
 
     def to_text(self) -> str:
-        """One line, e.g. ``3x32x32 max 2x2/2 -> convolution 3x3 pad 1 x64 >>1 relu``."""
+        """One line, e.g. ``layer 1: 64x28x28, max 2x2/2, convolution, 3x3 pad 1 8 bit, …``."""
         reading = self.reading
         channels = len(reading.processors) * reading.passes
         parts = [f"layer {self.number}: {channels}x{reading.rows}x{reading.columns}"]

@@ -74,8 +74,7 @@ def load_banks(
 
 def _weights(layer: LayerDescription, kernels: KernelMemory, ordinals: Index) -> Int8Array:
     """(slots, passes * processors, kernel rows, kernel columns)."""
-    spec = layer.kernels
-    assert spec is not None  # noqa: S101 - callers have checked
+    spec, _ = layer.products
     processors = np.array(layer.reading.processors, np.intp)[ordinals]
     try:
         found = layouts.unpack_kernels(
@@ -182,10 +181,8 @@ def output_starts(layer: LayerDescription) -> Index:
 
     One per slot for 32-bit outputs, one per group of four columns for 8-bit outputs.
     """
-    kernels, scaling, writing = layer.kernels, layer.scaling, layer.writing
-    assert kernels is not None  # noqa: S101 - callers have checked
-    assert scaling is not None  # noqa: S101 - callers have checked
-    wide = scaling.wide
+    kernels, scaling = layer.products
+    writing, wide = layer.writing, scaling.wide
     columns = kernels.columns if wide else -(-kernels.columns // LANES) * LANES
     starts = layouts.write_words(
         base=writing.bases[0][1],
@@ -218,8 +215,7 @@ def _write_wide(layer: LayerDescription, sums: Int32Array, target: Store) -> Non
 
 def _write_bytes(layer: LayerDescription, data: Int8Array, target: Store) -> None:
     """Four columns make a word; columns that do not exist are written as zero."""
-    kernels = layer.kernels
-    assert kernels is not None  # noqa: S101 - callers have checked
+    kernels, _ = layer.products
     starts = output_starts(layer)
     pixels = data[0].size
     lanes = np.zeros((layer.output_passes, -(-kernels.columns // LANES) * LANES, pixels), np.int8)
