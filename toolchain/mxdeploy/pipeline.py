@@ -231,21 +231,15 @@ def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
 def placement_of(network: Network, trace: Trace) -> Plan:
     """Where a legalized network would lie, without calibration data.
 
-    Undeclared ranges are taken from random inputs: they decide numbers, not the placement.
+    Undeclared ranges are guessed: they decide numbers, not the placement.
 
     Raises:
         ModelError: it does not fit.
     """
-    from mxdeploy.errors import UsageError
-    from mxdeploy.stages.s3_quantize import quantize
+    from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
     from mxdeploy.stages.s4_map import map_network
 
     with trace.stage("quantize"):
-        try:
-            quantized = quantize(network, None)
-        except UsageError:
-            shape = network.value(network.inputs[0]).shape
-            noise = np.random.default_rng(SEED).uniform(-1, 1, (2, *shape)).astype(np.float32)
-            quantized = quantize(network, noise)
+        quantized = quantize(network, None, QuantizeOptions(guess_ranges=True))
     with trace.stage("map"):
         return map_network(quantized)
