@@ -4,7 +4,8 @@ A layer's kernels lie in the processors of its input. Where a tensor has fewer t
 pass, its first processor is free (a multiple of four); the search spreads such tensors so that the
 kernel memories fill evenly and tensors that are too large to share data memories do not meet.
 Strategies are tried from the simplest map to the densest one; each is a depth-first search with
-first fit and a bounded number of steps, without any chance in it.
+first fit and a bounded number of steps. What still cannot be placed then is moved to the front and
+the search is repeated. There is no chance in any of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from mxdeploy.stages.s4_map.kernel_memory import KernelMemory
 from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
 
 _GROUP = mem.PROCESSORS_PER_MEMORY
+_DENSEST = 1
+"""The strategy whose searches are repaired."""
+_REPAIR_SHARE = 12
+"""Repairs take a twelfth of the steps each, and there are as many of them."""
 _OFFSET_STEPS = 8 * int(limits.MAX_LAYERS)
 """Steps for the offsets of one placement; a chain whose neighbours fit together needs few."""
 _OFFSET_PENALTY = 16
@@ -159,20 +164,53 @@ _STRATEGIES = (
 def search(problem: Problem, steps: int) -> Placement | None:
     """The first placement found, or None when every strategy gave up."""
     for strategy in _STRATEGIES:
-        found = _Search(problem, strategy, steps).run(0)
+        blocks = sorted(problem.blocks(), key=strategy.first_block)
+        found = _Search(problem, strategy, blocks, steps).run(0)
         if found is not None:
             return found
+    return _repair(problem, steps)
+
+
+def _repair(problem: Problem, steps: int) -> Placement | None:
+    """Many short searches; the block that none of the places was free for comes earlier next."""
+    strategy = _STRATEGIES[_DENSEST]
+    blocks = sorted(problem.blocks(), key=strategy.first_block)
+    seen = set()
+    for _ in range(steps // _REPAIR_SHARE):
+        attempt = _Search(problem, strategy, blocks, steps // _REPAIR_SHARE)
+        found = attempt.run(0)
+        if found is not None:
+            return found
+        stuck = attempt.deepest
+        target = 0
+        order = _moved(blocks, stuck, target)
+        while order in seen and target < stuck:
+            target += 1
+            order = _moved(blocks, stuck, target)
+        if order in seen:
+            return None
+        seen.add(order)
+        blocks = list(order)
     return None
+
+
+def _moved(blocks: Sequence[Block], source: int, target: int) -> tuple[Block, ...]:
+    """The blocks with the one at ``source`` put in at ``target``."""
+    rest = [*blocks[:source], *blocks[source + 1 :]]
+    return (*rest[:target], blocks[source], *rest[target:])
 
 
 class _Search:
     """Depth-first search of one strategy."""
 
-    def __init__(self, problem: Problem, strategy: _Strategy, steps: int) -> None:
+    def __init__(
+        self, problem: Problem, strategy: _Strategy, blocks: Sequence[Block], steps: int
+    ) -> None:
         self.problem = problem
         self.strategy = strategy
         self.steps = steps
-        self.blocks = sorted(problem.blocks(), key=strategy.first_block)
+        self.blocks = blocks
+        self.deepest = 0
         self.memory = KernelMemory()
         self.starts: dict[int, int] = {}
         self.kernel_starts: dict[int, int] = {}
@@ -180,6 +218,7 @@ class _Search:
     def run(self, index: int) -> Placement | None:
         if index == len(self.blocks):
             return self._finish()
+        self.deepest = max(self.deepest, index)
         block = self.blocks[index]
         for start, word in self._places(block):
             if self.steps <= 0:
