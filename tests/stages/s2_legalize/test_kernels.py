@@ -137,6 +137,42 @@ def test_convolutions_the_chip_does_not_have(
     assert found in what
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "strides=[1,1]",
+        "strides=[2,2], pads=[1,1,1,1]",
+        "strides=[2,2], pads=[1,1,0,0], output_padding=[1,1]",
+        "strides=[2,2], pads=[1,1,1,1], output_padding=[1,1], dilations=[2,2]",
+    ],
+)
+def test_transposed_convolutions_the_chip_does_not_have(refuse: Refuse, attributes: str) -> None:
+    proto = model(f"y = ConvTranspose <{attributes}> (x, w)", weights={"w": random(3, 4, 3, 3)})
+    ((where, code, what),) = refuse(proto)
+    assert (where, code) == ("ConvTranspose(y)", "MX2016")
+    assert "kernel 3x3, stride" in what
+
+
+def test_padding_by_nothing_vanishes(check: Check) -> None:
+    weights = {**conv((3, 3)), "a": np.zeros(8, np.int64)}
+    assert len(check(model("p = Pad(x, a) y = Conv(p, w, b)", weights=weights)).nodes) == 1
+
+
+def test_padding_with_other_values_than_zero(refuse: Refuse) -> None:
+    weights = {
+        **conv((3, 3)), "a": np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64), "v": [2.0],
+    }  # fmt: skip
+    ((_, code, what),) = refuse(model("p = Pad(x, a, v) y = Conv(p, w, b)", weights=weights))
+    assert (code, what) == ("MX2031", "the Pad has padding with 2")
+
+
+def test_weights_that_grow_too_large_when_folded(refuse: Refuse) -> None:
+    weights = {"w": np.full((2, 3, 1, 1), 1e30, np.float32), "k": np.array(1e30, np.float32)}
+    proto = model("h = Conv(x, w) y = Mul(h, k)", weights=weights)
+    ((_, code, _),) = refuse(proto)
+    assert code == "MX2044"
+
+
 def test_all_findings_come_at_once(refuse: Refuse) -> None:
     proto = model(
         "a = Conv <strides=[2,2], group=3> (x, w) h = HardSwish(a) m = Foo(h) "

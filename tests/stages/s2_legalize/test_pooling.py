@@ -90,6 +90,12 @@ def test_reductions_over_pixels_are_poolings(
     assert texts(network)[1] == "average 6x6/1, conv2d 1x1 pad 0, 32-bit output"
 
 
+def test_the_largest_pixel(check: Check) -> None:
+    proto = model("h = Conv(x, w) p = ReduceMax <axes=[2,3], keepdims=0> (h) y = MatMul(p, m)",
+                  weights={**CONV, "m": random(4, 5, seed=3)})  # fmt: skip
+    assert texts(check(proto))[1] == "max 6x6/1, conv2d 1x1 pad 0, 32-bit output"
+
+
 def test_reduction_with_channels_last(check: Check) -> None:
     proto = model(
         "h = Conv(x, w) t = Transpose <perm=[0,2,3,1]> (h) "

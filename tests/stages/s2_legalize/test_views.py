@@ -177,10 +177,17 @@ def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:
         nodes,
         weights={
             "m": random(192, 192, seed=1), "w": random(2, 3, 1, 1), "s": shape(1, 3, 8, 8),
-            "k": random(8, 5), "p": shape(0, 0, 1, 1, 0, 0, 1, 1),
+            "k": random(8, 5),
+            "p": shape(0, 0, 1, 1, 0, 0, 1, 1),
         },
     )  # fmt: skip
     assert [(w, c) for w, c, _ in refuse(proto)] == [(where, code)]
+
+
+def test_values_with_three_spatial_axes_have_no_place(refuse: Refuse) -> None:
+    ((where, code, what),) = refuse(model("y = Relu(x)", inputs="float[1,2,3,4,5] x"))
+    assert (where, code) == ("Relu(y)", "MX2009")
+    assert "[2, 3, 4, 5]" in what
 
 
 def test_limits_of_whole_layers(refuse: Refuse) -> None:

@@ -158,10 +158,10 @@ class NodeView:
         """
         return self.full_shape(index)[1:]
 
-    def known_shape(self) -> Shape | None:
-        """Shape of the first input without the batch; None when it is not known."""
+    def known_shape(self, index: int = 0) -> Shape | None:
+        """Shape of input ``index`` without the batch; None when it is not known."""
         try:
-            return self.shape()
+            return self.shape(index)
         except UnknownShapeError:
             return None
 

@@ -36,15 +36,15 @@ def _elementwise(view: NodeView, function: str) -> Reading:
 def _affine(view: NodeView, scale: Floats, offset: Floats) -> Reading:
     """An affine function whose parameters broadcast against the value."""
     index = view.computed()[0]
-    if scale.size == 1 and offset.size == 1:
-        op = Affine(scale=tensor(scale.reshape(())), offset=tensor(offset.reshape(())))
+    both = np.broadcast_arrays(scale, offset)
+    known = view.known_shape(index)
+    if known is not None and both[0].ndim > len(known) + 1:
+        raise NotReadableError(f"a constant of shape {list(both[0].shape)} that adds axes")
+    if both[0].size == 1:
+        op = Affine(scale=tensor(both[0].reshape(())), offset=tensor(both[1].reshape(())))
         return single(op, index)
     full = view.full_shape(index)
-    try:
-        both = np.broadcast_arrays(scale, offset)
-        padded = [b.reshape((1,) * (len(full) - b.ndim) + b.shape) for b in both]
-    except ValueError:
-        raise NotReadableError("a constant that changes the shape") from None
+    padded = [b.reshape((1,) * (len(full) - b.ndim) + b.shape) for b in both]
     axes = [a for a, n in enumerate(padded[0].shape) if n != 1]
     if len(axes) > 1 or padded[0].shape[axes[0]] != full[axes[0]]:
         raise NotReadableError(f"a constant of shape {list(both[0].shape)} that is not per channel")
