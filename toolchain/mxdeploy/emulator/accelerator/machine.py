@@ -59,6 +59,7 @@ class Accelerator:
         self._registers = RegisterFile(lenient=lenient)
         self._fifos = InputFifos()
         self._power = PowerState()
+        self._usable = 0
         self._prepared: tuple[object, Run] | None = None
         self._waiting: Run | None = None
         self._leader = 0
@@ -83,6 +84,7 @@ class Accelerator:
         self._power = before.changed(
             power=power, ram=ram, isolation=isolation, reset=reset, clock=clock
         )
+        self._usable = self._power.usable
         for quadrant in range(mem.QUADRANTS):
             bit = 1 << quadrant
             lost = bool(before.power & ~power & bit)
@@ -137,6 +139,9 @@ class Accelerator:
             stride_bytes: distance of the addresses; 0 repeats the address, as for a FIFO.
             size: bytes per store.
         """
+        if len(values) == 1:
+            self.write(address, int(values[0]), size)
+            return
         if stride_bytes == 0 and size == WORD_BYTES and address in _queues():
             self._slot(address)
             self._push(address, values.tolist())
@@ -233,12 +238,9 @@ class Accelerator:
             raise no_access(address, self._power.obstacle(0))
         # Programs that zero the memories do so in all quadrants, also in those without power.
         unpowered_too = slot.register is reg.Test and self._power.clock
-        if (
-            slot.quadrant is not None
-            and not unpowered_too
-            and (why := self._power.obstacle(slot.quadrant))
-        ):
-            raise no_access(address, why)
+        unusable = slot.quadrant is not None and not self._usable >> slot.quadrant & 1
+        if slot.quadrant is not None and unusable and not unpowered_too:
+            raise no_access(address, self._power.obstacle(slot.quadrant))
         return slot
 
     def _write_register(self, address: int, value: int, size: int) -> None:
@@ -300,8 +302,8 @@ class Accelerator:
     # --- checks -----------------------------------------------------------------------------
 
     def _require_access(self, address: int, place: Place) -> None:
-        if why := self._power.obstacle(place.quadrant):
-            raise no_access(address, why)
+        if not self._usable >> place.quadrant & 1:
+            raise no_access(address, self._power.obstacle(place.quadrant))
         if place.region is Region.KERNEL and not self._power.ram >> place.quadrant & 1:
             why = f"the kernel memory of quadrant {place.quadrant} has no power (GCFR REG1)"
             raise no_access(address, why)
@@ -347,7 +349,7 @@ class Accelerator:
             self._waiting = run
             return
         self._waiting = None
-        store = DataMemory(self._memories.data, self._power.usable)
+        store = DataMemory(self._memories.data, self._usable)
         self._layers = perform(run, self._fifos, store)
         self._busy_cycles = STARTUP_CYCLES + sum(layer.cycles for layer in self._layers)
 

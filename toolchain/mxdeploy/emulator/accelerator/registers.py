@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from mxdeploy.chip.bits import Register, UndeclaredBitsError
 from mxdeploy.chip.max78000 import memories as mem
@@ -18,8 +17,7 @@ R = TypeVar("R", bound=Register)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A declared register at one address.
 
     Attributes:
@@ -41,16 +39,14 @@ class Slot:
 def register_slots() -> Mapping[int, Slot]:
     """Bus address -> register, for every declared register."""
     slots = [Slot(cls, cls.address(), None, None, _writable(cls)) for cls in reg.BLOCK_REGISTERS]
-    for quadrant in range(mem.QUADRANTS):
-        slots += [
-            Slot(cls, cls.address(quadrant), quadrant, None, _writable(cls))
-            for cls in reg.QUADRANT_REGISTERS
-        ]
-        slots += [
-            Slot(cls, cls.address(quadrant, layer), quadrant, layer, _writable(cls))
-            for cls in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS)
-            for layer in range(cls.count)
-        ]
+    for single in reg.QUADRANT_REGISTERS:
+        bits = _writable(single)
+        slots += [Slot(single, single.address(q), q, None, bits) for q in range(mem.QUADRANTS)]
+    for each in (*reg.LAYER_REGISTERS, *reg.STREAM_REGISTERS):
+        bits = _writable(each)
+        for quadrant in range(mem.QUADRANTS):
+            first = each.address(quadrant, 0)
+            slots += [Slot(each, first + 4 * n, quadrant, n, bits) for n in range(each.count)]
     return MappingProxyType({slot.address: slot for slot in slots})
 
 

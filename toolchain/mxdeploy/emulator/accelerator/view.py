@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar, cast
 
 from mxdeploy.chip.bits import Register
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.emulator.accelerator.errors import NotModelledError, impossible, not_modelled
 from mxdeploy.emulator.accelerator.registers import RegisterFile
@@ -52,18 +53,21 @@ class LayerView:
         return cast("L", known)
 
     def _compare(self, register: type[L], apart_from: tuple[str, ...]) -> L:
-        first = self.leading(register)
-        fields = register.bit_fields()
+        leader = self.quadrants[0]
+        address = register.address(leader, self.number)
+        word = self._file.word(register, address)
+        first = self._file.decoded(register, word)
         for quadrant in self.quadrants[1:]:
-            other = self.of(register, quadrant)
-            if other is first:
+            elsewhere = address + (quadrant - leader) * mem.QUADRANT_STRIDE
+            other_word = self._file.word(register, elsewhere)
+            if other_word == word:
                 continue
-            for name in fields.keys() - set(apart_from):
-                if getattr(other, name) != getattr(first, name):
-                    why = f"quadrant {self.quadrants[0]} has {getattr(first, name)}"
-                    raise impossible(
-                        self.where(quadrant), register, name, getattr(other, name), why
-                    )
+            other = self._file.decoded(register, other_word)
+            for name in register.bit_fields().keys() - set(apart_from):
+                value, wanted = getattr(other, name), getattr(first, name)
+                if value != wanted:
+                    why = f"quadrant {leader} has {wanted}"
+                    raise impossible(self.where(quadrant), register, name, value, why)
         return first
 
     def where(self, quadrant: int | None = None) -> str:
