@@ -140,6 +140,22 @@ def test_normalization_in_front_of_a_flattening(check: Check) -> None:
     assert texts(check(proto)) == ["flatten, linear, 32-bit output"]
 
 
+@pytest.mark.parametrize("pool", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("end", ["y = Conv(p, u)", "f = Flatten(p) y = MatMul(f, mm)"])
+def test_batch_normalization_behind_relu_goes_through_the_pooling(
+    check: Check, pool: str, end: str
+) -> None:
+    positive = {**STATISTICS, "g": np.abs(STATISTICS["g"])}
+    proto = model(
+        f"h = Conv(x, w) r = Relu(h) n = {NORM.format('r')} "
+        f"p = {pool} <kernel_shape=[2,2], strides=[2,2]> (n) {end}",
+        weights={"w": CONV, "u": random(2, 4, 3, 3, seed=9), "mm": random(36, 5), **positive},
+    )
+    network = check(proto)
+    assert "fold-affine-forward" in rules(network)
+    assert "identity-layer" not in rules(network)
+
+
 def test_arithmetic_with_neutral_elements_vanishes(check: Check) -> None:
     proto = model(
         "a = Add(x, z) b = Mul(a, o) y = Conv(b, w)",

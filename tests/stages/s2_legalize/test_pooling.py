@@ -90,6 +90,35 @@ def test_reductions_over_pixels_are_poolings(
     assert texts(network)[1] == "average 6x6/1, conv2d 1x1 pad 0, 32-bit output"
 
 
+@pytest.mark.parametrize(
+    "end", ["y = GlobalAveragePool(c)", "p = GlobalAveragePool(c) r = Relu(p) y = Conv(r, v2)"]
+)
+def test_an_average_behind_a_1x1_convolution_is_done_first(check: Check, end: str) -> None:
+    """Class scores averaged over the map: one layer, 32-bit sums."""
+    proto = model(
+        f"h = Conv(x, w) r0 = Relu(h) c = Conv(r0, v, b) {end}",
+        weights={
+            **CONV, "v": random(5, 4, 1, 1, seed=3), "b": random(5, seed=4),
+            "v2": random(2, 5, 1, 1, seed=5),
+        },
+    )  # fmt: skip
+    network = check(proto)
+    words = "average 6x6/1, conv2d 1x1 pad 0, " + ("relu" if "Relu" in end else "32-bit output")
+    assert texts(network)[1] == words
+    assert "average-first" in rules(network)
+
+
+def test_a_declared_range_keeps_the_order(check: Check) -> None:
+    zeros = np.zeros((5, 4, 1, 1), np.float32)
+    proto = model(
+        "h = Conv(x, w) c = Conv(h, v) q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) "
+        "y = GlobalAveragePool(d)",
+        weights={**CONV, "v": zeros, "s": np.array(0.5, np.float32), "z": np.array(0, np.int8)},
+    )
+    network = check(proto)
+    assert texts(network)[1:] == ["conv2d 1x1 pad 0", "average 6x6/1"]
+
+
 def test_the_largest_pixel(check: Check) -> None:
     proto = model("h = Conv(x, w) p = ReduceMax <axes=[2,3], keepdims=0> (h) y = MatMul(p, m)",
                   weights={**CONV, "m": random(4, 5, seed=3)})  # fmt: skip

@@ -167,6 +167,7 @@ def test_outputs_too_large_for_32_bits_have_8(check: Check, size: int, bits: int
         ("h = Conv(x, w) k2 = Conv(x, w) y = Add(h, k2)", "Add(y)", "MX2002"),
         ("h = Conv(x, w) k2 = Conv(x, w) y = Concat <axis=1> (h, k2)", "Concat(y)", "MX2003"),
         ("y = Tanh(x)", "Tanh(y)", "MX2001"),
+        ("h = Conv(x, w) f = Flatten(h) y = Tanh(f)", "Tanh(y)", "MX2001"),
         ("a = Conv(x, w) y = Mul(a, a)", "Mul(y)", "MX2001"),
         ("y = Pad(x, p)", "Pad(y)", "MX2031"),
         ("y = Identity(x)", "net", "MX2007"),

@@ -95,8 +95,18 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
         case Concat():
             found = [findings.concatenation(node.name, len(node.inputs), after)]
         case _:
-            found = _of_shape(node, op, before, after)
+            found = [] if _is_excused(graph, node) else _of_shape(node, op, before, after)
     return found
+
+
+def _is_excused(graph: Graph, node: Node) -> bool:
+    """Whether only unsupported operators read a change of shape: what it is for is not known."""
+    readers = graph.readers(node.output)
+    return (
+        isinstance(node.op, Reshape | Transpose)
+        and bool(readers)
+        and all(isinstance(r.op, Unsupported) for r in readers)
+    )
 
 
 def _of_shape(node: Node, op: GraphOp, before: Shape, after: Shape) -> list[Diagnostic]:

@@ -2,56 +2,59 @@
 
 ``W (scale * x + offset) + b`` is the convolution with weights ``W * scale`` and bias
 ``b + W offset``. With an offset this holds only without padding: padding adds zeros after the
-offset, not before it. Reshapes that flatten a map in front of a linear layer are looked through.
+offset, not before it. Poolings that commute with the function are looked through, and so are
+reshapes that flatten a map in front of a linear layer.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
 from mxdeploy.ir.network import Node
-from mxdeploy.ops.graph import Affine, Conv, Linear, Reshape
+from mxdeploy.ops.graph import Affine, Conv, Linear, Pooling, Reshape
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.numbers import single
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.rules.pool_order import commutes
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
-    """Affine whose only reader is a convolution or linear layer, perhaps behind a Reshape."""
+    """Affine whose only reader, perhaps behind a pooling and a Reshape, has weights."""
     if not isinstance(node.op, Affine):
         return None
+    between: list[Node] = []
     reader = graph.only_reader(node.output)
-    view = None
-    if reader is not None and isinstance(reader.op, Reshape):
-        view, reader = reader, graph.only_reader(reader.output)
-    if reader is None:
+    if reader is not None and isinstance(reader.op, Pooling) and commutes(reader.op, node):
+        between.append(reader)
+        reader = graph.only_reader(reader.output)
+    flattened = reader is not None and isinstance(reader.op, Reshape)
+    if reader is not None and flattened:
+        between.append(reader)
+        reader = graph.only_reader(reader.output)
+    if reader is None or not isinstance(reader.op, Linear | Conv):
         return None
-    if isinstance(reader.op, Linear):
-        return _edit(graph, node, reader, view)
-    if view is None and isinstance(reader.op, Conv):
+    if isinstance(reader.op, Conv):
         padded = any(reader.op.pads) and bool(np.any(node.op.offset.array))
-        return None if padded or reader.op.groups != 1 else _edit(graph, node, reader, None)
-    return None
+        if padded or flattened or reader.op.groups != 1:
+            return None
+    return _edit(graph, node, reader, tuple(between))
 
 
-def _edit(graph: Graph, node: Node, reader: Node, view: Node | None) -> Edit | None:
+def _edit(graph: Graph, node: Node, reader: Node, between: tuple[Node, ...]) -> Edit | None:
     op, affine = reader.op, node.op
     if not isinstance(op, Conv | Linear) or not isinstance(affine, Affine):
         return None
     shape = graph.shape(node.output)
     features = op.weight.shape[1]
-    if not shape or (view is None and shape[0] != features) or math.prod(shape) % shape[0]:
+    if not shape or features % shape[0] or (not between and shape[0] != features):
         return None
     repeat = features // shape[0]
     scale, offset = (
         np.broadcast_to(t.array.astype(np.float64), (shape[0],)).repeat(repeat)
         for t in (affine.scale, affine.offset)
     )
-    if scale.size != features:
-        return None
     weight = op.weight.array.astype(np.float64)
     tail = (1,) * (weight.ndim - 2)
     extra = (weight * offset.reshape(1, -1, *tail)).reshape(len(weight), -1).sum(axis=1)
@@ -62,14 +65,14 @@ def _edit(graph: Graph, node: Node, reader: Node, view: Node | None) -> Edit | N
         bias=op.bias if not np.any(extra) else single(bias),
     )
     origin = graph.origins(node, reader)
-    if view is None:
+    if not between:
         new = replace(reader, op=folded, inputs=node.inputs, origin=origin)
         return Edit(text=_text(reader), remove=(node, reader), add=(new,))
-    moved = replace(view, inputs=node.inputs)
+    first = replace(between[0], inputs=node.inputs)
     return Edit(
         text=_text(reader),
-        remove=(node, view, reader),
-        add=(moved, replace(reader, op=folded, origin=origin)),
+        remove=(node, *between, reader),
+        add=(first, *between[1:], replace(reader, op=folded, origin=origin)),
     )
 
 

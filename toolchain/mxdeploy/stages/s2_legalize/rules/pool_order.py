@@ -22,7 +22,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     pool = graph.private_source(node)
     if pool is None or not isinstance(pool.op, Pooling) or graph.source(pool) is None:
         return None
-    if graph.only_reader(pool.inputs[0]) is not pool or not _commutes(pool.op, node):
+    if graph.only_reader(pool.inputs[0]) is not pool or not commutes(pool.op, node):
         return None
     before = graph.value(pool.inputs[0])
     middle = Value(
@@ -42,7 +42,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
     )
 
 
-def _commutes(pool: Pooling, node: Node) -> bool:
+def commutes(pool: Pooling, node: Node) -> bool:
+    """Whether the function of ``node`` may be applied before or after ``pool`` alike."""
     if isinstance(node.op, Relu | Clip):
         return not pool.average
     if not isinstance(node.op, Affine):
