@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ RUNNING_CLOCKS = 0xFFFF_FFFF & ~(1 << 25 | 1 << 15 | 1 << 9 | 1)
 
 Words = npt.NDArray[np.uint32]
 Trace = dict[str, npt.NDArray[np.integer]]
+
+
+def entry(kind: int, address: int, *words: int) -> Words:
+    """One entry of the table with a few words."""
+    return _entry(kind, address, np.array(words, np.uint32))
 
 
 def _entry(kind: int, address: int, words: Words, stride: int = 4) -> Words:
@@ -48,7 +54,7 @@ def _comparisons(trace: Trace) -> list[Words]:
     bounds = [0, *breaks.tolist(), len(addresses)]
     return [
         _entry(COMPARE, int(addresses[a]), pairs[a:b].ravel())
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in itertools.pairwise(bounds)
     ]
 
 
@@ -62,9 +68,8 @@ def replay_table(trace_file: Path) -> tuple[bytes, int]:
     """The table, and how many comparisons it holds."""
     with np.load(trace_file) as file:
         trace = {name: file[name] for name in file.files if name != "meta"}
-    nothing = np.zeros(0, np.uint32)
-    used = _entry(QUADRANTS, _quadrants(trace), nothing)
-    wait, end = _entry(WAIT, 0, nothing), _entry(END, 0, nothing)
+    used = entry(QUADRANTS, _quadrants(trace))
+    wait, end = entry(WAIT, 0), entry(END, 0)
     parts = [used, *_writes(trace), wait, *_comparisons(trace), end]
     return np.concatenate(parts).astype("<u4").tobytes(), len(trace["expect_addr"])
 

@@ -128,7 +128,7 @@ static void unmapped_read(void)
 static void gated(void)
 {
     uart_init(64);
-    REG(0x40011000 + 0x10) = 0; /* TMR1 */
+    REG(0x40011000 + 0x10) = 0; /* TMR1 MARK: gated */
 }
 
 static void fpu_off(void)
@@ -139,7 +139,7 @@ static void fpu_off(void)
 
 static void undefined(void)
 {
-    __asm volatile("udf #7");
+    __asm volatile("udf #7"); /* MARK: undefined */
 }
 
 static void echo(void)
@@ -236,7 +236,7 @@ static void flash(void)
     FLC(0x08) = 3u << 28;
     line("written", page[4] == 0x11111111 && page[7] == 0x44444444);
     line("failed", FLC(0x24) >> 1 & 1);
-    *page = 0; /* not through the controller */
+    *page = 0; /* MARK: store to flash */
 }
 
 static void watchdog(void)
@@ -327,13 +327,113 @@ static void no_baud_clock(void)
 static void sleep_for_ever(void)
 {
     uart_init(64);
-    __asm volatile("wfi");
+    __asm volatile("wfi"); /* MARK: sleep */
 }
 
 static void data_memory_unpowered(void)
 {
     uart_init(64);
-    REG(0x50400000) = 1;
+    REG(0x50400000) = 1; /* MARK: data */
+}
+
+static void unknown_register(void)
+{
+    uart_init(64);
+    UART0(0x40) = 1; /* MARK: register */
+}
+
+static void not_on_the_board(void)
+{
+    REG(0x4001D000) = 1; /* MARK: i2c */
+}
+
+static void undeclared_bits(void)
+{
+    uart_init(64);
+    UART0(0x0C) = 1u << 31; /* MARK: bits */
+}
+
+static void null_call(void)
+{
+    void (*volatile function)(void) = 0;
+    function();
+}
+
+/* Not a tail call, so that every level needs stack. */
+__attribute__((noinline)) static uint32_t recurse(uint32_t depth)
+{
+    volatile uint32_t room[64];
+    room[depth & 63] = depth;
+    return depth == 0xFFFFFFFF ? 0 : recurse(depth + 1) + room[depth & 31];
+}
+
+static void stack_overflow(void)
+{
+    uart_init(64);
+    line("never", recurse(0));
+}
+
+__attribute__((noinline)) static void wait_for_ticks(void)
+{
+    while (ticks < 2) {
+    }
+}
+
+static void timer_without_fpu(void)
+{
+    uart_init(64);
+    systick_start(1000, 1);
+    wait_for_ticks();
+    text("not reached\n");
+}
+
+static void deaf(void)
+{
+    clock_init();
+    uart_init(64);
+    text("ready\n");
+    systick_start(5000000, 0);
+    while (!(SYST_CSR & 1u << 16)) {
+    }
+    line("level", UART0(0x04) >> 8 & 15);
+}
+
+static void wait_for_input(void)
+{
+    while (UART0(0x04) & 1u << 4) {
+    }
+}
+
+/* Lines for programs and lines for people, as generated firmware prints them. */
+static void wire_start(void)
+{
+    clock_init();
+    uart_init(64);
+    text("\r\nprobe on a board\r\n@hello mxdeploy probe 0123456789abcdef max78000fthr\r\n");
+}
+
+static void wire_pass(void)
+{
+    wire_start();
+    text("@output 0 logits_0 32 6 1 1 "
+         "00000001fffffffe000493e0800000007fffffff00000000\r\n@time_us 42\r\n");
+    text("  cat 99 %\r\n@result PASS\r\nPASS\r\n> ");
+    wait_for_input();
+}
+
+static void wire_fail(void)
+{
+    wire_start();
+    text("@output 0 logits_0 8 2 1 3\r\n@data 01ff\r\n@data 7f8000fe\r\n@end\r\n");
+    text("@result FAIL\r\nFAIL\r\n> ");
+    wait_for_input();
+}
+
+static void wire_short(void)
+{
+    wire_start();
+    text("@output 0 logits_0 8 2 1 3 01ff\r\n@result PASS\r\n> ");
+    wait_for_input();
 }
 
 typedef void (*scenario_t)(void);
@@ -341,6 +441,8 @@ static const scenario_t scenarios[] = {
     hello, systick, timer, float_interrupted, unmapped_read, gated, fpu_off, undefined, echo, cnn,
     priorities, masked, process_stack_svc, flash, watchdog, software_reset, conditional_stores,
     buttons, multiple_words, slow_uart, no_baud_clock, sleep_for_ever, data_memory_unpowered,
+    wire_pass, wire_fail, wire_short, unknown_register, not_on_the_board, undeclared_bits,
+    null_call, stack_overflow, timer_without_fpu, deaf,
 };
 
 void run_scenario(uint32_t number)

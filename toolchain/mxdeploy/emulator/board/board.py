@@ -245,6 +245,7 @@ class VirtualBoard:
         if outcome is Outcome.ASLEEP:
             if self._uart.listens or any(gpio.listens for gpio in machine.ports.gpios):
                 return StopReason.IDLE
+            machine.cpu.return_to_sleep()
             raise BoardFault(asleep_for_ever())
         if machine.bus.polling.waits_for_outside():
             return StopReason.IDLE

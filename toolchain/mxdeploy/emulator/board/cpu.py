@@ -32,6 +32,7 @@ MASKED_STRETCH = 1
 """While a pending exception is masked: it must run as soon as it is unmasked, however shortly."""
 
 WFI = 0xBF30
+WFI_BYTES = 2
 _HINTS = (0xBF10, 0xBF20)
 """YIELD and WFE: unicorn reports them as invalid after having skipped them."""
 _FETCH_ERRORS = (eng.ERROR_FETCH_UNMAPPED, eng.ERROR_FETCH_PROTECTED)
@@ -71,9 +72,13 @@ class Cpu:
         """Notice the WFI at ``address``: the engine does not tell why it stopped."""
 
         def about_to_sleep() -> None:
-            self._wfi_next = address + 2
+            self._wfi_next = address + WFI_BYTES
 
         self._engine.on_address(address, about_to_sleep)
+
+    def return_to_sleep(self) -> None:
+        """Point at the WFI that the core sleeps in, for a report."""
+        self._engine.set("PC", self._wfi_next - WFI_BYTES)
 
     def reset(self, stack_pointer: int, entry: int, vector_table: int) -> None:
         """State after a reset, ready to run at ``entry``."""

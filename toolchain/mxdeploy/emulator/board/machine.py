@@ -175,6 +175,8 @@ class Machine:
             self._low_power = LowPowerControl(self._host)
             self._add(place.name, self._low_power)
             device = self._low_power
+        if isinstance(device, RegisterBank):
+            device.base = place.base
         self.bus.attach(place.name, place.base, place.size_bytes, device)
 
     def _connect_gates(self) -> None:

@@ -68,6 +68,8 @@ class RegisterBank:
     def __init__(self, name: str, block: Block, host: Host) -> None:
         """All registers at their reset values."""
         self.name = name
+        self.base = 0
+        """Bus address, once attached."""
         self.host = host
         self.clock_gate: str | None = None
         """The register field that has stopped the clock; None while the clock runs."""
@@ -169,7 +171,7 @@ class RegisterBank:
 
     def _unknown(self, kind: str, offset: int) -> None:
         where = f"{self.name} has no register at offset 0x{offset:x}"
-        self.host.refuse(unknown_register(kind, where, offset))
+        self.host.refuse(unknown_register(kind, where, self.base + offset))
 
 
 class Unmodelled:
