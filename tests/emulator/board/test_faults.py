@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from mxdeploy.emulator.board import StopReason, VirtualBoard
 from mxdeploy.emulator.board.image import load_image
-from mxdeploy.errors import DeviceError, Diagnostic, UsageError
+from mxdeploy.errors import DeviceError, Diagnostic, ToolError, UsageError
 from tests.emulator.board.conftest import BoardOf
 from tests.emulator.board.probe import line_of, probe_image
 
@@ -123,3 +125,11 @@ def test_bad_images(image: bytes, what: str) -> None:
 def test_truncated_elf() -> None:
     with pytest.raises(UsageError, match="truncated"):
         VirtualBoard("max78000fthr", probe_image("hello")[:4000])
+
+
+def test_a_missing_emulator_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "unicorn", None)
+    with pytest.raises(ToolError) as caught:
+        VirtualBoard("max78000fthr", probe_image("hello"))
+    assert caught.value.diagnostics[0].fix == 'pip install "mxdeploy[firmware]"'
+    assert caught.value.exit_code == 4
