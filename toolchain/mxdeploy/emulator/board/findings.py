@@ -163,11 +163,6 @@ def accelerator_busy(address: int) -> Finding:
     )
 
 
-def accelerator_refused(text: str) -> Finding:
-    """The accelerator model refused an access; its own words follow."""
-    return Finding(code="MX7064", what=text)
-
-
 def exception_unhandled(name: str) -> Finding:
     """An exception without a usable vector."""
     return Finding(
