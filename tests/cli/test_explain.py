@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from tests.command import Mxdeploy
 
 
@@ -23,3 +26,21 @@ def test_not_a_number(mxdeploy: Mxdeploy) -> None:
     ran = mxdeploy("explain", "fifty")
     assert ran.exit_code == 2
     assert "fifty" in ran.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_defect() -> None:
+    """The pipe is closed before anything is written, as ``| head`` does early."""
+    program = (
+        "import sys, time; time.sleep(0.3); sys.argv = ['mxdeploy', 'explain', '0x50100010'];"
+        "from mxdeploy.cli.main import main; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+    assert "defect" not in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -24,6 +25,8 @@ DEFECT = 1
 PIPE_WIDTH = 100
 """Columns of tables that nobody watches being printed."""
 INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
 
 
 class Output:
@@ -109,18 +112,28 @@ class Output:
                 "result": self.result,
             }
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+        sys.stdout.flush()
         sys.exit(exit_code)
 
 
 def run(output: Output, command: Callable[[], None]) -> NoReturn:
     """Run the body of a command and turn every end into the right exit status."""
+    try:
+        _run(output, command)
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+
+
+def _run(output: Output, command: Callable[[], None]) -> NoReturn:
     interrupts = _count_interrupts()
     try:
         command()
     except MxdeployError as error:
         output.report(error.diagnostics)
         output.finish(error.exit_code)
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         output.report((_interrupted(),))
         output.finish(INTERRUPTED)
