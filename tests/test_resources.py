@@ -9,13 +9,21 @@ import pytest
 from mxdeploy import resources
 
 
-def test_boards_lie_in_the_checkout(repository: Path) -> None:
-    assert resources.boards_folder() == repository / "boards"
+@pytest.fixture
+def checkout(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package as it lies in the checkout, even when an installed one is tested."""
+    monkeypatch.setattr(resources, "_PACKAGE", repository / "toolchain" / "mxdeploy")
+    monkeypatch.setattr(resources, "_CHECKOUT", repository)
+    return repository
+
+
+def test_boards_lie_in_the_checkout(checkout: Path) -> None:
+    assert resources.boards_folder() == checkout / "boards"
     assert (resources.boards_folder() / "max78000fthr.toml").is_file()
 
 
-def test_templates_lie_in_the_checkout(repository: Path) -> None:
-    assert resources.templates_folder() == repository / "firmware_templates"
+def test_templates_lie_in_the_checkout(checkout: Path) -> None:
+    assert resources.templates_folder() == checkout / "firmware_templates"
     assert (resources.templates_folder() / "bsp" / "startup.c").is_file()
 
 
