@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.peripherals import interrupt
-from mxdeploy.chip.max78000.registers import Ctrl
+from mxdeploy.chip.max78000.registers import Ctrl, FastFifoControl, FastFifoDma
 from mxdeploy.emulator.accelerator import Accelerator
 from mxdeploy.emulator.board.bus import Bus
 from mxdeploy.emulator.board.clock import Event, ticks_of
@@ -36,8 +36,8 @@ KERNEL_WINDOW_BYTES = mem.PROCESSORS_PER_QUADRANT * mem.KERNEL_STRIDE
 DATA_WINDOW_BYTES = mem.DATA_MEMORIES // mem.QUADRANTS * mem.DATA_STRIDE
 BLOCK_WINDOW_BYTES = 0x2000
 """FIFO registers at the start, the always-on register at 0x1000."""
-FAST_FIFO_BASE = 0x400C_0400
-FAST_FIFO_BYTES = 0x18
+FAST_FIFO_BASE = FastFifoControl.address()
+FAST_FIFO_BYTES = FastFifoDma.address() + 4 - FAST_FIFO_BASE
 CNN_INTERRUPT = interrupt("CNN").number
 _CONTROLS = frozenset(Ctrl.address(quadrant) for quadrant in range(mem.QUADRANTS))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import clocks
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.chip.max78000.peripherals import BLOCKS, INSTANCES, Instance, interrupt
+from mxdeploy.chip.max78000.peripherals import BLOCKS, INSTANCES, Instance, interrupt, region
 from mxdeploy.chip.max78000.peripherals import uart as uart_reg
 from mxdeploy.emulator.accelerator import Accelerator
 from mxdeploy.emulator.board import architecture as arm
@@ -38,11 +38,11 @@ from mxdeploy.emulator.board.scs import (
 )
 from mxdeploy.emulator.board.systick import SysTick
 
-PERIPHERAL_WINDOW = (0x4000_0000, 0x10_0000)
-PRIVATE_WINDOW = (0xE000_0000, 0x10_0000)
+_WINDOWS = ("peripherals", "private peripherals")
+"""Regions of the address map that are answered register by register."""
 _PLAIN_BLOCKS = ("SIR", "FCR", "MCR", "PWRSEQ", "DEBUG")
-_MEMORY_BANKS = ((0x0000, 0x8000), (0x8000, 0x8000), (0x1_0000, 0xC000), (0x1_C000, 0x4000))
-"""Offset and size of sysram0..3, in the order of GCR MEMZ's bits."""
+_MEMORY_BANKS = ("sysram0", "sysram1", "sysram2", "sysram3")
+"""In the order of GCR MEMZ's bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,9 @@ class Machine:
                 bank = RegisterBank(place.name, blocks[place.block], self._host)
                 self._add(place.name, bank)
             self._attach(place, bank)
-        self.bus.open_window(*PERIPHERAL_WINDOW)
-        self.bus.open_window(*PRIVATE_WINDOW)
+        for name in _WINDOWS:
+            window = region(name)
+            self.bus.open_window(window.base, window.size_bytes)
 
     def _attach(self, place: Instance, bank: RegisterBank | None) -> None:
         device = bank or Unmodelled(place.name, place.base, self._host)
@@ -206,9 +207,10 @@ class Machine:
         self.engine.forget_code()
 
     def _zero_memory(self, memories: int) -> None:
-        for bit, (offset, size) in enumerate(_MEMORY_BANKS):
+        for bit, name in enumerate(_MEMORY_BANKS):
             if memories >> bit & 1:
-                self.engine.write(mem.SRAM_BASE + offset, bytes(size))
+                bank = region(name)
+                self.engine.write(bank.base, bytes(bank.size_bytes))
 
     def _watchdog_expired(self) -> None:
         self.notes.append(watchdog_reset())

@@ -39,6 +39,7 @@ __all__ = [
     "find_region",
     "instance",
     "interrupt",
+    "region",
 ]
 
 BLOCKS: tuple[Block, ...] = (
@@ -80,6 +81,11 @@ def instance(name: str) -> Instance:
 def interrupt(name: str) -> Interrupt:
     """The interrupt line of this name, e.g. ``CNN``."""
     return next(i for i in INTERRUPTS if i.name == name)
+
+
+def region(name: str) -> Region:
+    """The memory or window of this name, e.g. ``flash``."""
+    return next(r for r in REGIONS if r.name == name)
 
 
 def find_region(address: int) -> Region | None:
