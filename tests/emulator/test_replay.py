@@ -85,7 +85,7 @@ def test_a_record_that_registers_contradict(shared: Path) -> None:
 def test_many_in_order_and_in_parallel(shared: Path) -> None:
     names = ["d-mnist-extrasmall", "d-dotprod", "sdk-mnist", "d-dotprod"]
     paths = [shared / "traces" / f"{name}.npz" for name in names]
-    results = replay_many(paths, jobs=2)
+    results = list(replay_many(paths, jobs=2))
     assert [result.name for result in results] == names
     assert all(result.status is Status.EXACT for result in results)
     alone = replay_many(paths, jobs=1)

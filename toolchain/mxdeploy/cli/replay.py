@@ -85,7 +85,7 @@ def _table(results: list[ReplayResult]) -> Table:
 def _words(result: ReplayResult) -> str:
     """The outcome in words."""
     if result.refusal is not None:
-        return f"not modelled: {result.refusal.text}"
+        return result.refusal.text
     different = result.difference
     if different is None:
         note = " (all expected words are equal: proves little)" if result.constant else ""

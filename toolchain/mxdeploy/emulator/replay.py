@@ -7,7 +7,7 @@ Every recorded word is compared, and every layer whose output was recorded.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.chip.max78000.peripherals import dma, gcr, instance, power
 from mxdeploy.emulator.accelerator import (
     Accelerator,
     AcceleratorAccessError,
@@ -32,21 +33,21 @@ from mxdeploy.emulator.accelerator.memories import WORD_BYTES
 from mxdeploy.emulator.recorded import as_recorded, channel_of
 from mxdeploy.emulator.trace import Burst, Phase, TraceFile, load_trace
 
+_GCFR, _GCR = instance("GCFR").base, instance("GCR").base
 POWER_REGISTERS: Mapping[int, str] = MappingProxyType(
     {
-        0x4000_5800: "power",
-        0x4000_5804: "ram",
-        0x4000_5808: "isolation",
-        0x4000_580C: "reset",
+        power.CnnPower.address(_GCFR): "power",
+        power.CnnRamPower.address(_GCFR): "ram",
+        power.CnnIsolation.address(_GCFR): "isolation",
+        power.CnnReset.address(_GCFR): "reset",
     }
 )
-"""GCFR REG0..REG3, one bit per quadrant."""
-CLOCK_GATE = 0x4000_0024
-"""GCR PCLKDIS0; bit 25 stops the CNN clock."""
-CLOCK_GATE_BIT = 25
+CLOCK_GATE = gcr.PeripheralClockDisable0.address(_GCR)
 FAST_FIFO = range(reg.FastFifoControl.address(), reg.FastFifoDma.address() + 4)
 """Registers of the fast FIFO, which lie outside the accelerator's own addresses."""
-UNRELATED = frozenset({0x4000_0018, 0x4003_E000})
+UNRELATED = frozenset(
+    {gcr.PeripheralClockDivider.address(_GCR), dma.Semaphore.address(instance("SEMA").base)}
+)
 """Clock divider and semaphore: no effect on results."""
 
 
@@ -159,7 +160,7 @@ class Player:
         if address in UNRELATED:
             return
         if address == CLOCK_GATE:
-            self._clock = not value >> CLOCK_GATE_BIT & 1
+            self._clock = not gcr.PeripheralClockDisable0.decode(value).cnn
         elif address in POWER_REGISTERS:
             self._power[POWER_REGISTERS[address]] = value
         else:
@@ -205,8 +206,8 @@ def replay_file(path: str | Path, *, lenient: bool = False) -> ReplayResult:
     return replay(load_trace(path), lenient=lenient)
 
 
-def replay_many(paths: Iterable[str | Path], jobs: int = 1) -> tuple[ReplayResult, ...]:
-    """Replay several files; the results have the order of ``paths``.
+def replay_many(paths: Iterable[str | Path], jobs: int = 1) -> Iterator[ReplayResult]:
+    """Replay several files; the results come as they are ready, in the order of ``paths``.
 
     Args:
         paths: trace files.
@@ -217,10 +218,11 @@ def replay_many(paths: Iterable[str | Path], jobs: int = 1) -> tuple[ReplayResul
     """
     files = list(paths)
     if jobs <= 1 or len(files) <= 1:
-        return tuple(replay_file(path) for path in files)
+        yield from map(replay_file, files)
+        return
     workers = min(jobs, len(files))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return tuple(pool.map(replay_file, files, chunksize=4))
+        yield from pool.map(replay_file, files, chunksize=4)
 
 
 def _unfinished(accelerator: Accelerator) -> str:
