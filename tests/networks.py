@@ -61,11 +61,12 @@ class ModelBuilder:
         )
 
     def model(self, opset: int = 17) -> onnx.ModelProto:
+        kind = TensorProto.INT64 if self.nodes[-1].op_type == "ArgMax" else TensorProto.FLOAT
         graph = helper.make_graph(
             self.nodes,
             "tiny",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(self.last, kind, None)],
             self.constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])

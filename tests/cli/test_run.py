@@ -117,3 +117,16 @@ def test_a_changed_integer_model_is_noticed(mxdeploy: Mxdeploy, folder: Path) ->
     shutil.copy(folder / "h" / "integer.onnx", other / "integer.onnx")
     ran = mxdeploy("emulate", other, "--json")
     assert (ran.exit_code, ran.codes) == (6, ["MX8205"])
+
+
+def test_evaluate_a_model_that_ends_in_argmax(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """Its float output is the class itself: it must be as right as the model without ArgMax."""
+    model = tiny().node("ArgMax", axis=1, keepdims=0).save(folder / "argmax.onnx")
+    data = folder / "data.npz"
+    command = ("build", model, "--calib", data, "-o", folder / "am", "--compiler=none")
+    assert mxdeploy(*command).exit_code == 0
+    ran = mxdeploy("evaluate", folder / "am", "--data", data, "--json")
+    assert ran.exit_code == 0, ran.out
+    result = ran.document["result"]
+    assert result["accuracy"]["float"] == 1.0
+    assert result["accuracy"]["integer"] == result["agreement"] >= 0.9

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mxdeploy.builds import BuildFolder, open_build
 from mxdeploy.data import DataSet, to_integers
 from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.ops.tail import ArgMax
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
@@ -116,6 +117,10 @@ def evaluate(
         "integer": integer_outputs.reshape(len(dataset), -1),
         "emulator": emulator_outputs.reshape(len(dataset), -1),
     }
+    several = scores["integer"].shape[1] > 1
+    choices = {form: values.argmax(axis=1) for form, values in scores.items()}
+    if any(isinstance(op, ArgMax) for op in network.tail):  # the model itself names the channel
+        choices["float"] = scores["float"][:, 0].astype(np.int64)
     scale = network.value(name).scale
     different = (scores["integer"] != scores["emulator"]).any(axis=1)
     return Evaluation(
@@ -123,40 +128,34 @@ def evaluate(
         layout=str(dataset.layout),
         scale=str(dataset.scale),
         inputs=len(dataset),
-        accuracy=_accuracy(scores, dataset.labels, dataset.source),
-        agreement=_agreement(scores),
+        accuracy=_accuracy(choices, scores["integer"].shape[1], dataset),
+        agreement=float((choices["float"] == choices["integer"]).mean()) if several else None,
         sqnr_db=None if network.tail else _sqnr_db(scores, scale),
         unequal=tuple(int(i) for i in np.flatnonzero(different)),
     )
 
 
 def _accuracy(
-    scores: dict[str, NDArray[Any]], labels: NDArray[np.int64] | None, source: str
+    choices: dict[str, NDArray[np.int64]], channels: int, dataset: DataSet
 ) -> dict[str, Accuracy] | None:
+    """Right answers of each form, or None without labels."""
+    labels = dataset.labels
     if labels is None:
         return None
-    channels = scores["integer"].shape[1]
     if labels.min() < 0 or labels.max() >= channels:
         raise UsageError(
             Diagnostic(
                 code="MX8060",
-                where=source,
+                where=dataset.source,
                 what=f"has labels {labels.min()}..{labels.max()}",
                 why=f"the network has {channels} outputs",
                 fix="give labels 0..n-1 in the order of the network's outputs",
             )
         )
     return {
-        form: Accuracy(correct=int((s.argmax(axis=1) == labels).sum()), total=len(labels))
-        for form, s in scores.items()
+        form: Accuracy(correct=int((chosen == labels).sum()), total=len(labels))
+        for form, chosen in choices.items()
     }
-
-
-def _agreement(scores: dict[str, NDArray[Any]]) -> float | None:
-    if scores["integer"].shape[1] == 1:
-        return None
-    same = scores["float"].argmax(axis=1) == scores["integer"].argmax(axis=1)
-    return float(same.mean())
 
 
 def _sqnr_db(scores: dict[str, NDArray[Any]], scale: float) -> float:
