@@ -230,12 +230,13 @@ def _read(path: Path) -> Board:
 def _unknown_board(name: str) -> Diagnostic:
     known = board_names()
     close = difflib.get_close_matches(name, known, n=1)
+    other = "take one of these, or give the path of a board's .toml file"
     return Diagnostic(
         code="MX6001",
         where=f"board {name}",
         what="there is no board of this name",
         why=f"known boards: {', '.join(known)}",
-        fix=f"did you mean {close[0]}?" if close else "or give the path of a board's .toml file",
+        fix=f"did you mean {close[0]}?" if close else other,
     )
 
 
