@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,8 +73,9 @@ def test_equal_bytes_in_two_folders(
 ) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     first, second = tmp_path / "one", tmp_path / "deep" / "er" / "two"
-    for target in (first, second):
-        ran = mxdeploy("build", model, "--calib", calibration, "-o", target, "--compiler=none")
+    moved = [shutil.copy(file, tmp_path / "deep") for file in (model, calibration)]
+    for target, (net, data) in ((first, (model, calibration)), (second, moved)):
+        ran = mxdeploy("build", net, "--calib", data, "-o", target, "--compiler=none")
         assert ran.exit_code == 0
     a, b = files_of(first), files_of(second)
     assert a.keys() == b.keys()

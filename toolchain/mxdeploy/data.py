@@ -7,6 +7,7 @@ with ``y`` in place of ``x``. Arrays may be NCHW or NHWC; 8-bit data are scaled 
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,6 +77,11 @@ class DataSet:
     def __len__(self) -> int:
         """Number of inputs."""
         return len(self.x)
+
+    @property
+    def title(self) -> str:
+        """File name and key, without the folder: what a build may say without depending on it."""
+        return re.split(r"[/\\]", self.source)[-1]
 
 
 def parse_reference(text: str) -> DataReference:

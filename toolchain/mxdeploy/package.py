@@ -94,6 +94,6 @@ def _report_inputs(built: Build) -> ReportInputs:
         answer=built.answer,
         proof=proof,
         board_run=board,
-        calibration=built.calibration.source if built.calibration else None,
+        calibration=built.calibration.title if built.calibration else None,
         warnings=tuple(d.to_text() for d in built.diagnostics),
     )

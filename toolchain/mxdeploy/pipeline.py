@@ -182,7 +182,7 @@ def _sample(
         return to_integers(x, source.scale, source.shape)[0], chosen.file
     if calibration is not None:
         x = calibration.x[:1]
-        return to_integers(x, source.scale, source.shape)[0], f"{calibration.source} [0]"
+        return to_integers(x, source.scale, source.shape)[0], f"{calibration.title} [0]"
     return _random_input(source.shape), f"random numbers, seed {SEED}"
 
 
