@@ -184,6 +184,26 @@ class Accelerator:
     # --- state ------------------------------------------------------------------------------
 
     @property
+    def registers(self) -> RegisterFile:
+        """The register file itself, to look at."""
+        return self._registers
+
+    @property
+    def memories(self) -> Memories:
+        """The memories themselves, to look at."""
+        return self._memories
+
+    @property
+    def run(self) -> Run | None:
+        """The run that was started last, decoded; None before the first one."""
+        return None if self._prepared is None else self._prepared[1]
+
+    @property
+    def powered(self) -> tuple[int, ...]:
+        """Quadrants that can be used."""
+        return tuple(q for q in range(mem.QUADRANTS) if self._usable >> q & 1)
+
+    @property
     def data_memory(self) -> Words:
         """The sixteen data memories themselves, uint32 (16, 8192)."""
         return self._memories.data
