@@ -18,12 +18,21 @@ from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
+from mxdeploy.ops.layer import (
+    Activation,
+    Eltwise,
+    EltwiseFunction,
+    Kind,
+    LayerSpec,
+    Pool,
+    PoolKind,
+)
 
 _CONFIGURE, _START = 4, 6
 _KINDS = {
     "conv2d": Kind.CONV2D,
     "conv1d": Kind.CONV1D,
+    "convtranspose2d": Kind.CONV_TRANSPOSE2D,
     "linear": Kind.LINEAR,
     "passthrough": Kind.PASSTHROUGH,
     "none": Kind.PASSTHROUGH,
@@ -81,15 +90,23 @@ def meta_of(path: Path) -> dict[str, Any]:
 
 
 def lowerable(meta: dict[str, Any]) -> bool:
-    """Whether the program is a chain of layers of the kinds that are lowered, loaded directly."""
+    """Whether all layers are of the kinds that are lowered, and the input is loaded directly."""
     return not any("fifo" in f for f in meta["features"]) and all(
         layer["operator"] in _KINDS
         and not layer["streaming"]
-        and not layer["write_gap"]
         and not layer["bypass"]
+        and layer["dilation"] == [1, 1]
+        for layer in meta["layers"]
+    )
+
+
+def is_chain(meta: dict[str, Any]) -> bool:
+    """Whether every layer reads what the layer before it wrote, and only that."""
+    return all(
+        layer["operator"] != "convtranspose2d"
+        and not layer["write_gap"]
         and layer["operands"] == 1
         and layer["in_sequences"] in (None, [index - 1])
-        and layer["dilation"] == [1, 1]
         for index, layer in enumerate(meta["layers"])
     )
 
@@ -137,18 +154,34 @@ def _spec(layer: dict[str, Any]) -> LayerSpec:
             size=tuple(layer["pool"]),
             stride=layer["pool_stride"][0],
         )
+    kind = _KINDS[layer["operator"]]
     return LayerSpec(
-        kind=_KINDS[layer["operator"]],
+        kind=kind,
         in_channels=layer["in_chan"],
         in_size=tuple(layer["in_dim"]),
         out_channels=layer["out_chan"],
         kernel=tuple(layer["kernel"]),
-        pad=tuple(layer["pad"]),
+        pad=tuple(layer["hw_pad"] if kind is Kind.CONV_TRANSPOSE2D else layer["pad"]),
         pool=pool,
+        eltwise=_eltwise(layer),
+        operands=layer["operands"],
         activation=_ACTIVATIONS[layer["activation"]],
         flatten=layer["flatten"],
         output_bits=layer["output_width"],
     )
+
+
+def _eltwise(layer: dict[str, Any]) -> Eltwise | None:
+    if layer["operands"] == 1:
+        return None
+    return Eltwise(function=EltwiseFunction(layer["eltwise"]), pool_first=layer["pool_first"])
+
+
+def _inputs(index: int, layer: dict[str, Any]) -> tuple[str, ...]:
+    """Values read; a single one that holds all operands is named once for each of them."""
+    before = layer["in_sequences"] or [index - 1]
+    names = [f"y{number}" if number >= 0 else "x" for number in before]
+    return tuple(names) if len(names) > 1 else tuple(names * layer["operands"])
 
 
 def _layer(index: int, layer: dict[str, Any]) -> QuantLayer:
@@ -157,7 +190,7 @@ def _layer(index: int, layer: dict[str, Any]) -> QuantLayer:
     return QuantLayer(
         name=f"layer{index}",
         spec=spec,
-        inputs=(f"y{index - 1}" if index else "x",),
+        inputs=_inputs(index, layer),
         output=f"y{index}",
         weight=weight,
         weight_bits=layer["weight_bits"] or 8,
@@ -171,12 +204,16 @@ def _layer_plan(
     record: Record, network: QuantNetwork, index: int, layer: dict[str, Any]
 ) -> LayerPlan:
     spec = network.layers[index].spec
-    source = Region(
-        value=network.layers[index].inputs[0],
-        processors=int(layer["processors"], 16),
-        offset_bytes=layer["in_offset"],
-        passes=layer["in_expand"],
-        order=DataOrder.CHW if layer["big_data"] else DataOrder.HWC,
+    inputs = tuple(
+        Region(
+            value=value,
+            processors=int(layer["processors"], 16),
+            offset_bytes=layer["in_offset"] + 4 * number,
+            passes=layer["in_expand"],
+            order=DataOrder.CHW if layer["big_data"] else DataOrder.HWC,
+            gap=layer["operands"] - 1,
+        )
+        for number, value in enumerate(network.layers[index].inputs)
     )
     target = Region(
         value=f"y{index}",
@@ -184,8 +221,9 @@ def _layer_plan(
         offset_bytes=layer["out_offset"],
         passes=layer["out_expand"],
         bits=layer["output_width"],
+        gap=layer["write_gap"],
     )
-    in_passes = source.passes * (spec.in_size[0] * spec.in_size[1] if spec.flatten else 1)
+    in_passes = layer["in_expand"] * (spec.in_size[0] * spec.in_size[1] if spec.flatten else 1)
     kernels = None
     if spec.kind is not Kind.PASSTHROUGH:
         words = layouts.kernel_words(
@@ -197,7 +235,7 @@ def _layer_plan(
     return LayerPlan(
         index=index,
         name=f"layer{index}",
-        inputs=(source,),
+        inputs=inputs,
         output=target,
         in_passes=in_passes,
         out_passes=target.passes,

@@ -5,31 +5,65 @@ For the same geometry and placement the lowering must write the same words to th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.ir.plan import Plan
+from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map.verify import verify_plan
 from mxdeploy.stages.s5_lower import sequences
 from mxdeploy.stages.s5_lower.configure import configure
-from tests.stages.s5_lower.recorded import Record, load, lowerable, meta_of, plan_of
+from tests.stages.s5_lower.recorded import Record, is_chain, load, lowerable, meta_of, plan_of
 
 
 @pytest.fixture(scope="module")
 def records(shared) -> dict[str, Record]:
-    """All recorded chains of layers."""
+    """All recorded programs of layers that are lowered."""
     paths = sorted((shared / "traces").glob("[drt]-*.npz"))
     return {path.stem: load(path) for path in paths if lowerable(meta_of(path))}
 
 
 @pytest.mark.shared
-def test_every_recorded_chain_of_layers_gets_the_same_registers(records):
+def test_every_recorded_program_gets_the_same_registers(records):
     words = 0
     for name, record in records.items():
-        ours = {write.address: write.value for write in configure(plan_of(record))}
-        assert ours == record.configured, name
+        plan = plan_of(record)
+        ours = {write.address: write.value for write in configure(plan)}
+        assert ours == without_columns(record, plan), name
         words += len(ours)
-    assert len(records) >= 270
-    assert words > 15_000
+    assert len(records) >= 363
+    assert words > 39_000
+
+
+def without_columns(record: Record, plan: Plan) -> dict[int, int]:
+    """What was configured, less the output columns of pass-through layers: they have no effect.
+
+    Some programs give such a layer a weight width, which it does not use; they write columns then.
+    """
+    words = dict(record.configured)
+    for placed, layer in zip(plan.layers, plan.network.layers, strict=True):
+        if layer.spec.kind is not Kind.PASSTHROUGH or layer.weight_bits == 8:
+            continue
+        for quadrant in plan.quadrants:
+            address = reg.LayerControl1.address(quadrant, placed.index)
+            control = reg.LayerControl1.decode(words.get(address, 0))
+            words[address] = replace(control, xpch_max=0).encode()
+    return {address: word for address, word in words.items() if word}
+
+
+@pytest.mark.shared
+def test_every_kind_of_layer_is_among_the_recorded_programs(records):
+    """So that the judge cannot fall silent."""
+    layers = [layer for record in records.values() for layer in record.meta["layers"]]
+    assert {layer["operands"] for layer in layers} >= {1, 2, 3, 4, 5}
+    assert {layer["eltwise"] for layer in layers} == {None, "add", "sub", "or", "xor"}
+    assert sum(layer["operator"] == "convtranspose2d" for layer in layers) >= 49
+    assert sum(layer["operator"] == "conv2d" and layer["operands"] > 1 for layer in layers) >= 13
+    assert sum(layer["operands"] > 1 and layer["pool"] != [1, 1] for layer in layers) >= 5
+    assert sum(layer["operands"] > 1 and layer["in_expand"] > 1 for layer in layers) >= 20
+    assert {layer["write_gap"] for layer in layers} >= {0, 1, 2}
 
 
 @pytest.mark.shared
@@ -45,6 +79,10 @@ def test_the_same_start(records, name):
     assert tuple(ours) == record.started
 
 
+def is_chain_of(record: Record) -> bool:
+    return is_chain(record.meta)
+
+
 @pytest.mark.shared
 def test_placements_that_are_known_to_work_are_accepted(records):
     """What the verifier refuses breaks a rule that placements of ours keep beyond the chip's.
@@ -53,7 +91,7 @@ def test_placements_that_are_known_to_work_are_accepted(records):
     multiple of four on (MX4109), kernels and biases of each layer's own (MX4116, MX4119).
     """
     accepted, codes = 0, set()
-    for record in records.values():
+    for record in filter(is_chain_of, records.values()):
         found = verify_plan(plan_of(record))
         codes |= {finding.code for finding in found}
         accepted += not found

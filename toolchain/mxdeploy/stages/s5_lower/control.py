@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import DataOrder
-from mxdeploy.ops.layer import Activation, PoolKind
+from mxdeploy.ops.layer import Activation, Kind, PoolKind
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
 
 KERNEL_STEPS = 8
@@ -46,7 +46,8 @@ def layer_control_1(placed: PlacedLayer) -> reg.LayerControl1:
     """Input passes, words per output pixel, output columns (times the weight bits)."""
     passes = int(limits.MAX_PASSES)
     if placed.passthrough:
-        return reg.LayerControl1(inpchexp=placed.plan.in_passes - 1, wptr_inc=placed.target.gap)
+        in_passes, _ = placed.counted_passes
+        return reg.LayerControl1(inpchexp=in_passes - 1, wptr_inc=placed.target.gap)
     columns = layouts.output_columns(placed.target.processors)
     return reg.LayerControl1(
         inpchexp=(placed.plan.in_passes - 1) % passes,
@@ -58,7 +59,8 @@ def layer_control_1(placed: PlacedLayer) -> reg.LayerControl1:
 def mask_count(placed: PlacedLayer) -> reg.MaskCount:
     """First and last kernel; pass-through counts its passes."""
     if placed.passthrough:
-        return reg.MaskCount(mcnt_max=KERNEL_STEPS * (placed.plan.out_passes - 1))
+        _, out_passes = placed.counted_passes
+        return reg.MaskCount(mcnt_max=KERNEL_STEPS * (out_passes - 1))
     first, _ = placed.kernel_start
     start = KERNEL_STEPS * first
     kernels = placed.slots * placed.plan.in_passes
@@ -86,7 +88,8 @@ def post_processing(placed: PlacedLayer, quadrant: int) -> reg.PostProcessing:
         xpmp_cnt=(placed.plan.in_passes - 1) // int(limits.MAX_PASSES) if extended else 0,
         mask_size=dict(MASK_SIZE)[placed.layer.weight_bits],
         ts_en=int(placed.passthrough),
-        onexone_en=int(placed.passthrough),
+        onexone_en=int(placed.passthrough and not placed.combines),
         out_abs=int(placed.spec.activation is Activation.ABS),
         flatten_en=int(extended),
+        deconv_en=int(placed.spec.kind is Kind.CONV_TRANSPOSE2D),
     )

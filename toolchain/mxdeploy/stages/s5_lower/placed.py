@@ -43,6 +43,31 @@ class PlacedLayer:
         return self.spec.kind is Kind.PASSTHROUGH
 
     @property
+    def combines(self) -> bool:
+        """The layer combines several operands element by element."""
+        return self.spec.eltwise is not None
+
+    @property
+    def passes_are_rows(self) -> bool:
+        """The passes of the operands are read as further rows of a single pass.
+
+        The chip combines several operands in several passes only if both are two. What passes
+        through without pooling may be read as ``passes`` times as many rows instead, because the
+        passes of a pixel follow each other like pixels.
+        """
+        known = limits.MAX_OPERANDS_MULTIPASS
+        native = self.spec.operands <= known and self.plan.in_passes <= known
+        several = self.combines and self.plan.in_passes > 1
+        return several and not native and self.passthrough and self.spec.pool is None
+
+    @property
+    def counted_passes(self) -> tuple[int, int]:
+        """Input and output passes as the chip counts them."""
+        if self.passes_are_rows:
+            return 1, 1
+        return self.plan.in_passes, self.plan.out_passes
+
+    @property
     def kernel_elements(self) -> int:
         """Weights in one stored kernel: 9, 1, or the length of a 1-D kernel."""
         rows, columns = self.spec.kernel

@@ -36,6 +36,7 @@ def write_pointer_time_slot_offset(placed: PlacedLayer) -> reg.WritePointerTimeS
     words = 0
     if placed.passthrough:
         several = placed.source.processors.bit_count() > mem.PROCESSORS_PER_MEMORY
+        several |= placed.combines and placed.plan.in_passes > 1
         words = mem.DATA_WORDS if several else IDLE_TIME_SLOT_WORDS
     elif placed.spec.kind is not Kind.CONV1D and placed.spec.kernel == (1, 1):
         words = 1

@@ -114,7 +114,10 @@ class AcceleratorMachine:
         shape = self._plan.network.value(placed.output.value).shape
         output = result.output
         if placed.kernels is None:
-            return output[: shape[0]].reshape(shape)
+            # Where the passes of a pixel were read as further pixels, they follow each other.
+            by_pixel = output.reshape(len(output), shape[1] * shape[2], -1)
+            by_pass: IntArray = by_pixel.transpose(2, 0, 1).reshape(-1, *shape[1:])
+            return by_pass[: shape[0]]
         return output[layouts.output_slots(shape[0], placed.output.processors)].reshape(shape)
 
     def _read(self, region: Region) -> IntArray:
