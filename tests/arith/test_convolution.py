@@ -121,8 +121,8 @@ def test_float_type_follows_the_bound() -> None:
 
 
 def test_accumulator_overflow_is_refused() -> None:
-    with pytest.raises(OverflowError, match="30-bit"):
-        prepare_weights(np.full((1, 1 << 15, 1, 1), -128, np.int8))
+    with pytest.raises(OverflowError, match="32 bits"):
+        prepare_weights(np.full((1, 1 << 17, 1, 1), -128, np.int8))
 
 
 def test_wrong_shapes_are_refused() -> None:

@@ -188,9 +188,32 @@ def test_reset_values() -> None:
     assert accelerator.read(reg.RowCount.address(3, 31)) == 0
 
 
-def test_mlator_is_refused() -> None:
-    with pytest.raises(AcceleratorAccessError, match="not known"):
-        powered().read(reg.Mlat.address(0))
+@pytest.mark.parametrize("field", ["pd", "ds"])
+def test_sleeping_memories_do_not_answer(field: str) -> None:
+    """SRAM: power-down loses the content, deep sleep keeps it."""
+    accelerator = powered()
+    accelerator.write(DATA, 7)
+    accelerator.write(reg.Sram.address(0), reg.Sram(**{field: 1}).encode())
+    with pytest.raises(AcceleratorAccessError, match="down or asleep"):
+        accelerator.read(DATA)
+    assert accelerator.read(mem.data_address(4)) == 0  # quadrant 1
+    accelerator.write(reg.Sram.address(0), reg.Sram().encode())
+    assert accelerator.read(DATA) == (7 if field == "ds" else 0)
+
+
+@pytest.mark.parametrize("field", ["pd", "dsleep"])
+def test_sleeping_kernel_memories_do_not_answer(field: str) -> None:
+    """AOD_CTRL: the kernel memories alone, one bit for each quadrant."""
+    accelerator = powered()
+    kernel = mem.kernel_address(16)
+    accelerator.write_block(kernel, np.array([1, 2, 3, 0], np.uint32), 4)
+    control = reg.AlwaysOnControl(**{field: 2})
+    accelerator.write(reg.AlwaysOnControl.address(), control.encode())
+    with pytest.raises(AcceleratorAccessError, match="down or asleep"):
+        accelerator.read(kernel)
+    assert accelerator.read(mem.kernel_address(0)) == 0
+    accelerator.write(reg.AlwaysOnControl.address(), reg.AlwaysOnControl().encode())
+    assert accelerator.read(kernel) == (1 if field == "dsleep" else 0)
 
 
 def test_data_memory_of_the_caller_is_used_in_place() -> None:

@@ -16,8 +16,8 @@ from mxdeploy.arith.arrays import DATA_MIN, FloatArray, Int32Array, IntegerArray
 
 FLOAT32_EXACT = 1 << 24
 """All integers up to here are float32 numbers."""
-ACCUMULATOR_LIMIT = 1 << 29
-"""The accumulator is 30 bits wide, sign included; sums must stay below this magnitude."""
+INT32_LIMIT = 1 << 31
+"""Accumulators are returned as int32; sums must stay below this magnitude."""
 
 _BLOCK = 64
 _BLOCK_PRODUCTS = (1 << 19) - 1
@@ -30,10 +30,12 @@ class PreparedWeights:
     Attributes:
         matrix: (outputs, inputs) float32 or float64.
         kernel: rows and columns of the kernel; ``inputs`` is channels * rows * columns.
+        bound: no sum of products can have a larger magnitude, whatever the data.
     """
 
     matrix: FloatArray
     kernel: tuple[int, int]
+    bound: int
 
     @property
     def outputs(self) -> int:
@@ -45,19 +47,17 @@ def prepare_weights(weights: IntegerArray) -> PreparedWeights:
     """Bring ``weights`` (outputs, channels, kernel rows, kernel columns) into product form.
 
     Raises:
-        OverflowError: some data could overflow the 30-bit accumulator.
+        OverflowError: some data could overflow 32 bits.
     """
     outputs, _, rows, columns = weights.shape
     flat = weights.reshape(outputs, -1)
     magnitude = int(np.abs(flat.astype(np.int32)).sum(axis=1).max(initial=0))
     bound = magnitude * -DATA_MIN
-    if bound >= ACCUMULATOR_LIMIT:
-        raise OverflowError(
-            f"weights whose magnitudes add up to {magnitude} can overflow the 30-bit accumulator"
-        )
+    if bound >= INT32_LIMIT:
+        raise OverflowError(f"weights whose magnitudes add up to {magnitude} can overflow 32 bits")
     dtype = np.dtype(np.float32 if bound < FLOAT32_EXACT else np.float64)
     matrix: FloatArray = flat.astype(dtype)
-    return PreparedWeights(matrix, (int(rows), int(columns)))
+    return PreparedWeights(matrix, (int(rows), int(columns)), bound)
 
 
 def exact_product(weights: PreparedWeights, columns: FloatArray) -> Int32Array:

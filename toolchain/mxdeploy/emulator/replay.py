@@ -6,22 +6,18 @@ Every recorded word is compared, and every layer whose output was recorded.
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.chip.max78000.peripherals import dma, gcr, instance, power
 from mxdeploy.emulator.accelerator import (
     Accelerator,
     AcceleratorAccessError,
@@ -30,142 +26,10 @@ from mxdeploy.emulator.accelerator import (
 )
 from mxdeploy.emulator.accelerator.locate import origin_of
 from mxdeploy.emulator.accelerator.memories import WORD_BYTES
+from mxdeploy.emulator.outcome import Difference, Refusal, ReplayResult, Status
+from mxdeploy.emulator.player import Player
 from mxdeploy.emulator.recorded import as_recorded, channel_of
-from mxdeploy.emulator.trace import Burst, Phase, TraceFile, load_trace
-
-_GCFR, _GCR = instance("GCFR").base, instance("GCR").base
-POWER_REGISTERS: Mapping[int, str] = MappingProxyType(
-    {
-        power.CnnPower.address(_GCFR): "power",
-        power.CnnRamPower.address(_GCFR): "ram",
-        power.CnnIsolation.address(_GCFR): "isolation",
-        power.CnnReset.address(_GCFR): "reset",
-    }
-)
-CLOCK_GATE = gcr.PeripheralClockDisable0.address(_GCR)
-FAST_FIFO = range(reg.FastFifoControl.address(), reg.FastFifoDma.address() + 4)
-"""Registers of the fast FIFO, which lie outside the accelerator's own addresses."""
-UNRELATED = frozenset(
-    {gcr.PeripheralClockDivider.address(_GCR), dma.Semaphore.address(instance("SEMA").base)}
-)
-"""Clock divider and semaphore: no effect on results."""
-
-
-class Status(StrEnum):
-    """Outcome of a replay."""
-
-    EXACT = "exact"
-    MISMATCH = "mismatch"
-    NOT_MODELLED = "not_modelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The first value that differs.
-
-    Attributes:
-        address: bus address of the word, or None when only a layer's tensor differs.
-        layer: layer that wrote it, if known.
-        channel: output channel, if known.
-        row: output row, if known.
-        column: output column, if known.
-        expected: recorded value (masked word, or tensor element).
-        got: computed value.
-    """
-
-    address: int | None
-    layer: int | None
-    channel: int | None
-    row: int | None
-    column: int | None
-    expected: int
-    got: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a program was not executed to its end.
-
-    Attributes:
-        text: the diagnostics.
-        register: mnemonic of the register that is not modelled, if one is to blame.
-        field: its field.
-        value: the field's value.
-    """
-
-    text: str
-    register: str | None = None
-    field: str | None = None
-    value: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayResult:
-    """What came out of one replay.
-
-    Attributes:
-        name: name of the trace.
-        status: exact, mismatch or not modelled.
-        difference: the first recorded word that differs.
-        layer_difference: the first recorded layer whose output differs. It does not decide: the
-            recorded layers come from a simulation beside the program, the words from the program.
-        refusal: the reason when something is not modelled or the program never finishes.
-        words_compared: recorded words that were compared.
-        words_different: how many of them differ.
-        layers_compared: recorded layer outputs that were compared.
-        layers_different: how many of them differ.
-        constant: all expected words are equal, so that the comparison proves little.
-        layer_cycles: CNN clock cycles per layer.
-        layers_text: one line per layer, as decoded.
-        seconds: from the first store to the last comparison.
-    """
-
-    name: str
-    status: Status
-    difference: Difference | None = None
-    layer_difference: Difference | None = None
-    refusal: Refusal | None = None
-    words_compared: int = 0
-    words_different: int = 0
-    layers_compared: int = 0
-    layers_different: int = 0
-    constant: bool = False
-    layer_cycles: tuple[int, ...] = ()
-    layers_text: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-
-class Player:
-    """Plays a trace's stores to an accelerator, power and clock registers included."""
-
-    def __init__(self, *, lenient: bool = False) -> None:
-        """A new accelerator without power."""
-        self.accelerator = Accelerator(lenient=lenient)
-        self._power = dict.fromkeys(POWER_REGISTERS.values(), 0)
-        self._clock = False
-
-    def play(self, bursts: Iterable[Burst]) -> None:
-        """Play stores in order; completion follows every start at once."""
-        for burst in bursts:
-            if burst.address >= mem.CNN_BASE or burst.address in FAST_FIFO:
-                self.accelerator.write_block(
-                    burst.address, burst.values, burst.stride_bytes, size=burst.size
-                )
-            else:
-                for index, value in enumerate(burst.values.tolist()):
-                    self._microcontroller(burst.address + index * burst.stride_bytes, value)
-
-    def _microcontroller(self, address: int, value: int) -> None:
-        """A store to a register outside the accelerator."""
-        if address in UNRELATED:
-            return
-        if address == CLOCK_GATE:
-            self._clock = not gcr.PeripheralClockDisable0.decode(value).cnn
-        elif address in POWER_REGISTERS:
-            self._power[POWER_REGISTERS[address]] = value
-        else:
-            self.accelerator.write(address, value)  # answers with an error that names the address
-        self.accelerator.set_power(**self._power, clock=self._clock)
+from mxdeploy.emulator.trace import Phase, TraceFile, load_trace
 
 
 def replay(trace: TraceFile, *, lenient: bool = False) -> ReplayResult:
@@ -179,13 +43,12 @@ def replay(trace: TraceFile, *, lenient: bool = False) -> ReplayResult:
     player = Player(lenient=lenient)
     try:
         player.play(trace.bursts)
-        if player.accelerator.busy_cycles is None:
+        if not player.runs or player.accelerator.waiting_for_input:
             refusal = Refusal(text=_unfinished(player.accelerator))
             return ReplayResult(name=trace.name, status=Status.MISMATCH, refusal=refusal)
-        player.accelerator.complete()
         player.play(burst for burst in trace.afterwards if burst.phase is Phase.INTERRUPT)
         result = _compare(trace, player.accelerator, start)
-        player.play(burst for burst in trace.afterwards if burst.phase is not Phase.INTERRUPT)
+        doubts = player.unload(trace)
     except NotModelledError as error:
         refusal = Refusal(
             text=str(error), register=error.register, field=error.field, value=error.value
@@ -194,7 +57,7 @@ def replay(trace: TraceFile, *, lenient: bool = False) -> ReplayResult:
     except AcceleratorAccessError as error:
         refusal = Refusal(text=str(error))
         return ReplayResult(name=trace.name, status=Status.NOT_MODELLED, refusal=refusal)
-    return result
+    return dataclasses.replace(result, doubts=(*result.doubts, *doubts))
 
 
 def replay_file(path: str | Path, *, lenient: bool = False) -> ReplayResult:
@@ -206,28 +69,40 @@ def replay_file(path: str | Path, *, lenient: bool = False) -> ReplayResult:
     return replay(load_trace(path), lenient=lenient)
 
 
-def replay_many(paths: Iterable[str | Path], jobs: int = 1) -> Iterator[ReplayResult]:
+def replay_many(
+    paths: Iterable[str | Path], jobs: int = 1, *, lenient: bool = False
+) -> Iterator[ReplayResult]:
     """Replay several files; the results come as they are ready, in the order of ``paths``.
 
     Args:
         paths: trace files.
         jobs: processes.
+        lenient: ignore undeclared bits and addresses.
+
+    Returns:
+        Results without the layers' outputs.
 
     Raises:
         UsageError: a file is not a readable trace.
     """
     files = list(paths)
+    play = partial(_replay_alone, lenient=lenient)
     if jobs <= 1 or len(files) <= 1:
-        yield from map(replay_file, files)
+        yield from map(play, files)
         return
     workers = min(jobs, len(files))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(replay_file, files, chunksize=4)
+        yield from pool.map(play, files, chunksize=4)
+
+
+def _replay_alone(path: str | Path, *, lenient: bool) -> ReplayResult:
+    """A result that is small enough to travel between processes."""
+    return dataclasses.replace(replay_file(path, lenient=lenient), layers=())
 
 
 def _unfinished(accelerator: Accelerator) -> str:
     if accelerator.waiting_for_input:
-        return "the accelerator waits for FIFO words that never come"
+        return f"fifo-underrun: {accelerator.shortage}"
     return "the accelerator was never started"
 
 
@@ -249,9 +124,11 @@ def _compare(trace: TraceFile, accelerator: Accelerator, start: float) -> Replay
         words_different=int(different.size),
         layers_compared=len(recorded),
         layers_different=len(wrong_layers),
-        constant=np.unique(trace.expect_value).size <= 1,
+        distinct_values=np.unique(trace.expect_value).size,
+        doubts=accelerator.doubts,
         layer_cycles=tuple(layer.cycles for layer in layers),
-        layers_text=tuple(layer.description.to_text() for layer in layers),
+        time=accelerator.time,
+        layers=layers,
         seconds=time.perf_counter() - start,
     )
 

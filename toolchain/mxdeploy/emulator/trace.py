@@ -25,6 +25,7 @@ from mxdeploy.errors import Diagnostic, UsageError
 _RUN_KEYS = ("run_addr", "run_len", "run_stride", "run_size", "run_phase")
 _POST_KEYS = ("post_w_addr", "post_w_val", "post_w_size", "post_w_phase")
 _EXPECT_KEYS = ("expect_addr", "expect_mask", "expect_val")
+_READ_KEYS = ("read_addr", "read_after_post_w")
 _LAYER_PREFIX = "layer_"
 
 
@@ -77,6 +78,8 @@ class TraceFile:
         expect_address: bus addresses of the words that are compared.
         expect_mask: the bits that are compared.
         expect_value: their values.
+        reads: (number of stores of ``afterwards`` made before, bus address) of every word that the
+            program reads back, in order; empty when the reads were not recorded.
         layers: recorded outputs by layer number, (channels, rows, columns) int8 or int32.
         meta: the recorded description of the program.
     """
@@ -87,6 +90,7 @@ class TraceFile:
     expect_address: NDArray[np.uint32]
     expect_mask: NDArray[np.uint32]
     expect_value: NDArray[np.uint32]
+    reads: tuple[tuple[int, int], ...]
     layers: Mapping[int, NDArray[Any]]
     meta: Mapping[str, Any]
 
@@ -112,6 +116,7 @@ def load_trace(path: str | Path) -> TraceFile:
         expect_address=arrays["expect_addr"],
         expect_mask=arrays["expect_mask"],
         expect_value=arrays["expect_val"],
+        reads=tuple(_reads(arrays)),
         layers=MappingProxyType(
             {
                 int(key[len(_LAYER_PREFIX) :]): value
@@ -130,7 +135,8 @@ def _arrays(path: Path, archive: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN40
     missing = sorted(needed - set(archive.files))
     if missing:
         raise _not_a_trace(path, f"it has no {', '.join(missing)}")
-    wanted = [key for key in archive.files if key in needed or key.startswith(_LAYER_PREFIX)]
+    known = needed | set(_READ_KEYS)
+    wanted = [key for key in archive.files if key in known or key.startswith(_LAYER_PREFIX)]
     return {key: archive[key] for key in wanted}
 
 
@@ -145,7 +151,9 @@ def _meta(path: Path, array: NDArray[Any]) -> dict[str, Any]:
 
 
 def _check_lengths(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    for group in (_RUN_KEYS, _POST_KEYS, _EXPECT_KEYS):
+    groups = [_RUN_KEYS, _POST_KEYS, _EXPECT_KEYS]
+    groups += [_READ_KEYS] if all(key in arrays for key in _READ_KEYS) else []
+    for group in groups:
         if len({arrays[key].shape for key in group}) > 1 or arrays[group[0]].ndim != 1:
             raise _not_a_trace(path, f"{', '.join(group)} are not equally long lists")
     integers = (*_RUN_KEYS, *_POST_KEYS, *_EXPECT_KEYS, "writes_val")
@@ -173,6 +181,12 @@ def _single_stores(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Burst]:
     columns = (arrays[key].tolist() for key in _POST_KEYS)
     for address, value, size, phase in zip(*columns, strict=True):
         yield Burst(address, np.array([value], np.uint32), size, size, Phase(phase))
+
+
+def _reads(arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[int, int]]:
+    if all(key in arrays for key in _READ_KEYS):
+        after, addresses = (arrays[key].tolist() for key in reversed(_READ_KEYS))
+        yield from zip(after, addresses, strict=True)
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mxdeploy.chip.bits import Register
@@ -26,16 +26,19 @@ def read_word(register: Register, index: int = 0) -> tuple[str, ...]:
     return tuple(reading(register, index).splitlines()) if reading else ()
 
 
-def _bit_list(word: int) -> str:
-    """``0, 4-63``."""
-    numbers = [bit for bit in range(word.bit_length()) if word >> bit & 1]
+def ranges(numbers: Iterable[int]) -> str:
+    """Ascending numbers in short, ``0, 4-63``; ``none`` when there are none."""
     runs: list[list[int]] = []
-    for number in numbers:
+    for number in sorted(set(numbers)):
         if runs and runs[-1][-1] == number - 1:
             runs[-1][1:] = [number]
         else:
             runs.append([number])
     return ", ".join("-".join(map(str, run)) for run in runs) or "none"
+
+
+def _bit_list(word: int) -> str:
+    return ranges(bit for bit in range(word.bit_length()) if word >> bit & 1)
 
 
 def _rows(register: reg.RowCount, _: int) -> str:

@@ -16,7 +16,7 @@ only the data are modelled: STRM0, STRM1 and the size of the ring are not checke
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.errors import AcceleratorAccessError, NotModelledError
 from mxdeploy.emulator.accelerator.machine import Accelerator
-from mxdeploy.emulator.accelerator.run import LayerResult
+from mxdeploy.emulator.accelerator.timing import LayerResult, RunTime
 
 __all__ = [
     "Accelerator",
@@ -24,4 +24,5 @@ __all__ = [
     "LayerDescription",
     "LayerResult",
     "NotModelledError",
+    "RunTime",
 ]

@@ -1,7 +1,7 @@
-"""Settings that do not change the model's results but would break the chip's.
+"""Settings that do not change the model's results but would change the chip's.
 
 The model reads a layer's whole input before it writes, and has no row cache. The chip does both
-at once; these checks refuse programs for which that makes a difference.
+at once; these checks find the programs for which that makes a difference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.emulator.accelerator.coverage import last_read
 from mxdeploy.emulator.accelerator.describe import LayerDescription, Operation
+from mxdeploy.emulator.accelerator.doubts import Doubt, doubt
 from mxdeploy.emulator.accelerator.execute import (
     in_quadrant,
     output_starts,
@@ -21,6 +23,7 @@ from mxdeploy.emulator.accelerator.execute import (
 )
 from mxdeploy.emulator.accelerator.store import LANES, Index
 from mxdeploy.emulator.accelerator.view import LayerView
+from mxdeploy.errors import Diagnostic
 
 _FIELD = 3
 """Rows and columns of the receptive field that the row cache holds."""
@@ -52,18 +55,33 @@ def check_row_caches(views: Sequence[LayerView], layers: Sequence[LayerDescripti
                 raise view.impossible(pointer, field, f"the layer's row cache needs {wanted}")
 
 
-def check_overwriting(view: LayerView, layer: LayerDescription) -> None:
-    """A layer must not overwrite input that it has not read yet.
-
-    Raises:
-        NotModelledError: it does.
-    """
+def overwriting(layer: LayerDescription) -> tuple[Diagnostic, ...]:
+    """Warns of a layer that overwrites input that it has not read yet."""
     step = output_step(layer)
     for starts in _starts(layer):
         word = _first_overwritten(layer, starts, step)
         if word is not None:
-            why = f"overwrites word {word} of its own input before it has read it"
-            raise view.impossible(view.leading(reg.WritePointerBase), "word", f"the layer {why}")
+            what = f"overwrites word {word} of its own input before it has read it"
+            return (doubt(Doubt.OVERWRITES_INPUT, f"layer {layer.number}", what),)
+    return ()
+
+
+def early_start(layer: LayerDescription, before: LayerDescription) -> tuple[Diagnostic, ...]:
+    """Warns of a streaming layer that starts before its first window is complete.
+
+    It waits for entries in the row cache of the layer before: those after which that layer has
+    written the rows, and the pixels of the last one, that the first pooling window covers.
+    """
+    if layer.stream is None:
+        return ()
+    window = (1, 1) if layer.pooling is None else layer.pooling.window
+    kernel = (1, 1) if before.kernels is None else before.kernels.size
+    entries = before.convolved_size[1] + 2 * before.pad[1]
+    needed = entries * (kernel[0] + window[0] - 2) + kernel[1] - 1 + window[1]
+    if layer.stream.start >= needed:
+        return ()
+    what = f"starts after {layer.stream.start} entries, its first window needs {needed}"
+    return (doubt(Doubt.STREAM_START, f"layer {layer.number}", what),)
 
 
 def _starts(layer: LayerDescription) -> list[Index]:
@@ -90,24 +108,8 @@ def _first_overwritten(layer: LayerDescription, starts: Index, step: int) -> int
     inside = (words >= reading.word) & (words < reading.word + reading.words)
     group, column = np.nonzero(inside)
     written = words[group, column]
-    too_early = _last_read(layer, written - reading.word) > _emitted(layer, pixel)[group]
+    too_early = last_read(layer, written - reading.word) > _emitted(layer, pixel)[group]
     return int(written[np.argmax(too_early)]) if too_early.any() else None
-
-
-def _last_read(layer: LayerDescription, words: Index) -> Index:
-    """When an input word is read last: raster number of the pooled pixel; -1 for never."""
-    reading, pooling = layer.reading, layer.pooling
-    pixel = words // (reading.passes * reading.operands)
-    if reading.chw:
-        pixel = np.minimum(pixel * LANES + LANES - 1, reading.rows * reading.columns - 1)
-    window, stride = ((1, 1), 1) if pooling is None else (pooling.window, pooling.stride)
-    pooled = layer.pooled_size
-    places, read = [], np.ones(words.shape, bool)
-    for axis, place in enumerate(np.divmod(pixel, reading.columns)):
-        number = np.minimum(place // stride, pooled[axis] - 1)
-        read &= place - number * stride < window[axis]
-        places.append(number)
-    return np.where(read, places[0] * pooled[1] + places[1], -1)
 
 
 def _emitted(layer: LayerDescription, pixel: Index) -> Index:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mxdeploy.arith.elementwise import Function
+from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.emulator.accelerator import unmodelled as un
 from mxdeploy.emulator.accelerator.describe import (
     Activation,
     Combining,
@@ -22,6 +24,7 @@ from mxdeploy.emulator.accelerator.describe import (
     Pooling,
     Reading,
     Scaling,
+    Stream,
     Writing,
 )
 from mxdeploy.emulator.accelerator.view import LayerView
@@ -30,12 +33,13 @@ FUNCTIONS: tuple[Function, ...] = ("sub", "add", "or", "xor")
 WEIGHT_BITS: Mapping[int, int] = MappingProxyType({0: 8, 1: 1, 2: 2, 3: 4})
 
 _FIXED_CONTROL = (
-    ("sslave", 0, "processors that share a neighbour's field are not modelled"),
-    ("mslave", 0, "processors that share processor 0's field are not modelled"),
-    ("cpad_only", 0, "padding of columns alone is not modelled"),
-    ("master", 1, "a quadrant that does not compute its own sum is not modelled"),
-    ("sramlsrc", 1, "writing from the quadrant's own bus is not modelled"),
+    (un.SHARED_FIELD_GROUP, 0),
+    (un.SHARED_FIELD_QUADRANT, 0),
+    (un.PAD_COLUMNS_ALONE, 0),
+    (un.NO_SUM_OF_ITS_OWN, 1),
+    (un.LOCAL_WRITES, 1),
 )
+"""Fields of LCTRL0 and the one value of each that is modelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +63,15 @@ def describe_layer(view: LayerView, mode: RunMode) -> LayerDescription:
     Raises:
         NotModelledError: the registers ask for something that is not modelled or contradictory.
     """
+    _require_processors(view)
     control = view.common(reg.LayerControl0, apart_from=("cnnsi_en",))
-    for field, wanted, why in _FIXED_CONTROL:
-        view.require(control, field, wanted, why)
+    for refusal, wanted in _FIXED_CONTROL:
+        view.require(refusal, control, wanted)
     independent = mode.independent and view.number == 0
     operation = _operation(view)
     reading = _reading(view, operation)
     kernels = None if operation is Operation.PASSTHROUGH else _kernels(view, reading)
-    pad = _pad(view, operation, kernels)
+    pad = _pad(view, kernels)
     description = LayerDescription(
         number=view.number,
         operation=operation,
@@ -79,7 +84,7 @@ def describe_layer(view: LayerView, mode: RunMode) -> LayerDescription:
         independent=independent,
         scaling=_scaling(view, operation, mode, independent=independent),
         writing=_writing(view, operation),
-        streaming=_streaming(view, mode),
+        stream=_stream(view, mode),
         flatten=bool(view.common(reg.PostProcessing, apart_from=_BIAS_FIELDS).flatten_en),
         output_passes=_output_passes(view, kernels, independent=independent),
     )
@@ -90,27 +95,32 @@ def describe_layer(view: LayerView, mode: RunMode) -> LayerDescription:
 _BIAS_FIELDS = ("bptr_sad", "bptr_en")
 
 
+def _require_processors(view: LayerView) -> None:
+    """The first question to a layer, since one without processors is often wholly unset."""
+    enables = [view.of(reg.Enable, quadrant) for quadrant in view.quadrants]
+    if not any(enable.pro_en for enable in enables):
+        why = "no-processors: the layer has no enabled processor in any quadrant that was started"
+        raise view.impossible(enables[0], "pro_en", why)
+
+
 def _operation(view: LayerView) -> Operation:
     """EN and POST: convolution, transposed convolution or pass-through."""
     enables = [view.of(reg.Enable, quadrant) for quadrant in view.quadrants]
-    if not any(enable.pro_en for enable in enables):
-        raise view.impossible(enables[0], "pro_en", "the layer has no enabled processor")
     passthrough = not any(enable.mask_en for enable in enables)
     for enable in enables:
         if not passthrough and enable.mask_en != enable.pro_en:
-            why = "a processor without its kernels, or kernels without processor, is not modelled"
-            raise view.not_modelled(enable, "mask_en", why)
+            raise view.not_modelled(un.KERNELS_AND_PROCESSORS, enable)
     post = view.common(reg.PostProcessing, apart_from=_BIAS_FIELDS)
     oned = view.common(reg.OneDimensional)
-    view.require(post, "ts_en", int(passthrough), "time slots belong to pass-through layers")
+    view.require(un.TIME_SLOTS, post, int(passthrough))
     alone = int(passthrough and not oned.ewise_en)
-    view.require(post, "onexone_en", alone, "used for the pass-through of a single operand")
+    view.require(un.ONE_BY_ONE, post, alone)
     if passthrough:
-        view.require(post, "deconv_en", 0, "a pass-through does not insert zeros")
-        view.require(oned, "two_d_conv", 0, "a convolution needs enabled kernels")
+        view.require(un.TRANSPOSED_KERNEL, post, 0)
+        view.require(un.ELTWISE_CONVOLUTION, oned, 0)
         return Operation.PASSTHROUGH
     if oned.ewise_en:
-        view.require(oned, "two_d_conv", 1, "kernels are enabled, so the layer must convolve")
+        view.require(un.ELTWISE_CONVOLUTION, oned, 1)
     return Operation.TRANSPOSED if post.deconv_en else Operation.CONVOLUTION
 
 
@@ -152,11 +162,10 @@ def _passes(view: LayerView, size: tuple[int, int]) -> int:
     low = view.common(reg.LayerControl1)
     high = view.common(reg.PostProcessing, apart_from=_BIAS_FIELDS)
     if not high.flatten_en:
-        view.require(high, "xpmp_cnt", 0, "extends the pass count only with flatten_en")
+        view.require(un.PASSES_WITHOUT_FLATTEN, high, 0)
         return low.inpchexp + 1
     if size != (1, 1):
-        why = f"a flatten layer reads one pixel in many passes, not {size[0]}x{size[1]} pixels"
-        raise view.not_modelled(high, "flatten_en", why)
+        raise view.not_modelled(un.LONG_FLATTEN_PIXELS, high, f"here {size[0]}x{size[1]} pixels")
     return (high.xpmp_cnt << 4 | low.inpchexp) + 1
 
 
@@ -164,17 +173,12 @@ def _check_reading(view: LayerView, reading: Reading) -> None:
     control = view.common(reg.LayerControl0, apart_from=("cnnsi_en",))
     if reading.chw:
         if any(processor % mem.PROCESSORS_PER_MEMORY for processor in reading.processors):
-            raise view.not_modelled(
-                control, "parallel", "only the first processor of a data memory can read CHW data"
-            )
+            raise view.not_modelled(un.CHW_PROCESSORS, control)
         if reading.operands > 1:
-            raise view.not_modelled(control, "parallel", "CHW data have a single operand")
+            raise view.not_modelled(un.CHW_OPERANDS, control)
     if reading.operands > 1 and reading.passes > 1 and (reading.operands, reading.passes) != (2, 2):
-        raise view.not_modelled(
-            view.common(reg.OneDimensional),
-            "ewise_cnt",
-            f"{reading.operands} operands in {reading.passes} passes; known is 2 in 2",
-        )
+        detail = f"here {reading.operands} operands in {reading.passes} passes"
+        raise view.not_modelled(un.OPERANDS_AND_PASSES, view.common(reg.OneDimensional), detail)
 
 
 def _pooling(view: LayerView, operation: Operation, mode: RunMode) -> Pooling | None:
@@ -183,14 +187,13 @@ def _pooling(view: LayerView, operation: Operation, mode: RunMode) -> Pooling | 
     rows, columns = view.common(reg.PoolRowCount), view.common(reg.PoolColumnCount)
     step = view.common(reg.Stride)
     if not control.pool_en:
-        why = "the pooling window has an effect only with LCTRL0.pool_en"
-        view.require(rows, "last_row", 0, why)
-        view.require(columns, "last_column", 0, why)
+        view.require(un.WINDOW_WITHOUT_POOLING_ROWS, rows, 0)
+        view.require(un.WINDOW_WITHOUT_POOLING_COLUMNS, columns, 0)
     window = (rows.last_row + 1, columns.last_column + 1)
     if window == (1, 1) and step.stride == 0:
         return None
     if operation is Operation.TRANSPOSED:
-        raise view.not_modelled(step, "stride", "pooling before zero insertion is not modelled")
+        raise view.not_modelled(un.POOLING_BEFORE_ZEROS, step)
     average = control.pool_en and not control.maxpl_en
     return Pooling(
         kind="average" if average else "max",
@@ -200,17 +203,24 @@ def _pooling(view: LayerView, operation: Operation, mode: RunMode) -> Pooling | 
     )
 
 
+_WITHOUT_ELTWISE = (
+    un.POOL_ORDER_WITHOUT_ELTWISE,
+    un.CONVOLUTION_WITHOUT_ELTWISE,
+    un.OPERANDS_WITHOUT_ELTWISE,
+)
+
+
 def _combining(view: LayerView, operation: Operation) -> Combining | None:
     """ONED: element-wise function and order of pooling."""
     oned = view.common(reg.OneDimensional)
     if not oned.ewise_en:
-        for field in ("prepool", "two_d_conv", "ewise_cnt"):
-            view.require(oned, field, 0, "has an effect only with ewise_en")
+        for refusal in _WITHOUT_ELTWISE:
+            view.require(refusal, oned, 0)
         return None
     if oned.oned_en:
-        raise view.not_modelled(oned, "oned_en", "element-wise layers convolve in two dimensions")
+        raise view.not_modelled(un.ELTWISE_ONE_DIMENSION, oned)
     if operation is Operation.TRANSPOSED:
-        raise view.not_modelled(oned, "ewise_en", "not known together with zero insertion")
+        raise view.not_modelled(un.ELTWISE_TRANSPOSED, oned)
     return Combining(function=FUNCTIONS[oned.ewise_func], pool_first=bool(oned.prepool))
 
 
@@ -247,34 +257,27 @@ def _kernel_size(
         if not 1 <= oned.oned_width <= mem.KERNEL_WORD_BYTES:
             raise view.impossible(oned, "oned_width", "1-D kernels have 1 to 9 elements")
         if post.deconv_en:
-            raise view.not_modelled(post, "deconv_en", "zero insertion in one dimension")
-        width = view.common(reg.ColumnCount)
-        view.require(width, "last_column", 0, "1-D data have a single column")
+            raise view.not_modelled(un.TRANSPOSED_KERNEL, post)
+        view.require(un.WIDE_ONE_DIMENSION, view.common(reg.ColumnCount), 0)
         return (oned.oned_width, 1)
     if oned.oned_width == 1:
         if post.deconv_en:
-            raise view.not_modelled(post, "deconv_en", "zero insertion needs a 3x3 kernel")
+            raise view.not_modelled(un.TRANSPOSED_KERNEL, post)
         return (1, 1)
-    view.require(oned, "oned_width", 0, "two-dimensional kernels are 1x1 or 3x3")
+    view.require(un.KERNEL_WIDTH, oned, 0)
     return (3, 3)
 
 
-def _pad(view: LayerView, operation: Operation, kernels: Kernels | None) -> tuple[int, int]:
+def _pad(view: LayerView, kernels: Kernels | None) -> tuple[int, int]:
     """RCNT.pad and CCNT.pad."""
     rows, columns = view.common(reg.RowCount), view.common(reg.ColumnCount)
-    if operation is Operation.PASSTHROUGH:
-        why = "a pass-through does not pad"
-        view.require(rows, "pad", 0, why)
-        view.require(columns, "pad", 0, why)
-    elif kernels is not None and kernels.size == (1, 1):
-        why = "a 1x1 kernel does not pad"
-        view.require(rows, "pad", 0, why)
-        view.require(columns, "pad", 0, why)
-    elif kernels is not None:
-        most = 2
-        for value in (rows, columns):
-            if value.pad > most:
-                raise view.not_modelled(value, "pad", "programs pad by 0, 1 or 2")
+    if kernels is None or kernels.size == (1, 1):
+        view.require(un.ROW_PAD_WITHOUT_KERNEL, rows, 0)
+        view.require(un.COLUMN_PAD_WITHOUT_KERNEL, columns, 0)
+    if rows.pad > limits.MAX_PAD:
+        raise view.not_modelled(un.LARGE_ROW_PAD, rows)
+    if columns.pad > limits.MAX_PAD:
+        raise view.not_modelled(un.LARGE_COLUMN_PAD, columns)
     return (rows.pad, columns.pad)
 
 
@@ -285,11 +288,11 @@ def _summed(
     leader = view.quadrants[0]
     for quadrant in view.quadrants[1:]:
         other = view.of(reg.LayerControl0, quadrant)
-        view.require(other, "cnnsi_en", 0, "only the leading quadrant's sum is written")
+        view.require(un.OTHERS_SUM, other, 0)
     control = view.leading(reg.LayerControl0)
     active = {processor // mem.PROCESSORS_PER_QUADRANT for processor in reading.processors}
     if kernels is None or independent:
-        view.require(control, "cnnsi_en", 0, "nothing is summed over quadrants here")
+        view.require(un.SUMMED_PASSTHROUGH, control, 0)
         return tuple(sorted(active))
     summed = {leader} | {q for q in range(mem.QUADRANTS) if control.cnnsi_en >> q & 1}
     if not summed <= set(view.quadrants) or not active <= summed:
@@ -305,22 +308,24 @@ def _scaling(
     post = view.common(reg.PostProcessing, apart_from=_BIAS_FIELDS)
     control = view.common(reg.LayerControl0, apart_from=("cnnsi_en",))
     # Programs put a zero in front of the biases of a layer 0 that streams: it skips one entry.
-    skipped = int(view.number == 0 and _streaming(view, mode))
+    skipped = int(view.number == 0 and _stream(view, mode) is not None)
     posts = [(quadrant, view.of(reg.PostProcessing, quadrant)) for quadrant in view.quadrants]
     bias = tuple((quadrant, p.bptr_sad + skipped) for quadrant, p in posts if p.bptr_en)
     if operation is Operation.PASSTHROUGH:
-        why = "a pass-through writes its data as they are"
-        for field in ("scale_reg", "out_abs", "bptr_en"):
-            view.require(post, field, 0, why)
-        for field in ("act_en", "bigdwrt"):
-            view.require(control, field, 0, why)
+        for refusal in (un.SCALED_PASSTHROUGH, un.ABSOLUTE_PASSTHROUGH):
+            view.require(refusal, post, 0)
+        for _, each in posts:
+            view.require(un.BIASED_PASSTHROUGH, each, 0)
+        for refusal in (un.RECTIFIED_PASSTHROUGH, un.WIDE_PASSTHROUGH):
+            view.require(refusal, control, 0)
         return None
     if len(bias) > 1 and not independent:
-        raise view.not_modelled(post, "bptr_en", f"biases from quadrants {[q for q, _ in bias]}")
+        detail = f"here from quadrants {[q for q, _ in bias]}"
+        raise view.not_modelled(un.SEVERAL_BIASES, dict(posts)[bias[-1][0]], detail)
     if bias and not independent:
         _check_bias_quadrant(view, bias[0][0], post)
     if control.bigdwrt and (control.act_en or post.out_abs):
-        raise view.not_modelled(control, "bigdwrt", "activation of 32-bit outputs")
+        raise view.not_modelled(un.ACTIVATED_WIDE, control)
     activation = Activation.ABS if post.out_abs else Activation.NONE
     if control.act_en and not post.out_abs:
         activation = Activation.RELU
@@ -365,11 +370,21 @@ def _output_passes(view: LayerView, kernels: Kernels | None, *, independent: boo
     return view.common(reg.MaskCount).mcnt_max // 8 + 1
 
 
-def _streaming(view: LayerView, mode: RunMode) -> bool:
-    """FBUF: the layer reads from a ring (only the first eight layers have the register)."""
+def _stream(view: LayerView, mode: RunMode) -> Stream | None:
+    """FBUF: the layer reads from a ring (the first eight layers can); STRM0, STRM1: when it may."""
     if view.number >= mem.STREAMS or not mode.streaming:
-        return False
-    return view.common(reg.StreamBuffer).fbuf_max > 0
+        return None
+    ring = view.common(reg.StreamBuffer)
+    if not ring.fbuf_max:
+        return None
+    cadence = view.common(reg.Stream1)
+    return Stream(
+        start=view.common(reg.Stream0).strm_isval,
+        step=cadence.strm_dsval1,
+        row_step=cadence.strm_dsval2,
+        volume=cadence.strm_invol,
+        ring_words=ring.fbuf_max,
+    )
 
 
 def _check_size(view: LayerView, description: LayerDescription) -> None:

@@ -147,6 +147,27 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """When a streaming layer works, and the ring that it reads from.
+
+    Attributes:
+        start: input words (layer 0) or row-cache entries of the layer before that must have come
+            before the first stride (STRM0.strm_isval).
+        step: entries from stride to stride inside a row (STRM1.strm_dsval1).
+        row_step: entries from the last stride of a row to the first of the next
+            (STRM1.strm_dsval2).
+        volume: passes of the streaming layers before (STRM1.strm_invol).
+        ring_words: words after which the read pointer returns (FBUF.fbuf_max).
+    """
+
+    start: int
+    step: int
+    row_step: int
+    volume: int
+    ring_words: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDescription:
     """What the hardware does in one layer.
 
@@ -162,7 +183,8 @@ class LayerDescription:
         independent: every quadrant computes each fourth output channel by itself (QUPAC).
         scaling: bias, shift, activation; None for a pass-through.
         writing: the output.
-        streaming: the layer reads from a ring while the layer before it still writes.
+        stream: the layer reads from a ring while the layer before it still writes; None when it
+            waits for the layer before.
         flatten: POST.flatten_en is set.
         output_passes: output words of a processor column per pixel.
     """
@@ -178,9 +200,14 @@ class LayerDescription:
     independent: bool
     scaling: Scaling | None
     writing: Writing
-    streaming: bool
+    stream: Stream | None
     flatten: bool
     output_passes: int
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the layer streams."""
+        return self.stream is not None
 
     @property
     def products(self) -> tuple[Kernels, Scaling]:
@@ -256,7 +283,6 @@ class LayerDescription:
             passthrough=kernels is None,
             output_passes=self.output_passes,
             flatten_enabled=self.flatten,
-            streaming=self.streaming,
         )
 
     def to_text(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxdeploy.chip.bits import Register, UndeclaredBitsError
+from mxdeploy.emulator.accelerator.unmodelled import Unmodelled
 from mxdeploy.errors import DeviceError, Diagnostic, ModelError
 
 
@@ -36,20 +37,19 @@ class AcceleratorAccessError(DeviceError):
         self.address = address
 
 
-def not_modelled(
-    where: str, register: type[Register], field: str, value: int, why: str
-) -> NotModelledError:
-    """A register field has a value whose effect is not modelled."""
-    name = register.mnemonic
+def not_modelled(where: str, refusal: Unmodelled, value: int, detail: str = "") -> NotModelledError:
+    """A register field has a value whose effect is not modelled; ``detail`` says more."""
+    name = refusal.register.mnemonic
+    what = f"{name} ({refusal.register.__name__}) has {refusal.field} = {value}"
     return NotModelledError(
         Diagnostic(
             code="MX7001",
             where=where,
-            what=f"{name} ({register.__name__}) has {field} = {value}, which is not modelled",
-            why=why,
+            what=f"{what}, which is not modelled",
+            why=f"{refusal.why} ({detail})" if detail else refusal.why,
         ),
         register=name,
-        field=field,
+        field=refusal.field,
         value=value,
     )
 
@@ -140,19 +140,6 @@ def loader_overrun(address: int, why: str) -> AcceleratorAccessError:
             code="MX7008",
             where=f"0x{address:08x}",
             what="the packed kernel loader runs past the last kernel word",
-            why=why,
-        ),
-        address=address,
-    )
-
-
-def not_readable(address: int, why: str) -> AcceleratorAccessError:
-    """What a read would return is not known."""
-    return AcceleratorAccessError(
-        Diagnostic(
-            code="MX7009",
-            where=f"0x{address:08x}",
-            what="what a read of this address returns is not known",
             why=why,
         ),
         address=address,

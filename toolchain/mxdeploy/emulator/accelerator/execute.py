@@ -13,6 +13,8 @@ from mxdeploy.arith.arrays import Int8Array, Int32Array
 from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.chip.max78000.limits import ACCUMULATOR_BITS, QUADRANT_SUM_BITS
+from mxdeploy.emulator.accelerator.coverage import known_channels
 from mxdeploy.emulator.accelerator.describe import (
     Activation,
     LayerDescription,
@@ -20,8 +22,34 @@ from mxdeploy.emulator.accelerator.describe import (
     Reading,
     Scaling,
 )
-from mxdeploy.emulator.accelerator.memory import BiasMemory, KernelMemory, Words
-from mxdeploy.emulator.accelerator.store import LANES, Index, Store, StoreError
+from mxdeploy.emulator.accelerator.doubts import Doubt, beyond
+from mxdeploy.emulator.accelerator.memory import (
+    ALL_LANES,
+    BiasMemory,
+    Bytes,
+    KernelMemory,
+    Words,
+)
+from mxdeploy.emulator.accelerator.store import LANES, Addresses, Index, Store, StoreError
+from mxdeploy.errors import Diagnostic
+
+_QUADRANT_SUM_LIMIT = 1 << QUADRANT_SUM_BITS.value - 1
+_ACCUMULATOR_LIMIT = 1 << ACCUMULATOR_BITS.value - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The weights of some quadrants' processors.
+
+    Attributes:
+        quadrants: whose processors they are.
+        channels: which of the layer's input channels they are (pass by pass, ascending).
+        weights: (slots, channels, kernel rows, kernel columns).
+    """
+
+    quadrants: tuple[int, ...]
+    channels: Index
+    weights: arith.PreparedWeights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +57,12 @@ class Bank:
     """The weights of processors whose products are summed.
 
     Attributes:
-        channels: which of the layer's input channels they are (pass by pass, ascending).
-        weights: (slots, channels, kernel rows, kernel columns).
+        parts: the products; one part, or one for each quadrant when a quadrant's sum could be too
+            large for its bus.
         bias: one value per slot, or None.
     """
 
-    channels: Index
-    weights: arith.PreparedWeights
+    parts: tuple[Part, ...]
     bias: Int8Array | None
 
 
@@ -55,21 +82,23 @@ def load_banks(
     places = dict(layer.scaling.bias)
     banks = []
     for quadrants in groups:
-        ordinals = np.array([o for q in quadrants for o in in_quadrant(layer.reading, q)], np.intp)
-        passes = np.arange(layer.reading.passes, dtype=np.intp)[:, None]
-        channels = (passes * len(layer.reading.processors) + ordinals).reshape(-1)
         held = [quadrant for quadrant in quadrants if quadrant in places]
         bias = None
         if held:
             bias = _bias(biases, held[0], places[held[0]], layer.kernels.slots)
-        weights = _weights(layer, kernels, ordinals)
-        try:
-            prepared = arith.prepare_weights(weights)
-        except OverflowError as error:
-            low = layer.reading.passes - 1 & 0xF
-            raise StoreError(str(error), reg.LayerControl1, "inpchexp", low) from error
-        banks.append(Bank(channels, prepared, bias))
+        parts: tuple[Part, ...] = (_part(layer, kernels, quadrants),)
+        if parts[0].weights.bound >= _QUADRANT_SUM_LIMIT and len(quadrants) > 1:
+            parts = tuple(_part(layer, kernels, (quadrant,)) for quadrant in quadrants)
+        banks.append(Bank(parts, bias))
     return tuple(banks)
+
+
+def _part(layer: LayerDescription, kernels: KernelMemory, quadrants: tuple[int, ...]) -> Part:
+    ordinals = np.array([o for q in quadrants for o in in_quadrant(layer.reading, q)], np.intp)
+    passes = np.arange(layer.reading.passes, dtype=np.intp)[:, None]
+    channels = (passes * len(layer.reading.processors) + ordinals).reshape(-1)
+    weights = arith.prepare_weights(_weights(layer, kernels, ordinals))
+    return Part(quadrants, channels, weights)
 
 
 def _weights(layer: LayerDescription, kernels: KernelMemory, ordinals: Index) -> Int8Array:
@@ -98,34 +127,66 @@ def _bias(biases: BiasMemory, quadrant: int, first: int, slots: int) -> Int8Arra
     return biases.entries[quadrant, first : first + slots].copy()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Executed:
+    """What a layer did.
+
+    Attributes:
+        output: (slots, rows, columns) of a convolution, (channels, rows, columns) of a
+            pass-through.
+        doubts: sums that leave the chip's width.
+    """
+
+    output: Int8Array | Int32Array
+    doubts: tuple[Diagnostic, ...] = ()
+
+
 def execute(
     layer: LayerDescription, banks: Sequence[Bank], source: Store, target: Store
-) -> Int8Array | Int32Array:
+) -> Executed:
     """Compute a layer and write its output.
-
-    Returns:
-        (slots, rows, columns) of a convolution, (channels, rows, columns) of a pass-through.
 
     Raises:
         StoreError: the layer reads or writes outside the memories.
     """
     data = _in_flight(layer, read_input(layer.reading, source))
     if layer.scaling is None:
-        _write_passthrough(layer, data, target)
-        return data
-    convolve = arith.conv_transpose2d if layer.operation is Operation.TRANSPOSED else arith.conv2d
-    parts = []
-    for bank in banks:
-        sums = convolve(data[bank.channels], bank.weights, pad=layer.pad)
-        parts.append(sums if bank.bias is None else arith.add_bias(sums, bank.bias))
+        _write_passthrough(layer, data, known_channels(layer, source), target)
+        return Executed(data)
+    doubts: list[Diagnostic] = []
+    results = [_sums(layer, bank, data, doubts) for bank in banks]
     # Independent quadrants take turns: quadrant g computes output channels g, g + 4, g + 8, ...
-    sums = parts[0] if len(parts) == 1 else np.stack(parts, 1).reshape(-1, *parts[0].shape[1:])
+    sums = results[0]
+    if len(results) > 1:
+        sums = np.stack(results, 1).reshape(-1, *sums.shape[1:])
     if layer.scaling.wide:
         _write_wide(layer, sums, target)
-        return sums
+        return Executed(sums, tuple(doubts))
     result = _scale(layer.scaling, sums)
     _write_bytes(layer, result, target)
-    return result
+    return Executed(result, tuple(doubts))
+
+
+def _sums(
+    layer: LayerDescription, bank: Bank, data: Int8Array, doubts: list[Diagnostic]
+) -> Int32Array:
+    """The accumulators (slots, rows, columns) of one bank."""
+    convolve = arith.conv_transpose2d if layer.operation is Operation.TRANSPOSED else arith.conv2d
+    where = f"layer {layer.number}"
+    total: Int32Array | None = None
+    for part in bank.parts:
+        sums = convolve(data[part.channels], part.weights, pad=layer.pad)
+        if part.weights.bound >= _QUADRANT_SUM_LIMIT:
+            here = f"{where}, quadrant {part.quadrants[0]}"
+            doubts += beyond(Doubt.QUADRANT_SUM, here, sums, QUADRANT_SUM_BITS)
+        total = sums if total is None else total + sums
+    if total is None:
+        raise ValueError(f"{where} has a bank without processors")
+    if bank.bias is not None:
+        total = arith.add_bias(total, bank.bias)
+    if sum(part.weights.bound for part in bank.parts) >= _ACCUMULATOR_LIMIT:
+        doubts += beyond(Doubt.ACCUMULATOR, where, total, ACCUMULATOR_BITS)
+    return total
 
 
 def read_input(reading: Reading, source: Store) -> Int8Array:
@@ -210,7 +271,8 @@ def output_step(layer: LayerDescription) -> int:
 
 def _write_wide(layer: LayerDescription, sums: Int32Array, target: Store) -> None:
     words = np.ascontiguousarray(sums.reshape(layer.slots, -1).T).view(np.uint32)
-    target.store(output_starts(layer), output_step(layer), words)
+    addresses = _addresses(layer, output_starts(layer), layer.writing.bases[0][1])
+    target.store(addresses, words, np.full(len(addresses.starts), ALL_LANES, np.uint8))
 
 
 def _write_bytes(layer: LayerDescription, data: Int8Array, target: Store) -> None:
@@ -226,7 +288,11 @@ def _write_bytes(layer: LayerDescription, data: Int8Array, target: Store) -> Non
     if rest:
         lanes[full, :rest] = flat[whole:]
     words = _as_words(lanes.reshape(-1, pixels))[:, : len(starts)]
-    target.store(starts, output_step(layer), words)
+    exist = np.zeros(lanes.shape[:2], np.bool_)
+    exist[:full, : kernels.columns] = True
+    exist[full:, :rest] = True
+    addresses = _addresses(layer, starts, layer.writing.bases[0][1])
+    target.store(addresses, words, _lane_bits(exist)[: len(starts)])
 
 
 def passthrough_starts(layer: LayerDescription, quadrant: int) -> Index:
@@ -242,12 +308,14 @@ def passthrough_starts(layer: LayerDescription, quadrant: int) -> Index:
     )[..., 0]
 
 
-def _write_passthrough(layer: LayerDescription, data: Int8Array, target: Store) -> None:
+def _write_passthrough(
+    layer: LayerDescription, data: Int8Array, known: NDArray[np.bool_], target: Store
+) -> None:
     """Every quadrant packs its own enabled processors, four per word."""
     reading = layer.reading
     pixels = data[0].size
     channels = data.reshape(reading.passes, len(reading.processors), pixels)
-    for quadrant, _ in layer.writing.bases:
+    for quadrant, base in layer.writing.bases:
         here = in_quadrant(reading, quadrant)
         if not here:
             continue
@@ -256,7 +324,16 @@ def _write_passthrough(layer: LayerDescription, data: Int8Array, target: Store) 
         lanes[: len(here)] = channels[:, here].transpose(1, 0, 2)
         slots = lanes.reshape(len(starts), LANES, reading.passes, pixels).transpose(0, 2, 1, 3)
         words = _as_words(slots.reshape(-1, pixels))
-        target.store(starts.reshape(-1), output_step(layer), words)
+        exist = np.zeros((len(starts) * LANES, reading.passes), np.bool_)
+        exist[: len(here)] = known[here]
+        bits = exist.reshape(len(starts), LANES, reading.passes).transpose(0, 2, 1)
+        addresses = _addresses(layer, starts.reshape(-1), base)
+        target.store(addresses, words, _lane_bits(bits))
+
+
+def _addresses(layer: LayerDescription, starts: Index, base: int) -> Addresses:
+    """Where a layer's words go; ``base`` is the word of WPTR_BASE."""
+    return Addresses(starts, output_step(layer), reg.WritePointerBase.decode(base))
 
 
 def in_quadrant(reading: Reading, quadrant: int) -> list[int]:
@@ -266,6 +343,12 @@ def in_quadrant(reading: Reading, quadrant: int) -> list[int]:
         for ordinal, processor in enumerate(reading.processors)
         if processor // mem.PROCESSORS_PER_QUADRANT == quadrant
     ]
+
+
+def _lane_bits(exist: NDArray[np.bool_]) -> Bytes:
+    """One bit for each of four flags."""
+    packed: Bytes = np.packbits(exist.reshape(-1, LANES), axis=1, bitorder="little")[:, 0]
+    return packed
 
 
 def _as_words(lanes: NDArray[np.int8]) -> Words:

@@ -8,12 +8,16 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.emulator.accelerator.doubts import Doubt, doubt
 from mxdeploy.emulator.accelerator.errors import impossible, not_modelled
-from mxdeploy.emulator.accelerator.memory import Words
+from mxdeploy.emulator.accelerator.memory import ALL_LANES, Words
 from mxdeploy.emulator.accelerator.registers import RegisterFile
-from mxdeploy.emulator.accelerator.store import Store
+from mxdeploy.emulator.accelerator.store import Addresses, Store
+from mxdeploy.emulator.accelerator.unmodelled import FIFO_NOT_COUPLED
+from mxdeploy.errors import Diagnostic
 
 _MEMORIES_PER_QUADRANT = mem.DATA_MEMORIES // mem.QUADRANTS
+FIRST_LANE = 1
 FAST = mem.QUADRANTS
 """Number of the fast FIFO's queue, after those of the four standard FIFOs."""
 
@@ -52,7 +56,7 @@ def describe_frame(file: RegisterFile, quadrants: tuple[int, ...]) -> Frame | No
         return _fast_frame(control, quadrants, words)
     fifos = file.get(reg.FifoControl, reg.FifoControl.address())
     if not fifos.fifo_cpl:
-        raise not_modelled("input", reg.FifoControl, "fifo_cpl", 0, "this chip needs lock step")
+        raise not_modelled("input", FIFO_NOT_COUPLED, 0)
     enabled = tuple(fifo for fifo in range(mem.QUADRANTS) if fifos.fifo_en >> fifo & 1)
     if not enabled:
         raise impossible("input", reg.FifoControl, "fifo_en", 0, "layer 0 waits for a FIFO")
@@ -68,6 +72,11 @@ def _fast_frame(control: reg.Ctrl, quadrants: tuple[int, ...], words: int) -> Fr
         return Frame(words=words, queues=(FAST,), memories=(0,), split=False)
     memories = tuple(range(0, mem.DATA_MEMORIES, _MEMORIES_PER_QUADRANT))
     return Frame(words=words, queues=(FAST,), memories=memories, split=True)
+
+
+def name_of(queue: int) -> str:
+    """``FIFO 2``, ``the fast FIFO``."""
+    return "the fast FIFO" if queue == FAST else f"FIFO {queue}"
 
 
 class InputFifos:
@@ -93,7 +102,27 @@ class InputFifos:
     def deliver(self, frame: Frame, word: int, target: Store) -> None:
         """Move a frame into memories, from ``word`` on."""
         starts = np.array(frame.memories, np.intp) * mem.DATA_WORDS + word
-        target.store(starts, 1, self._take(frame))
+        lanes = np.full(len(starts), FIRST_LANE if frame.split else ALL_LANES, np.uint8)
+        addresses = Addresses(starts, 1, reg.ReadPointerBase(word=word))
+        target.store(addresses, self._take(frame), lanes)
+
+    def shortage(self, frame: Frame) -> str:
+        """Which FIFOs lack how many words of a frame; empty when none does."""
+        texts = [
+            f"{name_of(queue)} is {frame.words - len(self._queues[queue])} words short (it got "
+            f"{len(self._queues[queue])} of {frame.words})"
+            for queue in frame.queues
+            if len(self._queues[queue]) < frame.words
+        ]
+        return "; ".join(texts)
+
+    def surplus(self, frame: Frame) -> tuple[Diagnostic, ...]:
+        """Warns of words that a frame, just delivered, left behind."""
+        return tuple(
+            doubt(Doubt.FIFO_SURPLUS, "input", f"{name_of(queue)} keeps {len(left)} words")
+            for queue in frame.queues
+            if (left := self._queues[queue])
+        )
 
     def status(self) -> int:
         """The FIFO_STAT word: words are taken at once, so nothing is ever full."""

@@ -11,19 +11,20 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.chip.max78000.latency import STARTUP_CYCLES
 from mxdeploy.emulator.accelerator import selftest
 from mxdeploy.emulator.accelerator.addresses import Place, Region, place_of
+from mxdeploy.emulator.accelerator.doubts import as_error
 from mxdeploy.emulator.accelerator.errors import (
     impossible,
     no_access,
-    not_readable,
+    not_modelled,
     undeclared_address,
     wrong_access,
 )
 from mxdeploy.emulator.accelerator.fifo import InputFifos
 from mxdeploy.emulator.accelerator.memories import WORD_BYTES, Memories
 from mxdeploy.emulator.accelerator.memory import Words
+from mxdeploy.emulator.accelerator.mlator import Mlator
 from mxdeploy.emulator.accelerator.power import ALL_QUADRANTS, PowerState
 from mxdeploy.emulator.accelerator.registers import (
     RegisterFile,
@@ -31,8 +32,14 @@ from mxdeploy.emulator.accelerator.registers import (
     is_cleared_gap,
     register_slots,
 )
-from mxdeploy.emulator.accelerator.run import LayerResult, Run, perform, prepare_run
+from mxdeploy.emulator.accelerator.run import Run, perform, prepare_run
 from mxdeploy.emulator.accelerator.store import DataMemory
+from mxdeploy.emulator.accelerator.timing import LayerResult, RunTime
+from mxdeploy.emulator.accelerator.unmodelled import (
+    ONE_SHOT_LEFT,
+    SELF_TEST_STATUS,
+)
+from mxdeploy.errors import Diagnostic
 
 _log = logging.getLogger(__name__)
 
@@ -44,27 +51,39 @@ class Accelerator:
 
     A start (the leading quadrant's CTRL.cnn_en goes from 0 to 1) runs all layers at once, as soon
     as the input is complete; ``busy_cycles`` then says how long the chip would take, and
-    ``complete()`` raises the completion flag.
+    ``complete()`` raises the completion flag. In one-shot mode each start runs the next layer, and
+    the completion flag follows each of them.
     """
 
-    def __init__(self, *, lenient: bool = False, data_memory: Words | None = None) -> None:
+    def __init__(
+        self, *, lenient: bool = False, strict: bool = False, data_memory: Words | None = None
+    ) -> None:
         """Unpowered; see ``power_on`` and ``set_power``.
 
         Args:
             lenient: ignore (and log) undeclared bits and addresses instead of raising.
-            data_memory: C-contiguous uint32 (16, 8192), used in place.
+            strict: raise what would otherwise be a warning in ``doubts``.
+            data_memory: C-contiguous uint32 (16, 8192), used in place. Others may write to it
+                unseen, so that the model does not know which of its words were written.
         """
         self._lenient = lenient
+        self._strict = strict
         self._memories = Memories(lenient=lenient, data=data_memory)
         self._registers = RegisterFile(lenient=lenient)
         self._fifos = InputFifos()
         self._power = PowerState()
         self._usable = 0
+        self._memories_off = 0
+        self._kernels_off = 0
         self._prepared: tuple[object, Run] | None = None
         self._waiting: Run | None = None
         self._leader = 0
         self._busy_cycles: int | None = None
+        self._time: RunTime | None = None
         self._layers: tuple[LayerResult, ...] = ()
+        self._doubts: tuple[Diagnostic, ...] = ()
+        self._next_layer = 0
+        self._mlators = tuple(Mlator(quadrant) for quadrant in range(mem.QUADRANTS))
 
     # --- power ------------------------------------------------------------------------------
 
@@ -91,11 +110,13 @@ class Accelerator:
             if lost or reset & ~before.reset & bit:
                 self._registers.reset(quadrant)
             if lost:
-                self._memories.clear(quadrant)
+                self._memories.lose(quadrant)
             elif before.ram & ~ram & bit:
-                self._memories.kernels.clear(quadrant)
+                self._memories.kernels.clear(quadrant, known=False)
+        self._follow_power_down()
         if not power or reset & 1 << self._leader:
             self._waiting, self._busy_cycles = None, None
+            self._next_layer = 0
             self._fifos.clear()
 
     # --- bus --------------------------------------------------------------------------------
@@ -203,6 +224,16 @@ class Accelerator:
         """Quadrants that can be used."""
         return tuple(q for q in range(mem.QUADRANTS) if self._usable >> q & 1)
 
+    def participants(self, leader: int = 0) -> tuple[int, ...]:
+        """The quadrants that a start by ``leader`` runs: it, and those that wait for it."""
+        followers = []
+        for quadrant in range(mem.QUADRANTS):
+            control = self._control(quadrant)
+            waits = control.ext_sync_en and control.ext_sync_quadrant == leader
+            if quadrant != leader and control.cnn_en and waits:
+                followers.append(quadrant)
+        return (leader, *followers)
+
     @property
     def data_memory(self) -> Words:
         """The sixteen data memories themselves, uint32 (16, 8192)."""
@@ -210,8 +241,13 @@ class Accelerator:
 
     @property
     def busy_cycles(self) -> int | None:
-        """CNN clock cycles from the start to completion; None when idle or waiting for input."""
+        """CNN clock cycles from the complete input to completion; None when idle or waiting."""
         return self._busy_cycles
+
+    @property
+    def time(self) -> RunTime | None:
+        """How long the last start took; None before the first."""
+        return self._time
 
     @property
     def interrupt(self) -> bool:
@@ -225,9 +261,20 @@ class Accelerator:
         return self._waiting is not None
 
     @property
+    def shortage(self) -> str:
+        """Which FIFOs lack how many words, while a start waits for them."""
+        run = self._waiting
+        return "" if run is None or run.frame is None else self._fifos.shortage(run.frame)
+
+    @property
     def layers(self) -> tuple[LayerResult, ...]:
-        """What the layers of the last run did."""
+        """What the layers of the last run did (in one-shot mode: of the starts since layer 0)."""
         return self._layers
+
+    @property
+    def doubts(self) -> tuple[Diagnostic, ...]:
+        """Warnings about the last run: what the chip may do differently."""
+        return self._doubts
 
     def complete(self) -> None:
         """Raise the completion flag of the leading quadrant, if a run is under way."""
@@ -275,12 +322,16 @@ class Accelerator:
             return
         before = self._registers.word(slot.register, address)
         self._registers.write(slot, value)
-        if slot.quadrant is None:
+        if slot.register is reg.AlwaysOnControl:
+            self._follow_power_down()
+        elif slot.quadrant is None:
             return
-        if slot.register is reg.Ctrl:
+        elif slot.register is reg.Ctrl:
             self._control_written(slot.quadrant, before)
         elif slot.register is reg.Test:
             self._test_written(slot.quadrant, before)
+        elif slot.register is reg.Sram:
+            self._follow_power_down()
 
     def _read_register(self, address: int) -> int:
         slot = self._slot(address)
@@ -288,8 +339,8 @@ class Accelerator:
             return 0
         if slot.register is reg.FifoStatus:
             return self._fifos.status()
-        if slot.register is reg.Mlat:
-            raise not_readable(address, "the order of the Mlator's bytes is not confirmed")
+        if slot.register is reg.Mlat and slot.quadrant is not None:
+            return self._mlators[slot.quadrant].read(self._registers, self._memories.data)
         return self._registers.word(slot.register, address)
 
     def _control_written(self, quadrant: int, before: int) -> None:
@@ -299,20 +350,42 @@ class Accelerator:
             self._start(quadrant)
         elif not control.cnn_en and quadrant == self._leader:
             self._waiting = None
+        if control.mlat_ld and not before & reg.Ctrl.bit_fields()["mlat_ld"].mask:
+            self._mlators[quadrant].load(self._registers)
 
     def _test_written(self, quadrant: int, before: int) -> None:
         address = reg.Test.address(quadrant)
         word = self._registers.word(reg.Test, address)
+        if status := reg.Test.decode(word).bistsel:
+            raise not_modelled(f"quadrant {quadrant}", SELF_TEST_STATUS, status)
         outcome = selftest.respond(before, word)
         self._registers.force(reg.Test, address, outcome.word)
-        clear = {
-            "data": self._memories.clear_data,
-            "kernels": self._memories.kernels.clear,
-            "tram": self._memories.tram.clear,
-            "biases": self._memories.biases.clear,
-        }
-        for memory in outcome.zeroed:
-            clear[memory](quadrant)
+        if "data" in outcome.zeroed:
+            self._memories.clear_data(quadrant, known=True)
+        if "kernels" in outcome.zeroed:
+            self._memories.kernels.clear(quadrant, known=True)
+        if "tram" in outcome.zeroed:
+            self._memories.tram.clear(quadrant)
+        if "biases" in outcome.zeroed:
+            self._memories.biases.clear(quadrant, known=True)
+
+    def _follow_power_down(self) -> None:
+        """SRAM and AOD_CTRL: memories that are powered down lose their content.
+
+        Power-down and deep sleep in SRAM concern all memories of a quadrant, in AOD_CTRL its kernel
+        memories. All other fields are timing.
+        """
+        control = self._registers.get(reg.AlwaysOnControl, reg.AlwaysOnControl.address())
+        self._kernels_off, self._memories_off = control.pd | control.dsleep, 0
+        for quadrant in range(mem.QUADRANTS):
+            sram = self._registers.get(reg.Sram, reg.Sram.address(quadrant))
+            if sram.pd or sram.ds:
+                self._memories_off |= 1 << quadrant
+            if sram.pd:
+                self._memories.lose(quadrant)
+            elif control.pd >> quadrant & 1:
+                self._memories.kernels.clear(quadrant, known=False)
+        self._kernels_off |= self._memories_off
 
     def _push(self, address: int, values: list[int]) -> None:
         self._fifos.push(_queues()[address], values)
@@ -326,6 +399,10 @@ class Accelerator:
             raise no_access(address, self._power.obstacle(place.quadrant))
         if place.region is Region.KERNEL and not self._power.ram >> place.quadrant & 1:
             why = f"the kernel memory of quadrant {place.quadrant} has no power (GCFR REG1)"
+            raise no_access(address, why)
+        kernel = place.region is Region.KERNEL
+        if (self._kernels_off if kernel else self._memories_off) >> place.quadrant & 1:
+            why = f"memories of quadrant {place.quadrant} are down or asleep (SRAM, AOD_CTRL)"
             raise no_access(address, why)
 
     def _nothing_there(self, address: int) -> int:
@@ -341,14 +418,8 @@ class Accelerator:
         """Run with the quadrants that are enabled and wait for ``leader``."""
         if self._busy_cycles is not None:
             raise impossible("start", reg.Ctrl, "cnn_en", 1, "the last run is not complete")
-        followers = []
-        for quadrant in range(mem.QUADRANTS):
-            control = self._control(quadrant)
-            waits = control.ext_sync_en and control.ext_sync_quadrant == leader
-            if quadrant != leader and control.cnn_en and waits:
-                followers.append(quadrant)
         self._leader = leader
-        self._perform(self._prepare((leader, *followers)))
+        self._perform(self._prepare(self.participants(leader)))
 
     def _prepare(self, quadrants: tuple[int, ...]) -> Run:
         """Decode and read the weights, unless nothing has changed since the last run."""
@@ -369,9 +440,27 @@ class Accelerator:
             self._waiting = run
             return
         self._waiting = None
-        store = DataMemory(self._memories.data, self._usable)
-        self._layers = perform(run, self._fifos, store)
-        self._busy_cycles = STARTUP_CYCLES + sum(layer.cycles for layer in self._layers)
+        only = self._one_layer(run)
+        store = DataMemory(self._memories.data, self._memories.lanes, self._usable)
+        done = perform(run, self._fifos, store, only)
+        goes_on = bool(only)
+        doubts = (*(self._doubts if goes_on else run.doubts), *done.doubts)
+        if self._strict and doubts:
+            raise as_error(doubts)
+        self._layers = (*(self._layers if goes_on else ()), *done.layers)
+        self._doubts = doubts
+        self._time = done.time
+        self._busy_cycles = done.time.after_input_cycles
+
+    def _one_layer(self, run: Run) -> int | None:
+        """The layer that a one-shot start runs; None when all layers run."""
+        layer = self._next_layer
+        if not run.one_shot:
+            if layer:
+                raise not_modelled("start", ONE_SHOT_LEFT, 0, f"layer {layer} is the next one")
+            return None
+        self._next_layer = (layer + 1) % len(run.layers)
+        return layer
 
 
 def _leads(quadrant: int, control: reg.Ctrl) -> bool:

@@ -14,6 +14,7 @@ from mxdeploy.emulator.accelerator.errors import (
     wrong_access,
 )
 from mxdeploy.emulator.accelerator.memory import (
+    ALL_LANES,
     BiasMemory,
     Bytes,
     KernelMemory,
@@ -31,6 +32,8 @@ class Memories:
 
     Attributes:
         data: uint32 (16, 8192).
+        lanes: uint8 (16, 8192), one bit for each byte of ``data`` that was written or zeroed since
+            power-up; None when others write to the data memory as well, unseen.
         kernels: kernel memories.
         biases: bias memories.
         tram: row caches.
@@ -40,21 +43,24 @@ class Memories:
         """All zero, or with the caller's data memory."""
         self._lenient = lenient
         self.data: Words = data_words(data)
+        self.lanes: Bytes | None = None if data is not None else np.zeros(self.data.shape, np.uint8)
         self.kernels = KernelMemory()
         self.biases = BiasMemory()
         self.tram = Tram()
         self._by_quadrant = self.data.reshape(mem.QUADRANTS, -1)
 
-    def clear(self, quadrant: int) -> None:
-        """Zero all memories of a quadrant."""
-        self.clear_data(quadrant)
-        self.kernels.clear(quadrant)
-        self.biases.clear(quadrant)
+    def lose(self, quadrant: int) -> None:
+        """A quadrant's power is gone: its memories hold nothing (the model takes zeros)."""
+        self.clear_data(quadrant, known=False)
+        self.kernels.clear(quadrant, known=False)
+        self.biases.clear(quadrant, known=False)
         self.tram.clear(quadrant)
 
-    def clear_data(self, quadrant: int) -> None:
-        """Zero the data memories of a quadrant."""
+    def clear_data(self, quadrant: int, *, known: bool) -> None:
+        """Zero a quadrant's data memories: on purpose (``known``), or because power was lost."""
         self._by_quadrant[quadrant] = 0
+        if self.lanes is not None:
+            self.lanes.reshape(mem.QUADRANTS, -1)[quadrant] = ALL_LANES if known else 0
 
     def store(self, address: int, place: Place, values: Words, *, mexpress: bool) -> None:
         """32-bit stores at consecutive addresses from ``place`` on, inside one memory.
@@ -68,6 +74,9 @@ class Memories:
         entry = place.offset_bytes // WORD_BYTES
         if place.region is Region.DATA:
             self._by_quadrant[place.quadrant, entry : entry + len(values)] = values
+            if self.lanes is not None:
+                lanes = self.lanes.reshape(mem.QUADRANTS, -1)
+                lanes[place.quadrant, entry : entry + len(values)] = ALL_LANES
         elif place.region is Region.BIAS:
             self._check_bits(address, values, BiasMemory.BITS)
             self.biases.store(place.quadrant, entry, values)

@@ -10,6 +10,10 @@ from mxdeploy.chip.max78000 import memories as mem
 
 Words = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+
+ALL_LANES = (1 << mem.PROCESSORS_PER_MEMORY) - 1
+"""All bytes of a word of data memory, one bit each."""
 
 _STORES_PER_WORD = 4
 
@@ -19,21 +23,24 @@ class KernelMemory:
 
     Attributes:
         stream: uint8 (64, 6912), the byte streams that layers read.
+        written: bool (64, 768), the words that were written or zeroed since power-up.
         version: changes whenever the content does.
     """
 
     def __init__(self) -> None:
-        """All zero."""
+        """All zero, nothing written."""
         self.stream: Bytes = np.zeros((mem.PROCESSORS, mem.KERNEL_BYTES), np.uint8)
+        self.written: Flags = np.zeros((mem.PROCESSORS, mem.KERNEL_WORDS), np.bool_)
         self.version = 0
         self._pointer = [0] * mem.PROCESSORS
         self._pending = [b""] * mem.PROCESSORS
         self._latch: Words = np.zeros((mem.PROCESSORS, _STORES_PER_WORD), np.uint32)
 
-    def clear(self, quadrant: int) -> None:
-        """Zero the memories of a quadrant."""
+    def clear(self, quadrant: int, *, known: bool) -> None:
+        """Zero the memories of a quadrant: on purpose (``known``), or because power was lost."""
         first = quadrant * mem.PROCESSORS_PER_QUADRANT
         self.stream[first : first + mem.PROCESSORS_PER_QUADRANT] = 0
+        self.written[first : first + mem.PROCESSORS_PER_QUADRANT] = known
         self.version += 1
 
     def set_address(self, processor: int, word: int) -> None:
@@ -91,6 +98,7 @@ class KernelMemory:
         if first + words.size > mem.KERNEL_BYTES:
             raise ValueError(f"processor {processor} has no kernel word {word + len(words) - 1}")
         self.stream[processor, first : first + words.size] = words[:, ::-1].reshape(-1)
+        self.written[processor, word : word + len(words)] = True
         self.version += 1
 
 
@@ -99,24 +107,28 @@ class BiasMemory:
 
     Attributes:
         entries: int8 (4, 512).
+        written: bool (4, 512), the entries that were written or zeroed since power-up.
         version: changes whenever the content does.
     """
 
     BITS = 8
 
     def __init__(self) -> None:
-        """All zero."""
+        """All zero, nothing written."""
         self.entries: NDArray[np.int8] = np.zeros((mem.QUADRANTS, mem.BIAS_BYTES), np.int8)
+        self.written: Flags = np.zeros((mem.QUADRANTS, mem.BIAS_BYTES), np.bool_)
         self.version = 0
 
-    def clear(self, quadrant: int) -> None:
-        """Zero the memory of a quadrant."""
+    def clear(self, quadrant: int, *, known: bool) -> None:
+        """Zero the memory of a quadrant: on purpose (``known``), or because power was lost."""
         self.entries[quadrant] = 0
+        self.written[quadrant] = known
         self.version += 1
 
     def store(self, quadrant: int, first: int, words: Words) -> None:
         """Write consecutive entries, one byte in each 32-bit word."""
         self.entries[quadrant, first : first + len(words)] = layouts.unpack_bias(words)
+        self.written[quadrant, first : first + len(words)] = True
         self.version += 1
 
     def load(self, quadrant: int, entry: int) -> int:

@@ -51,14 +51,19 @@ def register_slots() -> Mapping[int, Slot]:
 
 
 def is_cleared_gap(address: int) -> bool:
-    """Whether this is where stream registers of layers 8 to 31 would be.
+    """Whether this is where registers would be if all of them existed for all layers.
 
-    Programs that clear every register of every layer store zeros there, without effect.
+    Stream registers exist for the first eight layers, IFRM stands alone in the space of a register
+    with 32 of them. Programs that clear every register of every layer store zeros in between,
+    without effect.
     """
     quadrant, offset = divmod(address - mem.QUADRANT_BASE, mem.QUADRANT_STRIDE)
     if not 0 <= quadrant < mem.QUADRANTS or offset % 4:
         return False
     index, byte = divmod(offset - mem.LAYER_REGISTERS_OFFSET, mem.LAYER_REGISTER_STRIDE)
+    frame, _ = divmod(reg.InputFrame.offset - mem.LAYER_REGISTERS_OFFSET, mem.LAYER_REGISTER_STRIDE)
+    if index == frame:
+        return byte > 0
     return byte >= 4 * mem.STREAMS and index in {cls.index for cls in reg.STREAM_REGISTERS}
 
 

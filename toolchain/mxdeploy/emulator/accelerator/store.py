@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from mxdeploy.chip.bits import Register
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.emulator.accelerator.memory import Words
+from mxdeploy.emulator.accelerator.memory import ALL_LANES, Bytes, Words
 
 Index = NDArray[np.intp]
 LANES = mem.PROCESSORS_PER_MEMORY
@@ -35,28 +36,62 @@ class StoreError(ValueError):
         self.value = value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Addresses:
+    """Where the words of all pixels go.
+
+    Attributes:
+        starts: 17-bit word addresses of the first pixel, one per written word.
+        step: distance of a pixel's words from those of the pixel before it.
+        pointer: the register that leads there, and how its fields are called.
+    """
+
+    starts: Index
+    step: int
+    pointer: reg.WritePointerBase | reg.ReadPointerBase
+
+    def of(self, pixels: int) -> Index:
+        """All addresses, (pixels, len(starts))."""
+        return self.starts + np.arange(pixels, dtype=np.intp)[:, None] * self.step
+
+    def error(self, text: str, *, memory: bool) -> StoreError:
+        """The pointer leads to the wrong ``memory``, or to a wrong word in it."""
+        field = "instance" if memory and isinstance(self.pointer, reg.WritePointerBase) else "word"
+        return StoreError(text, type(self.pointer), field, getattr(self.pointer, field))
+
+
 class Store(Protocol):
     """Sixteen memories of 32-bit words."""
 
     def fetch(self, memories: Index, word: int, count: int) -> Words:
         """``count`` words from ``word`` on, of each of the memories: (memories, count)."""
 
-    def store(self, starts: Index, step: int, words: Words) -> None:
+    def missing(self, memories: Index, word: int, count: int) -> Bytes:
+        """The bytes of the same words that nobody wrote, one bit each: (memories, count)."""
+
+    def store(self, addresses: Addresses, words: Words, lanes: Bytes) -> None:
         """Write in the order of the hardware: pixel by pixel.
 
         Args:
-            starts: 17-bit word addresses of the first pixel, one per written word.
-            step: distance of a pixel's words from those of the pixel before it.
-            words: (pixels, len(starts)).
+            addresses: where the words go.
+            words: (pixels, words per pixel).
+            lanes: the bytes of each word that mean something, one bit each: (words per pixel,).
         """
 
 
 class DataMemory:
     """The data memories themselves."""
 
-    def __init__(self, words: Words, powered: int) -> None:
-        """Layers work on ``words`` (16, 8192); ``powered`` has a bit for each usable quadrant."""
+    def __init__(self, words: Words, written: Bytes | None, powered: int) -> None:
+        """Layers work on the memories themselves.
+
+        Args:
+            words: (16, 8192).
+            written: (16, 8192), one bit for each byte that was written; None: not known.
+            powered: a bit for each usable quadrant.
+        """
         self._words = words
+        self._written = written
         self._powered = powered
 
     def fetch(self, memories: Index, word: int, count: int) -> Words:
@@ -66,22 +101,28 @@ class DataMemory:
             raise StoreError(text, reg.ReadPointerBase, "word", word)
         return self._words[memories, word : word + count]
 
-    def store(self, starts: Index, step: int, words: Words) -> None:
+    def missing(self, memories: Index, word: int, count: int) -> Bytes:
         """See Store."""
-        ends = starts + (len(words) - 1) * step
-        if (
-            int(ends.max()) >= TOTAL_WORDS
-            or (starts // mem.DATA_WORDS != ends // mem.DATA_WORDS).any()
-        ):
-            first = int(starts.max()) % mem.DATA_WORDS
-            text = f"the layer writes past the {mem.DATA_WORDS} words of a data memory"
-            raise StoreError(text, reg.WritePointerBase, "word", first)
+        if self._written is None:
+            return np.zeros((len(memories), count), np.uint8)
+        return self._written[memories, word : word + count] ^ np.uint8(ALL_LANES)
+
+    def store(self, addresses: Addresses, words: Words, lanes: Bytes) -> None:
+        """See Store."""
+        starts = addresses.starts
+        ends = starts + (len(words) - 1) * addresses.step
+        outside = int(ends.max()) >= TOTAL_WORDS
+        if outside or (starts // mem.DATA_WORDS != ends // mem.DATA_WORDS).any():
+            text = f"writes past the {mem.DATA_WORDS} words of a data memory"
+            raise addresses.error(text, memory=False)
         for quadrant in np.unique(starts // _WORDS_PER_QUADRANT).tolist():
             if not self._powered >> quadrant & 1:
-                text = f"the layer writes to quadrant {quadrant}, which has no power or clock"
-                raise StoreError(text, reg.WritePointerBase, "instance", quadrant * LANES)
-        addresses = starts + np.arange(len(words), dtype=np.intp)[:, None] * step
-        self._words.reshape(-1)[addresses] = words
+                text = f"writes to quadrant {quadrant}, which has no power or clock"
+                raise addresses.error(text, memory=True)
+        places = addresses.of(len(words))
+        self._words.reshape(-1)[places] = words
+        if self._written is not None:
+            self._written.reshape(-1)[places] = lanes
 
 
 class RingMemory:
@@ -94,6 +135,7 @@ class RingMemory:
     def __init__(self) -> None:
         """Empty."""
         self._words: Words = np.zeros((mem.DATA_MEMORIES, 0), np.uint32)
+        self._written: Bytes = np.zeros((mem.DATA_MEMORIES, 0), np.uint8)
 
     def fetch(self, memories: Index, word: int, count: int) -> Words:
         """See Store."""
@@ -102,13 +144,17 @@ class RingMemory:
             raise StoreError(text, reg.ReadPointerBase, "word", word)
         return self._words[memories, word : word + count]
 
-    def store(self, starts: Index, step: int, words: Words) -> None:
+    def missing(self, memories: Index, word: int, count: int) -> Bytes:
         """See Store."""
-        memories, first = np.divmod(starts, mem.DATA_WORDS)
-        end = int(first.max()) + (len(words) - 1) * step + 1
-        if end > self._words.shape[1]:
-            longer = np.zeros((mem.DATA_MEMORIES, end), np.uint32)
-            longer[:, : self._words.shape[1]] = self._words
-            self._words = longer
-        pixels = np.arange(len(words), dtype=np.intp)[:, None] * step
+        return self._written[memories, word : word + count] ^ np.uint8(ALL_LANES)
+
+    def store(self, addresses: Addresses, words: Words, lanes: Bytes) -> None:
+        """See Store."""
+        memories, first = np.divmod(addresses.starts, mem.DATA_WORDS)
+        pixels = np.arange(len(words), dtype=np.intp)[:, None] * addresses.step
+        more = int((first + pixels).max()) + 1 - self._words.shape[1]
+        if more > 0:
+            self._words = np.pad(self._words, ((0, 0), (0, more)))
+            self._written = np.pad(self._written, ((0, 0), (0, more)))
         self._words[memories, first + pixels] = words
+        self._written[memories, first + pixels] = lanes

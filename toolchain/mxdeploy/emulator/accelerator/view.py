@@ -9,6 +9,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.emulator.accelerator.errors import NotModelledError, impossible, not_modelled
 from mxdeploy.emulator.accelerator.registers import RegisterFile
+from mxdeploy.emulator.accelerator.unmodelled import Unmodelled
 
 L = TypeVar("L", bound=reg.LayerRegister)
 
@@ -75,15 +76,17 @@ class LayerView:
         place = f"layer {self.number}"
         return place if quadrant is None else f"{place}, quadrant {quadrant}"
 
-    def not_modelled(self, value: Register, field: str, why: str) -> NotModelledError:
+    def not_modelled(
+        self, refusal: Unmodelled, value: Register, detail: str = ""
+    ) -> NotModelledError:
         """A register value that is not modelled."""
-        return not_modelled(self.where(), type(value), field, getattr(value, field), why)
+        return not_modelled(self.where(), refusal, getattr(value, refusal.field), detail)
 
     def impossible(self, value: Register, field: str, why: str) -> NotModelledError:
         """A register value that contradicts others."""
         return impossible(self.where(), type(value), field, getattr(value, field), why)
 
-    def require(self, value: Register, field: str, wanted: int, why: str) -> None:
+    def require(self, refusal: Unmodelled, value: Register, wanted: int) -> None:
         """Refuse a field that has not the only modelled value."""
-        if getattr(value, field) != wanted:
-            raise self.not_modelled(value, field, why)
+        if getattr(value, refusal.field) != wanted:
+            raise self.not_modelled(refusal, value)

@@ -43,7 +43,7 @@ class AcceleratorMachine:
         """Switch on, initialise, load kernels and biases, configure."""
         self._program = program
         self._plan = program.plan
-        self._accelerator = Accelerator(lenient=lenient)
+        self._accelerator = Accelerator(lenient=lenient, strict=not lenient)
         self._power_on()
         self._write_all(program.init)
         for image in program.kernels:
