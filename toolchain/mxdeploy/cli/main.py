@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "Accuracy: float, integer and emulator, side by side.",
     "board": "A virtual board behind a serial port.",
     "replay": "Play recorded register programs and compare their known answers.",
+    "diff": "Compare two register programs as the chip sees them.",
     "explain": "What an address, or a word at an address, means.",
 }
 
