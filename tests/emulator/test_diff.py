@@ -75,7 +75,7 @@ def test_other_weight_widths_and_operators(shared: Path) -> None:
         ("t-resnet-4l", "t-resnet-4l~sub"): "element-wise",
         ("t-resnet-4l", "t-resnet-4l~or"): "element-wise",
         ("t-pooling3x2s3", "t-pooling3x2s3~swappool"): "pooling",
-        ("t-eltwiseadd-pool-avg", "t-eltwiseadd-pool-avg+avground"): "average",
+        ("t-eltwiseadd-pool-avg", "t-eltwiseadd-pool-avg+avground"): "pooling",
     }
     for (a, b), aspect in changed.items():
         difference = traces(shared, a, b)

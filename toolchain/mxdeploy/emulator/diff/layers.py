@@ -225,7 +225,7 @@ def _operation(layer: NetworkLayer) -> Parts:
     if description.pooling is not None and description.pooling.window != (1, 1):
         parts["pooling"] = description.pooling.kind
         if description.pooling.kind == "average":
-            parts["average"] = "rounded" if description.pooling.rounding else "rounded down"
+            parts["pooling"] += " to nearest" if description.pooling.rounding else " rounded down"
     if description.combining is not None:
         parts["element-wise"] = description.combining.function
         if description.pooling is not None:
