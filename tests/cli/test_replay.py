@@ -96,10 +96,10 @@ def test_a_dumped_layer_as_a_picture(mxdeploy: Mxdeploy, shared: Path, tmp_path:
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        (("--layer", "7"), "MX8052"),
-        (("--layer", "0", "-o", "a.txt"), "MX8052"),
-        (("--layer", "0", "-o", "no/such/folder/a.npy"), "MX8052"),
-        (("-o", "a.npy"), "MX8051"),
+        (("--layer", "7"), "MX8059"),
+        (("--layer", "0", "-o", "a.txt"), "MX8059"),
+        (("--layer", "0", "-o", "no/such/folder/a.npy"), "MX8059"),
+        (("-o", "a.npy"), "MX8058"),
     ],
 )
 def test_wrong_dumps(mxdeploy: Mxdeploy, shared: Path, options: tuple[str, ...], code: str) -> None:

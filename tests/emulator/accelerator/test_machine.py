@@ -81,6 +81,22 @@ def test_each_start_needs_an_edge(bench) -> None:
     assert bench.bytes_at(0, OUT, 1) == [7]
 
 
+def test_a_run_that_is_stopped_goes_on(bench) -> None:
+    """Before completion cnn_en stops and continues; only then it starts anew."""
+    prepare_copy(bench)
+    bench.data(0, 0, [5])
+    bench.start()
+    cycles = bench.accelerator.busy_cycles
+    bench.data(0, 0, [7])
+    bench.put(reg.Ctrl(clk_en=1, mexpress=1))
+    bench.put(reg.Ctrl(clk_en=1, cnn_en=1, mexpress=1))
+    assert bench.accelerator.busy_cycles == cycles
+    assert bench.bytes_at(0, OUT, 1) == [5]
+    bench.accelerator.complete()
+    bench.start()
+    assert bench.bytes_at(0, OUT, 1) == [7]
+
+
 def test_repeated_runs_see_new_weights_biases_and_registers(bench) -> None:
     prepare_copy(bench)
     bench.data(0, 0, [10] * 16)

@@ -262,13 +262,6 @@ def test_independent_quadrants_need_the_fast_fifo(bench) -> None:
     assert caught(bench, qupac=1).field == "qupac"
 
 
-def test_a_second_start_before_completion(bench) -> None:
-    run(bench)
-    bench.put(reg.Ctrl(clk_en=1))
-    with pytest.raises(NotModelledError, match="not complete"):
-        bench.start()
-
-
 @st.composite
 def anything(draw: st.DrawFn) -> list[Register]:
     """A plain layer with some fields of some registers set to anything, mostly small."""

@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913 - one for each option
     if target is not None:
         raise UsageError(
             Diagnostic(
-                code="MX8051", where=str(target), what="-o has nothing to write without --layer",
+                code="MX8058", where=str(target), what="-o has nothing to write without --layer",
                 fix="add --layer K",
             )
         )  # fmt: skip

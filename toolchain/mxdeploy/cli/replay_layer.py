@@ -131,4 +131,4 @@ def _no_layer(result: ReplayResult, number: int) -> ModelError | UsageError:
 
 
 def _usage(where: str, what: str, fix: str) -> UsageError:
-    return UsageError(Diagnostic(code="MX8052", where=where, what=what, fix=fix))
+    return UsageError(Diagnostic(code="MX8059", where=where, what=what, fix=fix))

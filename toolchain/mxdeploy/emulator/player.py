@@ -48,8 +48,10 @@ class Player:
         self._clock = False
 
     def play(self, bursts: Iterable[Burst]) -> None:
-        """Play stores in order; completion follows every start at once."""
+        """Play stores in order; a run completes when the program acknowledges it, or at the end."""
         for burst in bursts:
+            if burst.phase is Phase.INTERRUPT:
+                self._complete()
             if burst.address >= mem.CNN_BASE or burst.address in FAST_FIFO:
                 self.accelerator.write_block(
                     burst.address, burst.values, burst.stride_bytes, size=burst.size
@@ -57,9 +59,12 @@ class Player:
             else:
                 for index, value in enumerate(burst.values.tolist()):
                     self._microcontroller(burst.address + index * burst.stride_bytes, value)
-            if self.accelerator.busy_cycles is not None:
-                self.accelerator.complete()
-                self.runs += 1
+        self._complete()
+
+    def _complete(self) -> None:
+        if self.accelerator.busy_cycles is not None:
+            self.accelerator.complete()
+            self.runs += 1
 
     def unload(self, trace: TraceFile) -> tuple[Diagnostic, ...]:
         """Play what a program does after its interrupt, with its reads of the Mlator.

@@ -13,9 +13,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.emulator.accelerator import selftest
 from mxdeploy.emulator.accelerator.addresses import Place, Region, place_of
-from mxdeploy.emulator.accelerator.doubts import as_error
 from mxdeploy.emulator.accelerator.errors import (
-    impossible,
     no_access,
     not_modelled,
     undeclared_address,
@@ -32,11 +30,10 @@ from mxdeploy.emulator.accelerator.registers import (
     is_cleared_gap,
     register_slots,
 )
-from mxdeploy.emulator.accelerator.run import Run, perform, prepare_run
-from mxdeploy.emulator.accelerator.store import DataMemory
+from mxdeploy.emulator.accelerator.run import Run
+from mxdeploy.emulator.accelerator.sequencer import Sequencer
 from mxdeploy.emulator.accelerator.timing import LayerResult, RunTime
 from mxdeploy.emulator.accelerator.unmodelled import (
-    ONE_SHOT_LEFT,
     SELF_TEST_STATUS,
 )
 from mxdeploy.errors import Diagnostic
@@ -52,7 +49,8 @@ class Accelerator:
     A start (the leading quadrant's CTRL.cnn_en goes from 0 to 1) runs all layers at once, as soon
     as the input is complete; ``busy_cycles`` then says how long the chip would take, and
     ``complete()`` raises the completion flag. In one-shot mode each start runs the next layer, and
-    the completion flag follows each of them.
+    the completion flag follows each of them. Clearing cnn_en before completion stops a run,
+    setting it again lets it go on.
     """
 
     def __init__(
@@ -67,7 +65,6 @@ class Accelerator:
                 unseen, so that the model does not know which of its words were written.
         """
         self._lenient = lenient
-        self._strict = strict
         self._memories = Memories(lenient=lenient, data=data_memory)
         self._registers = RegisterFile(lenient=lenient)
         self._fifos = InputFifos()
@@ -75,14 +72,7 @@ class Accelerator:
         self._usable = 0
         self._memories_off = 0
         self._kernels_off = 0
-        self._prepared: tuple[object, Run] | None = None
-        self._waiting: Run | None = None
-        self._leader = 0
-        self._busy_cycles: int | None = None
-        self._time: RunTime | None = None
-        self._layers: tuple[LayerResult, ...] = ()
-        self._doubts: tuple[Diagnostic, ...] = ()
-        self._next_layer = 0
+        self._sequencer = Sequencer(self._registers, self._memories, self._fifos, strict=strict)
         self._mlators = tuple(Mlator(quadrant) for quadrant in range(mem.QUADRANTS))
 
     # --- power ------------------------------------------------------------------------------
@@ -114,9 +104,8 @@ class Accelerator:
             elif before.ram & ~ram & bit:
                 self._memories.kernels.clear(quadrant, known=False)
         self._follow_power_down()
-        if not power or reset & 1 << self._leader:
-            self._waiting, self._busy_cycles = None, None
-            self._next_layer = 0
+        if not power or reset & 1 << self._sequencer.leader:
+            self._sequencer.reset()
             self._fifos.clear()
 
     # --- bus --------------------------------------------------------------------------------
@@ -217,7 +206,7 @@ class Accelerator:
     @property
     def run(self) -> Run | None:
         """The run that was started last, decoded; None before the first one."""
-        return None if self._prepared is None else self._prepared[1]
+        return self._sequencer.run
 
     @property
     def powered(self) -> tuple[int, ...]:
@@ -226,13 +215,7 @@ class Accelerator:
 
     def participants(self, leader: int = 0) -> tuple[int, ...]:
         """The quadrants that a start by ``leader`` runs: it, and those that wait for it."""
-        followers = []
-        for quadrant in range(mem.QUADRANTS):
-            control = self._control(quadrant)
-            waits = control.ext_sync_en and control.ext_sync_quadrant == leader
-            if quadrant != leader and control.cnn_en and waits:
-                followers.append(quadrant)
-        return (leader, *followers)
+        return self._sequencer.participants(leader)
 
     @property
     def data_memory(self) -> Words:
@@ -242,12 +225,12 @@ class Accelerator:
     @property
     def busy_cycles(self) -> int | None:
         """CNN clock cycles from the complete input to completion; None when idle or waiting."""
-        return self._busy_cycles
+        return self._sequencer.busy_cycles
 
     @property
     def time(self) -> RunTime | None:
         """How long the last start took; None before the first."""
-        return self._time
+        return self._sequencer.time
 
     @property
     def interrupt(self) -> bool:
@@ -258,33 +241,26 @@ class Accelerator:
     @property
     def waiting_for_input(self) -> bool:
         """Whether a start waits for FIFO words."""
-        return self._waiting is not None
+        return self._sequencer.waiting is not None
 
     @property
     def shortage(self) -> str:
         """Which FIFOs lack how many words, while a start waits for them."""
-        run = self._waiting
-        return "" if run is None or run.frame is None else self._fifos.shortage(run.frame)
+        return self._sequencer.shortage
 
     @property
     def layers(self) -> tuple[LayerResult, ...]:
         """What the layers of the last run did (in one-shot mode: of the starts since layer 0)."""
-        return self._layers
+        return self._sequencer.layers
 
     @property
     def doubts(self) -> tuple[Diagnostic, ...]:
         """Warnings about the last run: what the chip may do differently."""
-        return self._doubts
+        return self._sequencer.doubts
 
     def complete(self) -> None:
         """Raise the completion flag of the leading quadrant, if a run is under way."""
-        if self._busy_cycles is None:
-            return
-        self._busy_cycles = None
-        address = reg.Ctrl.address(self._leader)
-        irq = reg.Ctrl.bit_fields()["cnn_irq"].mask
-        word = self._registers.word(reg.Ctrl, address)
-        self._registers.force(reg.Ctrl, address, word | irq)
+        self._sequencer.complete()
 
     # --- registers --------------------------------------------------------------------------
 
@@ -347,9 +323,9 @@ class Accelerator:
         control = self._control(quadrant)
         started = control.cnn_en and not before & reg.Ctrl.bit_fields()["cnn_en"].mask
         if started and _leads(quadrant, control):
-            self._start(quadrant)
-        elif not control.cnn_en and quadrant == self._leader:
-            self._waiting = None
+            self._sequencer.start(quadrant, self._usable)
+        elif not control.cnn_en:
+            self._sequencer.stop(quadrant)
         if control.mlat_ld and not before & reg.Ctrl.bit_fields()["mlat_ld"].mask:
             self._mlators[quadrant].load(self._registers)
 
@@ -389,8 +365,7 @@ class Accelerator:
 
     def _push(self, address: int, values: list[int]) -> None:
         self._fifos.push(_queues()[address], values)
-        if self._waiting is not None:
-            self._perform(self._waiting)
+        self._sequencer.input_arrived(self._usable)
 
     # --- checks -----------------------------------------------------------------------------
 
@@ -411,56 +386,6 @@ class Accelerator:
             raise error
         _log.warning("%s (ignored)", error)
         return 0
-
-    # --- runs -------------------------------------------------------------------------------
-
-    def _start(self, leader: int) -> None:
-        """Run with the quadrants that are enabled and wait for ``leader``."""
-        if self._busy_cycles is not None:
-            raise impossible("start", reg.Ctrl, "cnn_en", 1, "the last run is not complete")
-        self._leader = leader
-        self._perform(self._prepare(self.participants(leader)))
-
-    def _prepare(self, quadrants: tuple[int, ...]) -> Run:
-        """Decode and read the weights, unless nothing has changed since the last run."""
-        controls = tuple(self._registers.word(reg.Ctrl, reg.Ctrl.address(q)) for q in quadrants)
-        versions = (
-            self._registers.version,
-            self._memories.kernels.version,
-            self._memories.biases.version,
-        )
-        key = (quadrants, controls, versions)
-        if self._prepared is None or self._prepared[0] != key:
-            run = prepare_run(self._registers, quadrants, self._memories)
-            self._prepared = (key, run)
-        return self._prepared[1]
-
-    def _perform(self, run: Run) -> None:
-        if run.frame is not None and not self._fifos.holds(run.frame):
-            self._waiting = run
-            return
-        self._waiting = None
-        only = self._one_layer(run)
-        store = DataMemory(self._memories.data, self._memories.lanes, self._usable)
-        done = perform(run, self._fifos, store, only)
-        goes_on = bool(only)
-        doubts = (*(self._doubts if goes_on else run.doubts), *done.doubts)
-        if self._strict and doubts:
-            raise as_error(doubts)
-        self._layers = (*(self._layers if goes_on else ()), *done.layers)
-        self._doubts = doubts
-        self._time = done.time
-        self._busy_cycles = done.time.after_input_cycles
-
-    def _one_layer(self, run: Run) -> int | None:
-        """The layer that a one-shot start runs; None when all layers run."""
-        layer = self._next_layer
-        if not run.one_shot:
-            if layer:
-                raise not_modelled("start", ONE_SHOT_LEFT, 0, f"layer {layer} is the next one")
-            return None
-        self._next_layer = (layer + 1) % len(run.layers)
-        return layer
 
 
 def _leads(quadrant: int, control: reg.Ctrl) -> bool:
