@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -32,7 +33,13 @@ class Operand:
 
 def small(draw, low: int, high: int) -> int:
     """An integer that is small more often than not, and the largest one now and then."""
-    return draw(st.integers(low, min(high, low + 3)) | st.integers(low, high) | st.just(high))
+    return draw(_small(low, high))
+
+
+@cache
+def _small(low: int, high: int) -> st.SearchStrategy[int]:
+    """Kept, because making a strategy takes longer than drawing from it."""
+    return st.integers(low, min(high, low + 3)) | st.integers(low, high) | st.just(high)
 
 
 @st.composite
@@ -158,7 +165,7 @@ def _with_kernel(draw, spec: LayerSpec) -> LayerSpec:
         pool = spec.pool if (rows, columns) == (1, 1) else None
         return replace(spec, pool=pool)
     if spec.kind is Kind.CONV1D:
-        length = draw(st.integers(1, min(int(limits.MAX_CONV1D_KERNEL), rows + 4)))
+        length = small(draw, 1, min(int(limits.MAX_CONV1D_KERNEL), rows + 4))
         least = max(0, -(-(length - rows) // 2))
         pad = draw(st.integers(least, min(2, length - 1)))
         return replace(spec, kernel=(length, 1), pad=(pad, 0))

@@ -1,4 +1,4 @@
-"""What can be searched: networks on both machines."""
+"""What can be searched: networks on both machines, and registers that mean anything."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tests.fuzz.case import Case, source
 from tests.fuzz.cases import cases
 from tests.fuzz.compare import compare
 from tests.fuzz.search import Subject
+from tests.fuzz.trial import Trial, attempt
+from tests.fuzz.trials import trials
 
 _IMPORTS = """\
 from mxdeploy.ir.plan import DataOrder
@@ -17,6 +19,17 @@ from mxdeploy.ops.layer import (
 )
 from tests.fuzz.case import Case, Layer, Place
 from tests.fuzz.compare import compare
+"""
+_TRIAL_IMPORTS = """\
+from mxdeploy.chip.max78000.registers import *
+from mxdeploy.ir.plan import DataOrder
+from mxdeploy.ops.layer import (
+    Activation, Eltwise, EltwiseFunction, Kind, LayerSpec, Pool, PoolKind,
+)
+from tests.fuzz.case import Case, Layer, Place
+from tests.fuzz.trial import (
+    Change, Complete, Flip, Load, Power, Push, Put, Start, Store, Trial, attempt,
+)
 """
 
 
@@ -31,6 +44,18 @@ def case_text(case: Case) -> str:
     )
 
 
+def trial_text(trial: Trial) -> str:
+    """A test of one trial."""
+    steps = "".join(f"        {source(step)},\n" for step in trial.steps)
+    return (
+        f"{_TRIAL_IMPORTS}\n\ndef test_trial():\n    case = {source(trial.case)}\n"
+        f"    steps = (\n{steps}    )\n    attempt(Trial(case=case, steps=steps))\n"
+    )
+
+
 SUBJECTS: MappingProxyType[str, Subject[Any]] = MappingProxyType(
-    {"layers": Subject(cases, compare, case_text)}
+    {
+        "layers": Subject(cases, compare, case_text),
+        "registers": Subject(trials, attempt, trial_text),
+    }
 )
