@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 from hypothesis import strategies as st
 
 from mxdeploy.chip.bits import Bits, Register
@@ -87,6 +88,8 @@ def trials(draw) -> Trial:
         steps.append(Put(register=reg.LayerCountMax(lcnt=layers - 1), quadrants=quadrants))
         for layer in range(layers):
             steps += _layer(draw, layer, quadrants)
+        if draw(st.integers(0, 5)) == 0:
+            steps += _heavy(draw, quadrants)
     steps += [draw(_change(quadrants, layers)) for _ in range(draw(st.integers(legal, 4)))]
     if draw(st.integers(0, 3)) == 0:
         steps += _fifo(draw, quadrants)
@@ -99,7 +102,14 @@ def trials(draw) -> Trial:
 
 
 def _layer(draw, layer: int, quadrants: tuple[int, ...]) -> list[Step]:
-    """A plain layer with some registers set to anything, the same or not in all quadrants."""
+    """A plain layer with some registers set to anything; now and then nothing but noise."""
+    if draw(st.integers(0, 11)) == 0:
+        words = np.random.default_rng(draw(st.integers(0, 0xFFFF))).integers(0, 1 << 32, 64)
+        return [
+            Put(register=cls.decode(int(word) & cls.declared_mask()), layer=layer)
+            for cls, word in zip(LAYER_REGISTERS, words, strict=False)
+            if layer < cls.count
+        ]
     registers = {type(value): value for value in PLAIN}
     if quadrants != (0,):
         summed = sum(1 << quadrant for quadrant in quadrants[1:])
@@ -144,6 +154,30 @@ def _value(spec: Bits) -> st.SearchStrategy[int]:
         | st.just(spec.maximum)
         | st.integers(0, spec.width - 1).map(lambda bit: 1 << bit)
     )
+
+
+def _heavy(draw, quadrants: tuple[int, ...]) -> list[Step]:
+    """A layer with as much to do as registers can ask for."""
+    rows = draw(st.sampled_from((4, 64, 90, 1024)))
+    columns = draw(st.sampled_from((1, 8, 90, 1024)))
+    bits = draw(st.sampled_from(((1, 1), (2, 2), (3, 4), (0, 8))))
+    kernels = draw(st.sampled_from((1, 64, 3000, 6000, 50_000, 1000, 1024)))
+    passes = draw(st.sampled_from((1, 1, 2, 16)))
+    size = draw(st.sampled_from((0, 1)))
+    last = min((kernels // passes * passes - 1) * bits[1], 0xFFFF // bits[1] * bits[1])
+    enabled = draw(st.sampled_from((1, 0xFFFF)))
+    registers = (
+        reg.RowCount(last_row=rows - 1),
+        reg.ColumnCount(last_column=columns - 1),
+        reg.TramPointer(tptr_max=0 if size else max(0, columns - 3)),
+        reg.OneDimensional(oned_width=size),
+        reg.PostProcessing(mask_size=bits[0]),
+        reg.MaskCount(mcnt_max=max(0, last)),
+        reg.LayerControl1(xpch_max=63 * bits[1], inpchexp=passes - 1),
+        reg.Enable(pro_en=enabled, mask_en=enabled),
+        reg.WritePointerMaskOffset(offset_words=draw(st.sampled_from((0, mem.DATA_WORDS)))),
+    )
+    return [Put(register=value, quadrants=quadrants) for value in registers]
 
 
 def _fifo(draw, quadrants: tuple[int, ...]) -> list[Step]:

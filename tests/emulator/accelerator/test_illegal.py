@@ -24,7 +24,7 @@ from mxdeploy.ops.layer import (
 )
 from tests.fuzz.case import Case, Layer, Place
 from tests.fuzz.compare import compare
-from tests.fuzz.trial import Change, Complete, Flip, Start, Trial, attempt
+from tests.fuzz.trial import Change, Complete, Flip, Put, Start, Trial, attempt
 
 X = Place(processors=0x3, word=0)
 FOUR = {"in_channels": 2, "in_size": (4, 4), "out_channels": 2}
@@ -173,3 +173,20 @@ def test_writing_past_a_memory_names_the_pointer_as_it_is():
 def test_a_stream_that_begins_late_names_the_ring_as_it_is():
     ring = Change(mnemonic="Sz_FBUF", field="fbuf_max", value=77, layer=2)
     assert refused_by(MASTERS["operands"], ring, stream_en=1) == "Sz_FBUF"
+
+
+@pytest.mark.parametrize(("kernels", "rows"), [(55_001, 1024), (1000, 1024), (3000, 90)])
+def test_more_outputs_than_the_memories_hold_are_not_computed(kernels, rows):
+    """Hundreds of millions of values on top of each other would be the hardware's own business."""
+    registers = (
+        reg.RowCount(last_row=rows - 1),
+        reg.ColumnCount(last_column=7),
+        reg.OneDimensional(oned_width=1),
+        reg.PostProcessing(mask_size=1),
+        reg.MaskCount(mcnt_max=kernels - 1),
+        reg.LayerControl0(master=1, maxpl_en=1, sramlsrc=1),
+        reg.LayerControl1(xpch_max=0x1FF),
+        reg.Enable(pro_en=0xFFFF, mask_en=0xFFFF),
+    )
+    steps = (*(Put(register=value) for value in registers), Start())
+    assert attempt(Trial(steps=steps))[-1] == "Ly_MCNT"
