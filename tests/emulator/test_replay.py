@@ -346,3 +346,15 @@ def test_files_that_are_no_traces(tmp_path: Path) -> None:
         load_trace(tmp_path / "array.npy")
     with pytest.raises(UsageError, match="cannot be read"):
         load_trace(tmp_path)
+
+
+def test_runs_in_a_row(tmp_path: Path) -> None:
+    """New input means that the run before is over: the last one decides."""
+    recorder = small_program()
+    recorder.start()
+    for value in (43, 44):
+        recorder.write(mem.data_address(0), value, phase=5)
+        recorder.put(reg.Ctrl(clk_en=1, mexpress=1), phase=6)
+        recorder.start()
+    result = replay_file(recorder.save(tmp_path / "a.npz", {OUTPUT: 44}))
+    assert result.status is Status.EXACT, result.difference

@@ -114,6 +114,16 @@ CASES: tuple[tuple[un.Unmodelled, tuple[Register, ...], dict[str, int]], ...] = 
             un.RECTIFIED_PASSTHROUGH, un.WIDE_PASSTHROUGH, un.SUMMED_PASSTHROUGH
         )
     ),
+    *(
+        (refusal, (*CARRY, change), {})
+        for refusal, change in (
+            (un.KERNEL_LINE_OF_PASSTHROUGH, reg.OneDimensional(oned_width=1, oned_en=1)),
+            (un.KERNEL_BYTE_OF_PASSTHROUGH, reg.OneDimensional(oned_width=1, oned_sad=2)),
+            (un.KERNEL_WIDTH_OF_PASSTHROUGH, reg.OneDimensional(oned_width=3)),
+            (un.KERNEL_START_OF_PASSTHROUGH, reg.MaskCount(mcnt_sad=8)),
+            (un.PASSES_OF_PASSTHROUGH, reg.MaskCount(mcnt_max=8)),
+        )
+    ),
     (un.ACTIVATED_WIDE, (reg.LayerControl0(**PLAIN, bigdwrt=1, act_en=1),), {}),
 )  # fmt: skip
 ELSEWHERE = {  # met by the tests below, and by those of the Mlator, one-shot mode and self-tests
@@ -150,6 +160,7 @@ def test_refused_by_name(bench, refusal: un.Unmodelled, changes, mode: dict[str,
         (reg.MaskCount(mcnt_sad=0xFFF8, mcnt_max=0xFFF8), "Ly_MCNT", "mcnt_sad"),
         (reg.LayerControl1(inpchexp=1), "Ly_MCNT", "mcnt_max"),
         (reg.LayerControl1(xpch_max=4), "Ly_LCTRL1", "xpch_max"),
+        (reg.MaskCount(mcnt_max=8 * 1024), "Ly_MCNT", "mcnt_max"),
         (reg.ReadPointerBase(word=8190), "Ly_RPTR_BASE", "word"),
         (reg.WritePointerBase(word=8190, instance=15), "Ly_WPTR_BASE", "word"),
     ],
@@ -159,6 +170,14 @@ def test_contradictions(bench, change: Register, register: str, field: str) -> N
     assert (error.register, error.field) == (register, field)
     assert error.value == getattr(change, field, error.value)
     assert "layer 0" in str(error)
+
+
+def test_more_output_than_the_memories_hold(bench) -> None:
+    """The words of such a layer lie on top of each other; it would also take very long."""
+    size = (reg.RowCount(last_row=89), reg.ColumnCount(last_column=90))
+    error = caught(bench, *size, reg.MaskCount(mcnt_max=8 * 64))
+    assert (error.register, error.field, error.value) == ("Ly_MCNT", "mcnt_max", 8 * 64)
+    assert "532350 bytes" in str(error)
 
 
 def test_a_layer_without_processors_is_named_as_such(bench) -> None:

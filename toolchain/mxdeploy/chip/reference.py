@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mxdeploy.chip.bits import Bits, Register
+from mxdeploy.chip.markdown import table
 from mxdeploy.chip.max78000 import clocks, errata, limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import peripherals as per
@@ -88,12 +89,6 @@ def page() -> str:
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [f"| {' | '.join(str(c).replace('|', chr(92) + '|') for c in r)} |" for r in rows]
-    return "\n".join(lines) + "\n"
-
-
 def _hex(address: int) -> str:
     digits = f"{address:08X}"
     return f"0x{digits[:4]}_{digits[4:]}"
@@ -129,7 +124,7 @@ def _accelerator_map() -> str:
         f"{mem.QUADRANTS} quadrants of {mem.PROCESSORS_PER_QUADRANT} processors; "
         f"{mem.PROCESSORS_PER_MEMORY} processors share a data memory ({mem.DATA_MEMORIES} "
         f"memories); {mem.LAYERS} layers, the first {mem.STREAMS} of them can stream.\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -142,7 +137,7 @@ def _layer_summary() -> str:
     return (
         "## Layer registers at a glance\n\n"
         "Address = quadrant base + offset + 4 * layer.\n\n"
-        + _table(("register", "class", "offset of layer 0", "layers", "content"), rows)
+        + table(("register", "class", "offset of layer 0", "layers", "content"), rows)
     )
 
 
@@ -180,7 +175,7 @@ def _register(register: type[Register]) -> str:
     fields = list(_fields(register))
     if not fields:
         return head + reset
-    return head + reset + "\n" + _table(("bits", "field", "reset", "access", "meaning"), fields)
+    return head + reset + "\n" + table(("bits", "field", "reset", "access", "meaning"), fields)
 
 
 def _fields(register: type[Register]) -> Iterator[tuple[object, ...]]:
@@ -207,13 +202,13 @@ def _limits() -> str:
         )
         title = group[0].upper() + group[1:]
         parts.append(f"### {title}\n")
-        parts.append(_table(("name", "limit", "basis", "rule", "source"), rows))
+        parts.append(table(("name", "limit", "basis", "rule", "source"), rows))
     return "\n".join(parts)
 
 
 def _errata() -> str:
     rows = ((q.name, q.what, q.remedy, q.evidence, q.source) for q in errata.QUIRKS)
-    return "## Quirks\n\n" + _table(
+    return "## Quirks\n\n" + table(
         (
             "name",
             "what the chip does or what is not known",
@@ -235,7 +230,7 @@ def _clocks() -> str:
         ("PCLK", clocks.PCLK_HZ, "peripheral clock, half the system clock (with IPO)"),
         ("CNN", clocks.CNN_CLOCK_HZ, "accelerator clock in generated firmware; its maximum"),
     )
-    return "## Clocks\n\n" + _table(
+    return "## Clocks\n\n" + table(
         ("clock", "Hz", "use"), ((n, f"{hz:,}", text) for n, hz, text in rows)
     )
 
@@ -245,7 +240,7 @@ def _regions() -> str:
         (_hex(r.base), _hex(r.base + r.size_bytes - 1), r.name, r.kind, r.text)
         for r in sorted(per.REGIONS, key=lambda r: r.base)
     )
-    return "## Memory map of the microcontroller\n\n" + _table(
+    return "## Memory map of the microcontroller\n\n" + table(
         ("first", "last", "name", "kind", "content"), rows
     )
 
@@ -256,7 +251,7 @@ def _interrupts() -> str:
          "-" if i.riscv_number is None else i.riscv_number)
         for i in per.INTERRUPTS
     )  # fmt: skip
-    return "## Interrupts\n\n" + _table(
+    return "## Interrupts\n\n" + table(
         ("source", "NVIC line", "exception", "vector offset", "RISC-V line"), rows
     )
 
@@ -266,7 +261,7 @@ def _instances() -> str:
         (i.name, _hex(i.base), f"0x{i.size_bytes:X}", per.block_of(i).title)
         for i in per.INSTANCES
     )  # fmt: skip
-    return "## Peripherals\n\n" + _table(("name", "base", "window", "what it is"), rows)
+    return "## Peripherals\n\n" + table(("name", "base", "window", "what it is"), rows)
 
 
 def _block(block: per.Block) -> str:
@@ -277,7 +272,7 @@ def _block(block: per.Block) -> str:
                      _description(register).replace("\n", " ")))  # fmt: skip
         rows += [("", *fields) for fields in _fields(register)]
     head = ("offset", "register, bits", "field", "reset", "access", "meaning")
-    return f"### {block.name}: {block.title}\n\n{places}\n\n" + _table(head, rows)
+    return f"### {block.name}: {block.title}\n\n{places}\n\n" + table(head, rows)
 
 
 def _offsets(register: type[per.PeripheralRegister]) -> str:

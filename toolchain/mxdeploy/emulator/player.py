@@ -29,6 +29,7 @@ UNRELATED = frozenset(
     {gcr.PeripheralClockDivider.address(_GCR), dma.Semaphore.address(instance("SEMA").base)}
 )
 """Clock divider and semaphore: no effect on results."""
+CONTROLS = frozenset(reg.Ctrl.address(quadrant) for quadrant in range(mem.QUADRANTS))
 MLATOR_PORTS = frozenset(reg.Mlat.address(quadrant) for quadrant in range(mem.QUADRANTS))
 
 
@@ -48,9 +49,13 @@ class Player:
         self._clock = False
 
     def play(self, bursts: Iterable[Burst]) -> None:
-        """Play stores in order; a run completes when the program acknowledges it, or at the end."""
+        """Play stores in order.
+
+        A run is complete when the program acknowledges it, when it goes on to anything else than
+        CTRL (a store to CTRL may also stop a run and let it go on), or at the end.
+        """
         for burst in bursts:
-            if burst.phase is Phase.INTERRUPT:
+            if burst.phase is Phase.INTERRUPT or burst.address not in CONTROLS:
                 self._complete()
             if burst.address >= mem.CNN_BASE or burst.address in FAST_FIFO:
                 self.accelerator.write_block(

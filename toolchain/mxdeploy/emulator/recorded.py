@@ -18,6 +18,7 @@ from mxdeploy.emulator.accelerator.locate import Origin
 from mxdeploy.emulator.trace import TraceFile
 
 _DIMENSIONS = 3
+_KERNEL_ROWS = 3
 
 
 def as_recorded(
@@ -62,12 +63,19 @@ def _undo_pass_rows(output: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any
 def _undo_row_folding(
     output: NDArray[Any], shape: tuple[int, ...], meta: Mapping[str, Any]
 ) -> NDArray[Any] | None:
-    """A dilated 1-D layer runs in two dimensions; its first row does not belong to the output."""
-    dilation = meta.get("dilation")
+    """A dilated 1-D layer runs in two dimensions, its taps in the middle column of a 3x3 kernel.
+
+    With three taps the first row of the result does not belong to the output; two taps are those
+    of the last two rows.
+    """
+    dilation, kernel = meta.get("dilation"), meta.get("kernel")
+    if not isinstance(kernel, list) or not kernel:
+        return None
     if not isinstance(dilation, list) or not dilation or output.shape[2] != dilation[0]:
         return None
     length = shape[1] * shape[2]
-    flat = output.reshape(len(output), -1)[:, output.shape[2] :]
+    skipped = output.shape[2] if kernel[0] == _KERNEL_ROWS else 0
+    flat = output.reshape(len(output), -1)[:, skipped:]
     return flat[:, :length].reshape(shape) if flat.shape[1] >= length else None
 
 

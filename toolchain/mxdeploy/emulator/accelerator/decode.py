@@ -92,6 +92,8 @@ def describe_layer(view: LayerView, mode: RunMode) -> LayerDescription:
     return description
 
 
+_EIGHTHS_OF_A_KERNEL = 8
+"""MCNT counts eighths of a kernel."""
 _BIAS_FIELDS = ("bptr_sad", "bptr_en")
 
 
@@ -118,10 +120,22 @@ def _operation(view: LayerView) -> Operation:
     if passthrough:
         view.require(un.TRANSPOSED_KERNEL, post, 0)
         view.require(un.ELTWISE_CONVOLUTION, oned, 0)
+        _require_no_kernels(view, oned)
         return Operation.PASSTHROUGH
     if oned.ewise_en:
         view.require(un.ELTWISE_CONVOLUTION, oned, 1)
     return Operation.TRANSPOSED if post.deconv_en else Operation.CONVOLUTION
+
+
+def _require_no_kernels(view: LayerView, oned: reg.OneDimensional) -> None:
+    """ONED, MCNT: a pass-through has no kernels."""
+    count = view.common(reg.MaskCount)
+    view.require(un.KERNEL_LINE_OF_PASSTHROUGH, oned, 0)
+    view.require(un.KERNEL_BYTE_OF_PASSTHROUGH, oned, 0)
+    view.require(un.KERNEL_WIDTH_OF_PASSTHROUGH, oned, int(not oned.ewise_en))
+    view.require(un.KERNEL_START_OF_PASSTHROUGH, count, 0)
+    passes = view.common(reg.LayerControl1).inpchexp
+    view.require(un.PASSES_OF_PASSTHROUGH, count, passes * _EIGHTHS_OF_A_KERNEL)
 
 
 def _reading(view: LayerView, operation: Operation) -> Reading:
@@ -367,7 +381,7 @@ def _output_passes(view: LayerView, kernels: Kernels | None, *, independent: boo
     if kernels is not None:
         slots = kernels.slots * (len(view.quadrants) if independent else 1)
         return -(-slots // kernels.columns)
-    return view.common(reg.MaskCount).mcnt_max // 8 + 1
+    return view.common(reg.MaskCount).mcnt_max // _EIGHTHS_OF_A_KERNEL + 1
 
 
 def _stream(view: LayerView, mode: RunMode) -> Stream | None:
@@ -387,12 +401,28 @@ def _stream(view: LayerView, mode: RunMode) -> Stream | None:
     )
 
 
+def _check_amount(view: LayerView, description: LayerDescription) -> None:
+    """A layer makes no more values than channels can be addressed and memories hold."""
+    if description.scaling is None:
+        return
+    count = view.common(reg.MaskCount)
+    if description.slots > limits.MAX_CHANNELS:
+        why = f"it asks for {description.slots} outputs; {limits.MAX_CHANNELS.text}"
+        raise view.impossible(count, "mcnt_max", why)
+    rows, columns = description.out_size
+    size = description.slots * rows * columns * (4 if description.scaling.wide else 1)
+    if size > mem.TOTAL_DATA_BYTES and not description.streaming:
+        why = f"the output of {size} bytes does not fit the {mem.TOTAL_DATA_BYTES} of data memory"
+        raise view.impossible(count, "mcnt_max", why)
+
+
 def _check_size(view: LayerView, description: LayerDescription) -> None:
     """The pooled and padded input must hold at least one window."""
     if min(description.pooled_size) < 1 or min(description.out_size) < 1:
         rows = view.common(reg.RowCount)
         size = f"{description.reading.rows}x{description.reading.columns}"
         raise view.impossible(rows, "last_row", f"no output pixel fits an input of {size}")
+    _check_amount(view, description)
     oned = view.common(reg.OneDimensional)
     if description.kernels is None and oned.tscnt_max != description.time_slots - 1:
         why = f"the enabled processors need {description.time_slots} time slots"

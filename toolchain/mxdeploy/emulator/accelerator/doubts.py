@@ -54,6 +54,11 @@ _MEANINGS = {
 }
 
 
+def meanings() -> tuple[tuple[Doubt, str, str], ...]:
+    """Name, code and reason of every warning."""
+    return tuple((name, meaning.code, meaning.why) for name, meaning in _MEANINGS.items())
+
+
 class DoubtfulProgramError(ModelError):
     """A strict model met something it cannot vouch for."""
 

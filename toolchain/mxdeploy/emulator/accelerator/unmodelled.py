@@ -206,6 +206,28 @@ ONE_BY_ONE = _refused(
     "1 but for a pass-through of a single operand, 0 for such a one",
     "used for the pass-through of a single operand",
 )
+_NO_KERNELS = "it says where kernels lie, and a pass-through has none"
+KERNEL_LINE_OF_PASSTHROUGH = _refused(
+    reg.OneDimensional, "oned_en", "1 in a pass-through", _NO_KERNELS
+)
+KERNEL_BYTE_OF_PASSTHROUGH = _refused(
+    reg.OneDimensional, "oned_sad", "not 0 in a pass-through", _NO_KERNELS
+)
+KERNEL_START_OF_PASSTHROUGH = _refused(
+    reg.MaskCount, "mcnt_sad", "not 0 in a pass-through", _NO_KERNELS
+)
+KERNEL_WIDTH_OF_PASSTHROUGH = _refused(
+    reg.OneDimensional,
+    "oned_width",
+    "other than 1 in the pass-through of one operand, 0 of several",
+    "programs set no other value",
+)
+PASSES_OF_PASSTHROUGH = _refused(
+    reg.MaskCount,
+    "mcnt_max",
+    "other than 8 * (input passes - 1) in a pass-through",
+    "programs count the input passes once more as output passes",
+)
 _AS_THEY_ARE = "a pass-through writes its data as they are"
 SCALED_PASSTHROUGH = _refused(
     reg.PostProcessing, "scale_reg", "not 0 in a pass-through", _AS_THEY_ARE
