@@ -10,6 +10,9 @@ import numpy as np
 from mxdeploy.arith.arrays import FloatArray, Int8Array, Int32Array
 from mxdeploy.arith.products import PreparedWeights, exact_product, prepare_weights
 
+_UNFOLDED = 1 << 22
+"""Values that are unfolded at a time: the memory that a convolution needs stays small."""
+
 
 def conv2d(
     data: Int8Array, weights: Int8Array | PreparedWeights, *, pad: tuple[int, int] = (0, 0)
@@ -25,9 +28,26 @@ def conv2d(
         (..., outputs, rows + 2 pad - kernel rows + 1, columns + 2 pad - kernel columns + 1).
     """
     prepared = weights if isinstance(weights, PreparedWeights) else prepare_weights(weights)
-    columns, size = _unfold(data, prepared, pad)
-    sums = exact_product(prepared, columns)
-    return sums.reshape(*data.shape[:-3], prepared.outputs, *size)
+    *leading, channels, rows, columns = data.shape
+    kernel_rows, kernel_columns = prepared.kernel
+    size = (rows + 2 * pad[0] - kernel_rows + 1, columns + 2 * pad[1] - kernel_columns + 1)
+    inputs = channels * kernel_rows * kernel_columns
+    if inputs != prepared.matrix.shape[1] or min(size) < 1:
+        raise ValueError(
+            f"data {data.shape} with pad {pad} do not fit weights for {prepared.matrix.shape[1]} "
+            f"inputs of kernel {prepared.kernel}"
+        )
+    padded = data
+    if pad != (0, 0):
+        padded = np.zeros((*leading, channels, rows + 2 * pad[0], columns + 2 * pad[1]), np.int8)
+        padded[..., pad[0] : pad[0] + rows, pad[1] : pad[1] + columns] = data
+    sums = np.empty((*leading, prepared.outputs, *size), np.int32)
+    step = max(1, _UNFOLDED // (inputs * size[1]))
+    for first in range(0, size[0], step):
+        part = sums[..., first : first + step, :]
+        unfolded = _unfold(padded[..., first : first + step + kernel_rows - 1, :], prepared)
+        part[:] = exact_product(prepared, unfolded).reshape(part.shape)
+    return sums
 
 
 def conv1d(data: Int8Array, weights: Int8Array, *, pad: int = 0) -> Int32Array:
@@ -61,29 +81,17 @@ def linear(data: Int8Array, weights: Int8Array) -> Int32Array:
     return conv2d(data[..., np.newaxis, np.newaxis], kernel)[..., 0, 0]
 
 
-def _unfold(
-    data: Int8Array, weights: PreparedWeights, pad: tuple[int, int]
-) -> tuple[FloatArray, tuple[int, int]]:
-    """Columns (..., channels * taps, pixels) in the weights' type, and the output's size."""
-    *leading, channels, rows, columns = data.shape
+def _unfold(padded: Int8Array, weights: PreparedWeights) -> FloatArray:
+    """Columns (..., channels * taps, pixels) of padded data, in the weights' type."""
+    *leading, channels, rows, columns = padded.shape
     kernel_rows, kernel_columns = weights.kernel
-    size = (rows + 2 * pad[0] - kernel_rows + 1, columns + 2 * pad[1] - kernel_columns + 1)
-    inputs = channels * kernel_rows * kernel_columns
-    if inputs != weights.matrix.shape[1] or min(size) < 1:
-        raise ValueError(
-            f"data {data.shape} with pad {pad} do not fit weights for {weights.matrix.shape[1]} "
-            f"inputs of kernel {weights.kernel}"
-        )
-    dtype = weights.matrix.dtype
-    if weights.kernel == (1, 1) and pad == (0, 0):
-        plain: FloatArray = data.reshape(*leading, channels, rows * columns).astype(dtype)
-        return plain, size
-    padded = np.zeros((*leading, channels, rows + 2 * pad[0], columns + 2 * pad[1]), dtype)
-    padded[..., pad[0] : pad[0] + rows, pad[1] : pad[1] + columns] = data
-    taps: FloatArray = np.empty((*leading, channels, kernel_rows, kernel_columns, *size), dtype)
+    size = (rows - kernel_rows + 1, columns - kernel_columns + 1)
+    taps: FloatArray = np.empty(
+        (*leading, channels, kernel_rows, kernel_columns, *size), weights.matrix.dtype
+    )
     for row in range(kernel_rows):
         for column in range(kernel_columns):
             taps[..., row, column, :, :] = padded[
                 ..., row : row + size[0], column : column + size[1]
             ]
-    return taps.reshape(*leading, inputs, size[0] * size[1]), size
+    return taps.reshape(*leading, channels * kernel_rows * kernel_columns, size[0] * size[1])
