@@ -131,6 +131,8 @@ def _show(output: Output, results: list[ReplayResult], *, strict: bool) -> None:
     shown = [r for r in results if few or output.verbosity > 0 or r.status != "exact"]
     if shown:
         output.show(_table(shown))
+    if not few:
+        output.show(_kinds(results))
     if not strict and (few or output.verbosity > 0):
         output.report(_doubts(results))
     output.say(
@@ -174,6 +176,34 @@ def _table(results: list[ReplayResult]) -> Table:
         time = "-" if r.time is None else f"{'~' if r.time.estimated else ''}{r.time.cycles:,}"
         cells = (str(r.words_compared), time, f"{1e3 * r.seconds:.1f}")
         table.add_row(Text(r.name), Text(_words(r)), *cells)
+    return table
+
+
+def _kinds(results: list[ReplayResult]) -> Table:
+    """Counts by the kind of program: the part of its name before the first dash."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("kind")
+    for heading in ("programs", "exact", "of them weak", "different", "not modelled", "words",
+                    "layers", "differing"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    kinds = sorted({r.name.partition("-")[0] for r in results})
+    for kind in kinds:
+        some = [r for r in results if r.name.partition("-")[0] == kind]
+        numbers = (
+            len(some),
+            sum(r.status == "exact" for r in some),
+            sum(r.status == "exact" and r.weak for r in some),
+            sum(r.status == "mismatch" for r in some),
+            sum(r.status == "not_modelled" for r in some),
+            sum(r.words_compared for r in some),
+            sum(r.layers_compared for r in some),
+            sum(r.layers_different for r in some),
+        )
+        table.add_row(Text(f"{kind}-"), *(f"{number:,}" for number in numbers))
     return table
 
 

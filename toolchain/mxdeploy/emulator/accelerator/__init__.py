@@ -1,16 +1,12 @@
 """Register-level model of the CNN accelerator.
 
 It computes from registers and memories and never sees a network. ``machine`` is the bus,
-``decode`` turns registers into a ``LayerDescription``, ``execute`` turns a description and the
-memories into results.
+``sequencer`` starts and completes runs, ``decode`` turns registers into a ``LayerDescription``,
+``execute`` turns a description and the memories into results, ``timing`` says how long they take.
 
-Modelled: 3x3, 1x1 and 1-D convolutions, transposed convolution, pass-through, element-wise
-operators, pooling, all weight widths, multi-pass, flatten, 8- and 32-bit output, standard and fast
-FIFO, streaming (as layers that follow each other, through endless rings), four independent
-quadrants, both kernel loaders, self-tests, power and clock. Not modelled, and refused by name:
-one-shot mode, global pooling and CHW switches, processors or quadrants that share fields, padding
-of columns alone, 1-bit logic, the Mlator's reads, another leader than quadrant 0. Of streaming
-only the data are modelled: STRM0, STRM1 and the size of the ring are not checked.
+What it does, and who judges that, is stated in ``capabilities``; what it refuses by name in
+``unmodelled``; what it computes although the chip may not, as warnings, in ``doubts``. The page
+docs/accelerator-model.md is generated from these three.
 """
 
 from mxdeploy.emulator.accelerator.describe import LayerDescription
