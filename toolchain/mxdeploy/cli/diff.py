@@ -11,6 +11,7 @@ import click
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import PIPE_WIDTH, Output
 from mxdeploy.errors import Diagnostic, MismatchError, ModelError
+from mxdeploy.text import count, ranges
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -134,7 +135,7 @@ class _Report:
             return
         if self._difference.same and not self._everything:
             self._output.say(
-                f"\nall {len(layers)} layer(s): the same operations, weights and places"
+                f"\nall {count(len(layers), 'layer')}: the same operations, weights and places"
             )
             return
         self._output.show(_table(layers))
@@ -178,12 +179,11 @@ class _Report:
 
 
 def _program(state: State) -> str:
-    from mxdeploy.emulator.diff.layers import runs
-
     parts = [f"{state.trace.name}: "]
     if state.layers:
         cycles = sum(result.cycles for result in state.results)
-        parts.append(f"{len(state.layers)} layer(s), quadrant(s) {runs(sorted(state.quadrants))}")
+        noun = "quadrant" if len(state.quadrants) == 1 else "quadrants"
+        parts.append(f"{count(len(state.layers), 'layer')}, {noun} {ranges(state.quadrants)}")
         parts.append(f", {cycles:,} cycles")
         parts.append(", input through a FIFO" if state.frame else "")
     for refusal in state.refusals:
@@ -237,15 +237,13 @@ def _same(*, equal: bool) -> str:
 
 def _part_lines(layers: Iterable[LayerDiff], which: str) -> list[str]:
     """``layers 0-4: weight bits 8 in A, 4 in B``: what differs alike is said once."""
-    from mxdeploy.emulator.diff.layers import runs
-
     alike: dict[tuple[str, str, str], list[int]] = {}
     for layer in layers:
         parts = layer.placement if which == "placement" else (*layer.geometry, *layer.operation)
         for part in parts:
             alike.setdefault((part.name, part.a, part.b), []).append(layer.a or 0)
     return [
-        f"{_many('layer', numbers, runs(numbers))}: {name} {a} in A, {b} in B"
+        f"{_many('layer', numbers, ranges(numbers))}: {name} {a} in A, {b} in B"
         for (name, a, b), numbers in sorted(alike.items(), key=lambda item: item[1][0])
     ]
 
@@ -258,13 +256,12 @@ def _place_lines(difference: ProgramDiff) -> list[str]:
 
 def _input_path(state: State) -> str:
     from mxdeploy.emulator.accelerator.fifo import FAST
-    from mxdeploy.emulator.diff.layers import runs
 
     frame = state.frame
     if frame is None:
         return "from data memory"
-    which = "the fast FIFO" if FAST in frame.queues else f"FIFO {runs(frame.queues)}"
-    return f"through {which}, {frame.words} words into memory {runs(frame.memories)}"
+    which = "the fast FIFO" if FAST in frame.queues else f"FIFO {ranges(frame.queues)}"
+    return f"through {which}, {frame.words} words into memory {ranges(frame.memories)}"
 
 
 def _many(noun: str, numbers: Iterable[int], text: str) -> str:
@@ -294,8 +291,9 @@ def _number_text(name: str, numbers: NumberDiff) -> str:
         where += f", input {first.input}, tap {first.tap[0]},{first.tap[1]}"
     note = f"; the same but for the order of {numbers.permuted}" if numbers.permuted else ""
     return (
-        f"{numbers.different:,} of {numbers.count:,} {name} differ, in {numbers.channels} output "
-        f"channel(s); first {where}: {first.a} in A, {first.b} in B{note}"
+        f"{numbers.different:,} of {numbers.count:,} {name} differ, in "
+        f"{count(numbers.channels, 'output channel')}; first {where}: {first.a} in A, {first.b} in "
+        f"B{note}"
     )
 
 
@@ -315,14 +313,13 @@ def _register_texts(registers: Iterable[RegisterDiff]) -> list[str]:
 
 def _register_text(diffs: list[RegisterDiff]) -> str:
     """A register in a few lines: where, both words, each field, the meaning."""
-    from mxdeploy.emulator.diff.layers import runs
     from mxdeploy.emulator.diff.registers import Effect
 
     diff = diffs[0]
     layers = [each.layer for each in diffs if each.layer is not None]
-    place = [_many("layer", layers, runs(layers))] if layers else []
+    place = [_many("layer", layers, ranges(layers))] if layers else []
     if diff.quadrants:
-        place.append(_many("quadrant", diff.quadrants, runs(diff.quadrants)))
+        place.append(_many("quadrant", diff.quadrants, ranges(diff.quadrants)))
     first = "first " if _count(diffs) > 1 else ""
     head = f"{', '.join([diff.mnemonic, *place])}: {first}0x{diff.address:08x} has "
     lines = [f"{head}0x{diff.a:08x} in A, 0x{diff.b:08x} in B"]
@@ -366,15 +363,13 @@ def _memory_lines(difference: ProgramDiff) -> list[str]:
 
 
 def _unit_lines(name: str, unit: str, word: str, units: tuple[UnitDiff, ...]) -> list[str]:
-    from mxdeploy.emulator.diff.layers import runs
-
     if not units:
         return []
     numbers = [diff.unit for diff in units]
     plural = {"memory": "memories"}.get(unit, f"{unit}s")
-    where = f"{plural if len(numbers) > 1 else unit} {runs(numbers)}"
-    count, first = sum(diff.count for diff in units), units[0]
-    text = f"{name}: {count:,} {word}(s) differ in {where}; "
+    where = f"{plural if len(numbers) > 1 else unit} {ranges(numbers)}"
+    total, first = sum(diff.count for diff in units), units[0]
+    text = f"{name}: {count(total, word)} differ in {where}; "
     text += f"first {unit} {first.unit} {word} {first.first}: {first.a} in A, {first.b} in B"
     return [text]
 

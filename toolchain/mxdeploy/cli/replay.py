@@ -14,6 +14,7 @@ import click
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, MismatchError, ModelError, MxdeployError, UsageError
+from mxdeploy.text import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -80,10 +81,10 @@ def _replay(
 ) -> list[ReplayResult]:
     from mxdeploy.emulator.replay import replay_many
 
-    count = min(jobs or os.cpu_count() or 1, len(paths))
+    processes = min(jobs or os.cpu_count() or 1, len(paths))
     results: list[ReplayResult] = []
     with output.progress("replaying", len(paths)) as advance:
-        for result in replay_many(paths, jobs=count, lenient=lenient):
+        for result in replay_many(paths, jobs=processes, lenient=lenient):
             results.append(result)
             advance(1)
     return results
@@ -136,12 +137,13 @@ def _show(output: Output, results: list[ReplayResult], *, strict: bool) -> None:
     if not strict and (few or output.verbosity > 0):
         output.report(_doubts(results))
     output.say(
-        f"{_programs(len(results))}: {tally['exact']} exact, {tally['mismatch']} different, "
+        f"{count(len(results), 'program')}: {tally['exact']} exact, {tally['mismatch']} different, "
         f"{tally['not_modelled']} not modelled"
     )
     if weak:
         output.say(
-            f"exact but weak: {_programs(weak)} whose answers have at most two different words"
+            f"exact but weak: {count(weak, 'program')} whose answers have at most two different "
+            "words"
         )
     _say_doubts(output, results)
 
@@ -150,11 +152,7 @@ def _say_doubts(output: Output, results: list[ReplayResult]) -> None:
     names = Counter(d.what.partition(":")[0] for r in results for d in r.doubts)
     if names:
         kinds = ", ".join(f"{number} {name}" for name, number in sorted(names.items()))
-        output.say(f"warnings: {_programs(sum(bool(r.doubts) for r in results))}: {kinds}")
-
-
-def _programs(number: int) -> str:
-    return f"{number} program{'' if number == 1 else 's'}"
+        output.say(f"warnings: {count(sum(bool(r.doubts) for r in results), 'program')}: {kinds}")
 
 
 def _doubts(results: list[ReplayResult]) -> Iterator[Diagnostic]:

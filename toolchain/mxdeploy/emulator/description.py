@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mxdeploy.chip.max78000.clocks import cnn_seconds
 from mxdeploy.chip.max78000.latency import FIRMWARE_OVERHEAD_SECONDS
-from mxdeploy.chip.max78000.readings import ranges
 from mxdeploy.emulator.accelerator import (
     Accelerator,
     AcceleratorAccessError,
@@ -14,9 +13,10 @@ from mxdeploy.emulator.accelerator import (
     NotModelledError,
 )
 from mxdeploy.emulator.accelerator.run import decode_layers
-from mxdeploy.emulator.accelerator.words import count, in_words, source_in_words
+from mxdeploy.emulator.accelerator.words import in_words, source_in_words
 from mxdeploy.emulator.player import Player
 from mxdeploy.emulator.trace import TraceFile
+from mxdeploy.text import count, ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

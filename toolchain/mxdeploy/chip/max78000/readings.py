@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from mxdeploy.chip.bits import Register
@@ -11,6 +11,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import peripherals as per
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.peripherals import core, gcr, uart
+from mxdeploy.text import ranges
 
 Reading = Callable[[Any, int], str]
 
@@ -24,17 +25,6 @@ def read_word(register: Register, index: int = 0) -> tuple[str, ...]:
     """
     reading = READINGS.get(type(register))
     return tuple(reading(register, index).splitlines()) if reading else ()
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Ascending numbers in short, ``0, 4-63``; ``none`` when there are none."""
-    runs: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1][1:] = [number]
-        else:
-            runs.append([number])
-    return ", ".join("-".join(map(str, run)) for run in runs) or "none"
 
 
 def _bit_list(word: int) -> str:

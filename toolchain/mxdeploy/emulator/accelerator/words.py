@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.chip.max78000.readings import ranges
 from mxdeploy.emulator.accelerator.describe import (
     Activation,
     LayerDescription,
@@ -15,6 +14,7 @@ from mxdeploy.emulator.accelerator.describe import (
 from mxdeploy.emulator.accelerator.execute import in_quadrant
 from mxdeploy.emulator.accelerator.fifo import Frame, name_of
 from mxdeploy.emulator.accelerator.store import LANES
+from mxdeploy.text import count, ranges
 
 WORD_BYTES = 4
 
@@ -42,12 +42,6 @@ def source_in_words(frame: Frame | None) -> str:
         return "input in data memory"
     queues = ", ".join(name_of(queue) for queue in frame.queues)
     return f"input through {queues}, {frame.words} words each frame"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 word``, ``2 words``, ``2 passes``."""
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number} {noun if number == 1 else plural}"
 
 
 def _size(size: tuple[int, int]) -> str:

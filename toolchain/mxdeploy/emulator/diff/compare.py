@@ -19,6 +19,7 @@ from mxdeploy.emulator.diff.registers import Effect, RegisterDiff, compare_regis
 from mxdeploy.emulator.diff.state import State, state_of
 from mxdeploy.emulator.diff.stores import StoresDiff, compare_stores
 from mxdeploy.emulator.trace import TraceFile
+from mxdeploy.text import count
 
 
 class Verdict(StrEnum):
@@ -97,8 +98,8 @@ class ProgramDiff:
             return ""
         for short, long, state in (("A", "B", self.a), ("B", "A", self.b)):
             if start == len(state.layers):
-                return f": {short} is the first {start} layer(s) of {long}"
-        return f"; the first {start} layer(s) are the same"
+                return f": {short} is the first {count(start, 'layer')} of {long}"
+        return f"; they begin with the same {count(start, 'layer')}"
 
     @property
     def shared_start(self) -> int:

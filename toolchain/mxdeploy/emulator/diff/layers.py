@@ -16,6 +16,7 @@ from mxdeploy.emulator.accelerator.execute import output_starts, output_step, pa
 from mxdeploy.emulator.diff.flow import FROM_INPUT
 from mxdeploy.emulator.diff.network import NetworkLayer
 from mxdeploy.emulator.diff.numbers import NumberDiff, compare_numbers, padded
+from mxdeploy.text import ranges
 
 Parts = dict[str, str]
 
@@ -293,7 +294,7 @@ def _passthrough_words(layer: LayerDescription) -> tuple[bytes, ...]:
 def _placement(layer: LayerDescription) -> Parts:
     reading = layer.reading
     parts = {
-        "processors": runs(reading.processors),
+        "processors": ranges(reading.processors),
         "reads from": f"word {reading.word} ({4 * reading.word:#06x})",
         "input passes": str(reading.passes),
         "input data": "CHW" if reading.chw else "HWC",
@@ -307,7 +308,7 @@ def _placement(layer: LayerDescription) -> Parts:
         kernels = layer.kernels
         parts["kernels start at"] = _kernel_start(layer)
         parts["output columns"] = f"{kernels.columns} ({kernels.slots} slots)"
-        parts["quadrants summed"] = runs(layer.summed)
+        parts["quadrants summed"] = ranges(layer.summed)
     if layer.scaling is not None and layer.scaling.bias:
         places = (f"quadrant {quadrant} byte {byte}" for quadrant, byte in layer.scaling.bias)
         parts["bias in"] = ", ".join(places)
@@ -330,17 +331,6 @@ def _output_words(layer: LayerDescription) -> str:
     else:
         starts = output_starts(layer)
     memories, words = np.divmod(starts, mem.DATA_WORDS)
-    used = runs(sorted({int(memory) for memory in memories}))
+    used = ranges(sorted({int(memory) for memory in memories}))
     first = int(words.min())
     return f"word {first} ({4 * first:#06x}) of memories {used}"
-
-
-def runs(numbers: Iterable[int]) -> str:
-    """``0-3, 8``."""
-    found: list[list[int]] = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in found) or "none"

@@ -14,8 +14,9 @@ from mxdeploy.emulator.accelerator.decode import RunMode, describe_layer
 from mxdeploy.emulator.accelerator.errors import NotModelledError
 from mxdeploy.emulator.accelerator.registers import RegisterFile, Slot, register_slots
 from mxdeploy.emulator.accelerator.view import LayerView
-from mxdeploy.emulator.diff.layers import effective, runs
+from mxdeploy.emulator.diff.layers import effective
 from mxdeploy.emulator.diff.state import State
+from mxdeploy.text import ranges
 
 
 class Effect(StrEnum):
@@ -274,5 +275,5 @@ def only_sides(diffs: Iterable[RegisterDiff], part: Part) -> tuple[str, int]:
     layers = sorted({diff.layer for diff in alone if diff.layer is not None})
     quadrants = sorted({q for diff in alone if diff.layer is None for q in diff.quadrants})
     if quadrants:
-        return f"quadrants {runs(quadrants)}", count
-    return f"layers {runs(layers)}", count
+        return f"quadrants {ranges(quadrants)}", count
+    return f"layers {ranges(layers)}", count
