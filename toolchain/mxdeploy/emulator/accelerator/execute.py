@@ -97,17 +97,29 @@ def _part(layer: LayerDescription, kernels: KernelMemory, quadrants: tuple[int, 
     ordinals = np.array([o for q in quadrants for o in in_quadrant(layer.reading, q)], np.intp)
     passes = np.arange(layer.reading.passes, dtype=np.intp)[:, None]
     channels = (passes * len(layer.reading.processors) + ordinals).reshape(-1)
-    weights = arith.prepare_weights(_weights(layer, kernels, ordinals))
+    weights = arith.prepare_weights(layer_weights(layer, kernels.stream, ordinals))
     return Part(quadrants, channels, weights)
 
 
-def _weights(layer: LayerDescription, kernels: KernelMemory, ordinals: Index) -> Int8Array:
-    """(slots, passes * processors, kernel rows, kernel columns)."""
+def layer_weights(layer: LayerDescription, stream: Bytes, ordinals: Index) -> Int8Array:
+    """A layer's weights as it reads them, dummy slots included.
+
+    Args:
+        layer: a layer that convolves.
+        stream: the kernel memories as byte streams, uint8 (64, 6912).
+        ordinals: which of the layer's processors.
+
+    Returns:
+        (slots, passes * processors, kernel rows, kernel columns).
+
+    Raises:
+        StoreError: the kernels lie outside their memories.
+    """
     spec, _ = layer.products
     processors = np.array(layer.reading.processors, np.intp)[ordinals]
     try:
         found = layouts.unpack_kernels(
-            kernels.stream[processors],
+            stream[processors],
             slots=spec.slots,
             passes=layer.reading.passes,
             kernel_elements=spec.elements,

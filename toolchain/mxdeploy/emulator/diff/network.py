@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.arith.arrays import Int8Array, Int32Array
-from mxdeploy.chip.max78000 import layouts
 from mxdeploy.emulator.accelerator.describe import LayerDescription
-from mxdeploy.emulator.accelerator.execute import in_quadrant
+from mxdeploy.emulator.accelerator.execute import in_quadrant, layer_weights
 from mxdeploy.emulator.accelerator.store import Index
 from mxdeploy.emulator.diff.flow import FROM_INPUT, Flow, follow
 from mxdeploy.emulator.diff.state import State
@@ -99,8 +98,8 @@ def _read_layer(state: State, layer: LayerDescription) -> tuple[Int8Array | None
     places = dict(layer.scaling.bias)
     weights, biases = [], []
     for quadrants in groups:
-        ordinals = [o for q in quadrants for o in in_quadrant(layer.reading, q)]
-        weights.append(_kernels(state, layer, ordinals))
+        ordinals = sorted(o for q in quadrants for o in in_quadrant(layer.reading, q))
+        weights.append(layer_weights(layer, state.kernels, np.array(ordinals, np.intp)))
         bias = np.zeros(layer.kernels.slots, np.int8)
         for quadrant in quadrants:
             if quadrant in places:
@@ -110,23 +109,6 @@ def _read_layer(state: State, layer: LayerDescription) -> tuple[Int8Array | None
     # Independent quadrants take turns: quadrant g has output channels g, g + 4, g + 8, ...
     stacked = np.stack(weights, 1)
     return stacked.reshape(-1, *stacked.shape[2:]), np.stack(biases, 1).reshape(-1)
-
-
-def _kernels(state: State, layer: LayerDescription, ordinals: list[int]) -> Int8Array:
-    spec, _ = layer.products
-    processors = np.array(layer.reading.processors, np.intp)[ordinals]
-    found = layouts.unpack_kernels(
-        state.kernels[processors],
-        slots=spec.slots,
-        passes=layer.reading.passes,
-        kernel_elements=spec.elements,
-        weight_bits=spec.weight_bits,
-        mcnt_sad=spec.first,
-        oned_sad=spec.skipped_bytes,
-    )
-    order = np.argsort(ordinals)  # by ordinal: summed quadrants need not ascend
-    by_slot: Int8Array = found[order].transpose(1, 2, 0, 3)
-    return by_slot.reshape(spec.slots, -1, *spec.size)
 
 
 def _channels(
