@@ -45,6 +45,20 @@ def test_not_a_program(mxdeploy: Mxdeploy, tmp_path: Path, content: bytes) -> No
     assert "bad.npz" in ran.document["diagnostics"][0]["where"]
 
 
+def test_a_damaged_file_does_not_hide_the_others(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
+    """In processes of their own: every file has its result; a wrong answer still decides."""
+    (tmp_path / "bad.npz").write_bytes(b"PK")
+    recorder = small_program()
+    recorder.start()
+    recorder.save(tmp_path / "good.npz", {OUTPUT: 42})
+    ran = mxdeploy("replay", tmp_path, "--jobs", "2", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX8209"])
+    result = ran.document["result"]
+    assert (result["exact"], result["unreadable"]) == (1, 1)
+    recorder.save(tmp_path / "wrong.npz", {OUTPUT: 43})
+    assert mxdeploy("replay", tmp_path, "--jobs", "2").exit_code == 6
+
+
 def test_an_empty_folder(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
     ran = mxdeploy("replay", tmp_path, "--json")
     assert (ran.exit_code, ran.codes) == (2, ["MX8050"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mxdeploy.emulator.outcome import Difference, ReplayResult
 
+STATUSES = ("exact", "mismatch", "not_modelled", "unreadable")
 FEW = 30
 """So many programs fit a screen, one line each."""
 
@@ -52,8 +53,9 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Play recorded register programs on the accelerator model and compare the known answers.
 
-    TRACES are .npz files or folders of them. Exit status 6 when an answer differs, 3 when only
-    programs remain that use what is not modelled (with --strict: or that the model warns about).
+    TRACES are .npz files or folders of them. Exit status 6 when an answer differs, 2 when a file
+    cannot be read, 3 when only programs remain that use what is not modelled (with --strict: or
+    that the model warns about).
     """
     paths = _expand(traces)
     if describe:
@@ -120,7 +122,7 @@ def _expand(given: tuple[Path, ...]) -> list[Path]:
 
 
 def _show(output: Output, results: list[ReplayResult], *, strict: bool) -> None:
-    tally = {s: sum(r.status == s for r in results) for s in ("exact", "mismatch", "not_modelled")}
+    tally = {s: sum(r.status == s for r in results) for s in STATUSES}
     weak = sum(r.status == "exact" and r.weak for r in results)
     output.result = {
         "total": len(results),
@@ -139,6 +141,7 @@ def _show(output: Output, results: list[ReplayResult], *, strict: bool) -> None:
     output.say(
         f"{count(len(results), 'program')}: {tally['exact']} exact, {tally['mismatch']} different, "
         f"{tally['not_modelled']} not modelled"
+        + (f", {tally['unreadable']} not readable" if tally["unreadable"] else "")
     )
     if weak:
         output.say(
@@ -262,6 +265,7 @@ def _judge(results: list[ReplayResult], *, strict: bool) -> None:
     """End with the error of the worst kind that occurred."""
     kinds: tuple[tuple[str, str, type[MxdeployError]], ...] = (
         ("mismatch", "MX8203", MismatchError),
+        ("unreadable", "MX8209", UsageError),
         ("not_modelled", "MX8204", ModelError),
     )
     for status, code, error in kinds:

@@ -18,6 +18,7 @@ class Status(StrEnum):
     EXACT = "exact"
     MISMATCH = "mismatch"
     NOT_MODELLED = "not_modelled"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class ReplayResult:
 
     Attributes:
         name: name of the trace.
-        status: exact, mismatch or not modelled.
+        status: exact, mismatch, not modelled, or not a readable trace.
         difference: the first recorded word that differs.
         layer_difference: the first recorded layer whose output differs. It does not decide: the
             recorded layers come from a simulation beside the program, the words from the program.

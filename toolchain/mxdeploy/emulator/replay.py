@@ -30,6 +30,7 @@ from mxdeploy.emulator.outcome import Difference, Refusal, ReplayResult, Status
 from mxdeploy.emulator.player import Player
 from mxdeploy.emulator.recorded import as_recorded, channel_of
 from mxdeploy.emulator.trace import Phase, TraceFile, load_trace
+from mxdeploy.errors import UsageError
 
 
 def replay(trace: TraceFile, *, lenient: bool = False) -> ReplayResult:
@@ -80,10 +81,7 @@ def replay_many(
         lenient: ignore undeclared bits and addresses.
 
     Returns:
-        Results without the layers' outputs.
-
-    Raises:
-        UsageError: a file is not a readable trace.
+        Results without the layers' outputs. A file that is not a readable trace has a result too.
     """
     files = list(paths)
     play = partial(_replay_alone, lenient=lenient)
@@ -96,8 +94,12 @@ def replay_many(
 
 
 def _replay_alone(path: str | Path, *, lenient: bool) -> ReplayResult:
-    """A result that is small enough to travel between processes."""
-    return dataclasses.replace(replay_file(path, lenient=lenient), layers=())
+    """A result that can travel between processes: small, and never an exception."""
+    try:
+        return dataclasses.replace(replay_file(path, lenient=lenient), layers=())
+    except UsageError as error:
+        refusal = Refusal(text=str(error))
+        return ReplayResult(name=Path(path).name, status=Status.UNREADABLE, refusal=refusal)
 
 
 def _unfinished(accelerator: Accelerator) -> str:
