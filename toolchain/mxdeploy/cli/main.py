@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": "Play recorded register programs and compare their known answers.",
     "diff": "Compare two register programs as the chip sees them.",
     "explain": "What an address, or a word at an address, means.",
+    "ports": "What is plugged in: serial ports, debug adapters, virtual boards.",
 }
 
 
