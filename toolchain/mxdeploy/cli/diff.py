@@ -16,6 +16,7 @@ from mxdeploy.text import count, ranges
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mxdeploy.emulator.accelerator import RunTime
     from mxdeploy.emulator.diff import ProgramDiff
     from mxdeploy.emulator.diff.layers import LayerDiff
     from mxdeploy.emulator.diff.memories import UnitDiff
@@ -178,13 +179,17 @@ class _Report:
 # --- text ---------------------------------------------------------------------------------------
 
 
+def _time(time: RunTime) -> str:
+    estimate = " (estimate: layers stream)" if time.estimated else ""
+    return f", {time.cycles:,} cycles{estimate}"
+
+
 def _program(state: State) -> str:
     parts = [f"{state.trace.name}: "]
     if state.layers:
-        cycles = sum(result.cycles for result in state.results)
         noun = "quadrant" if len(state.quadrants) == 1 else "quadrants"
         parts.append(f"{count(len(state.layers), 'layer')}, {noun} {ranges(state.quadrants)}")
-        parts.append(f", {cycles:,} cycles")
+        parts.append(_time(state.time) if state.time else "")
         parts.append(", input through a FIFO" if state.frame else "")
     for refusal in state.refusals:
         parts.append(f"{'' if parts[-1].endswith(': ') else '; '}{refusal}")

@@ -36,7 +36,8 @@ def _side(state: State) -> dict[str, object]:
         "layers": [layer.to_text() for layer in state.layers],
         "quadrants": list(state.quadrants),
         "powered": list(state.powered),
-        "cycles": sum(result.cycles for result in state.results),
+        "cycles": state.time.cycles if state.time else None,
+        "cycles_estimated": bool(state.time and state.time.estimated),
         "fifo": state.frame is not None,
         "refusals": list(state.refusals),
     }

@@ -16,6 +16,7 @@ from mxdeploy.emulator.accelerator import (
     LayerDescription,
     LayerResult,
     NotModelledError,
+    RunTime,
 )
 from mxdeploy.emulator.accelerator.addresses import Region, place_of
 from mxdeploy.emulator.accelerator.execute import read_input
@@ -59,6 +60,7 @@ class State:
         frame: the FIFO frame that brings the input, or None.
         layers: as decoded; empty when the program cannot be decoded.
         results: what the layers computed; empty when they did not run.
+        time: how long the run took; None when it did not.
         refusals: why the program cannot be decoded or run.
         input: what layer 0 reads, (operands, channels, rows, columns); None when unknown.
     """
@@ -74,6 +76,7 @@ class State:
     frame: Frame | None
     layers: tuple[LayerDescription, ...]
     results: tuple[LayerResult, ...]
+    time: RunTime | None
     refusals: tuple[str, ...]
     input: Int8Array | None
 
@@ -118,6 +121,7 @@ def state_of(trace: TraceFile) -> State:
         frame=None if run is None else run.frame,
         layers=() if run is None else run.layers,
         results=accelerator.layers,
+        time=accelerator.time,
         refusals=tuple(refusals),
         input=None if run is None else _input(trace.bursts, run.layers[0], run.frame, data),
     )
