@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "Compare two register programs as the chip sees them.",
     "explain": "What an address, or a word at an address, means.",
     "ports": "What is plugged in: serial ports, debug adapters, virtual boards.",
+    "doctor": "What is missing on this machine, and how to mend it.",
 }
 
 
