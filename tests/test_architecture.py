@@ -52,7 +52,9 @@ def test_layers(file: Path) -> None:
         if parts[0] != "mxdeploy" or len(parts) == 1:
             continue
         if top in BASE_LAYERS:
-            assert parts[1] in BASE_LAYERS | {"errors", "text", "__version__"}, f"{name} imports {module}"
+            assert parts[1] in BASE_LAYERS | {"errors", "text", "__version__"}, (
+                f"{name} imports {module}"
+            )
         if top == "stages" and name != "stages/__init__.py" and parts[1] == "stages":
             assert parts[2] == name.split("/")[1], f"{name} imports another stage: {module}"
         if top not in {"cli", "__main__.py"}:
