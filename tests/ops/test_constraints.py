@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdeploy.chip.max78000 import limits
+from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import constraints
 from mxdeploy.ops.constraints import ALL, Constraint
 from mxdeploy.ops.graph import Conv, Pooling
-from mxdeploy.ops.layer import Kind, LayerSpec
+from mxdeploy.ops.layer import Kind, LayerSpec, Pool, PoolKind
 
 
 @pytest.mark.parametrize("constraint", ALL, ids=lambda c: c.name)
@@ -35,6 +36,26 @@ def test_the_numbers_are_the_chips() -> None:
     assert f"{limits.MAX_POOL_SIZE.value} rows" in constraints.pool_size.text
     assert str(limits.MAX_FLATTEN_INPUTS.value) in constraints.layer_flatten.text
     assert str(limits.MAX_CONV1D_KERNEL.value) in constraints.conv1d_kernel.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "pad", "pool", "fits"),
+    [
+        (1020, 2, None, True), (1021, 2, None, False), (1022, 1, None, True), (1023, 0, None, True),
+        (1023, 1, 2, False), (1022, 1, 2, True), (1024, 0, 2, False), (1024, 0, None, False),
+    ],
+)  # fmt: skip
+def test_padding_counts_with_the_stored_map(
+    rows: int, pad: int, pool: int | None, fits: bool
+) -> None:
+    """RCNT holds rows - 1 + 2 * pad in ten bits, with the rows before pooling."""
+    spec = LayerSpec(
+        kind=Kind.CONV2D, in_channels=1, in_size=(rows, 4), out_channels=1, kernel=(3, 3),
+        pad=(pad, 1), pool=pool and Pool(kind=PoolKind.MAX, size=(pool, 1), stride=pool),
+    )  # fmt: skip
+    assert (constraints.layer_size(spec, ()) is None) is fits
+    assert (rows - 1 + 2 * pad <= reg.RowCount.bit_fields()["last_row"].maximum
+            and rows <= limits.MAX_DIMENSION) is fits  # fmt: skip
 
 
 def conv2d(kernel: tuple[int, int] = (3, 3), **changes: object) -> Conv:

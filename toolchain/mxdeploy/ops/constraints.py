@@ -14,7 +14,7 @@ import numpy as np
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp
 from mxdeploy.ops.graph import Clip, Conv, ConvTranspose, Pad, Pooling
-from mxdeploy.ops.layer import LayerSpec
+from mxdeploy.ops.layer import Kind, LayerSpec
 
 Op = TypeVar("Op")
 Shape = tuple[int, ...]
@@ -265,8 +265,13 @@ def layer_channels(op: LayerSpec, _shape: Shape) -> str | None:
 
 @_constraint("MX2041", fix="use smaller maps: a smaller input, or a pooling earlier")
 def layer_size(op: LayerSpec, _shape: Shape) -> str | None:
-    """Maps have 1 to {MAX_DIMENSION} rows and columns, {MAX_PADDED_DIMENSION} with the padding."""
-    padded = tuple(n + 2 * p for n, p in zip(op.convolved_size, op.pad, strict=True))
+    """Maps have 1 to {MAX_DIMENSION} rows and columns, {MAX_PADDED_DIMENSION} with the padding.
+
+    The padding counts with the map as it is stored, before pooling; a transposed convolution
+    doubles the map first.
+    """
+    spread = 2 if op.kind is Kind.CONV_TRANSPOSE2D else 1
+    padded = tuple(spread * n + 2 * p for n, p in zip(op.in_size, op.pad, strict=True))
     sizes = (*op.in_size, *op.pooled_size, *op.out_size)
     small = all(1 <= n <= limits.MAX_DIMENSION.value for n in sizes)
     if small and max(padded) <= limits.MAX_PADDED_DIMENSION.value:
