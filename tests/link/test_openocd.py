@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mxdeploy.errors import DeviceError, MxdeployError, ToolError
 from mxdeploy.link import openocd
-from mxdeploy.link.openocd import OpenOcd
+from mxdeploy.link.flash import FlashTarget
+from mxdeploy.link.flash_image import FlashImage
+from mxdeploy.link.openocd import OpenOcd, OpenOcdMethod
+from mxdeploy.link.ports import Inventory, inventory
+from mxdeploy.link.virtual import RunningBoard
+from mxdeploy.link.volumes import Volume
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is a shell script")
 
@@ -104,8 +110,8 @@ def tool(folder: Path, script: str = GOOD, version: str = FORK) -> OpenOcd:
 
 
 def test_the_command_line_word_for_word(sdk: Path) -> None:
-    record = 'printf "%s\\n" "$@" > "$0.arguments"; cp firmware.elf "$0.image"'
-    openocd.program(tool(sdk, record + GOOD), b"\x7fELF image", unique_id="0444ab")
+    record = 'printf "%s\\n" "$@" > "$0.arguments"; cp firmware.bin "$0.image"'
+    openocd.run(tool(sdk, record + GOOD), b"\x00\xe0\x01 image", unique_id="0444ab")
     folder = sdk / "Tools/OpenOCD"
     assert (folder / "openocd.arguments").read_text().splitlines() == [
         "-s",
@@ -117,9 +123,9 @@ def test_the_command_line_word_for_word(sdk: Path) -> None:
         "-f",
         "target/max78000.cfg",
         "-c",
-        "program firmware.elf verify reset exit",
+        "program firmware.bin verify reset exit 0x10000000",
     ]
-    assert (folder / "openocd.image").read_bytes() == b"\x7fELF image"
+    assert (folder / "openocd.image").read_bytes() == b"\x00\xe0\x01 image"
 
 
 def test_a_newer_fork_has_another_word_for_the_adapter(sdk: Path) -> None:
@@ -144,7 +150,7 @@ def test_a_newer_fork_has_another_word_for_the_adapter(sdk: Path) -> None:
 )
 def test_no_failure_passes_for_success(sdk: Path, script: str, told: str) -> None:
     with pytest.raises(DeviceError) as caught:
-        openocd.program(tool(sdk, script), b"image")
+        openocd.run(tool(sdk, script), b"image")
     (found,) = caught.value.diagnostics
     assert found.code == "MX7503"
     assert told in found.what
@@ -153,7 +159,7 @@ def test_no_failure_passes_for_success(sdk: Path, script: str, told: str) -> Non
 
 def test_a_hang_ends_with_the_limit_and_says_so(sdk: Path) -> None:
     with pytest.raises(DeviceError, match="half written") as caught:
-        openocd.program(tool(sdk, "exec sleep 60"), b"image", timeout_seconds=0.3)
+        openocd.run(tool(sdk, "exec sleep 60"), b"image", timeout_seconds=0.3)
     assert caught.value.diagnostics[0].code == "MX7502"
 
 
@@ -161,4 +167,50 @@ def test_a_program_that_vanished(sdk: Path) -> None:
     gone = tool(sdk)
     gone.program.unlink()
     with pytest.raises(MxdeployError, match="did not finish"):
-        openocd.program(gone, b"image")
+        openocd.run(gone, b"image")
+
+
+class Silent:
+    """A serial port that nobody listens to."""
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    def read(self, size: int, *, timeout_seconds: float) -> bytes:
+        raise AssertionError((size, timeout_seconds))
+
+
+def kit(**changes: Any) -> FlashTarget:
+    return FlashTarget(url="/dev/ttyUSB0", port=Silent(), baud=115200, **changes)
+
+
+def adapters(*ids: str) -> Inventory:
+    volumes = [Volume(path=Path("/media") / i, details={"unique id": i}) for i in ids]
+    return inventory([], volumes, [])
+
+
+def test_the_method_programs_the_only_adapter(sdk: Path) -> None:
+    record = 'printf "%s\\n" "$@" > "$0.arguments"\n'
+    tool(sdk, record + GOOD)
+    method = OpenOcdMethod(lambda: adapters("0444ab"), environment(sdk=sdk))
+    assert method.why_not(kit()) == ""
+    image = FlashImage(path=Path("x.bin"), content=b"image")
+    steps: list[tuple[str, int, int]] = []
+    report = method.program(kit(), image, lambda *step: steps.append(step))
+    assert (report.method, steps[-1]) == ("openocd", ("programming", 5, 5))
+    assert "cmsis_dap_serial 0444ab" in (sdk / "Tools/OpenOCD/openocd.arguments").read_text()
+
+
+def test_why_the_method_cannot_be_used(sdk: Path, tmp_path: Path) -> None:
+    def why(found: Inventory, places: dict[str, str], **changes: Any) -> str:
+        return OpenOcdMethod(lambda: found, places).why_not(kit(**changes))
+
+    here = environment(sdk=sdk)
+    assert "neither in MAXIM_PATH nor on the PATH" in why(adapters("a"), environment())
+    assert "no debug adapter" in why(adapters(), here)
+    assert "--probe" in why(adapters("a", "b"), here)
+    assert why(adapters("a", "b"), here, probe="B") == ""
+    virtual = RunningBoard(board="max78000evkit", port="p", control="c", pid=1)
+    assert "virtual board" in why(adapters("a"), here, virtual=virtual)
+    install(tmp_path / "bin/openocd", UPSTREAM)
+    assert "32-bit" in why(adapters("a"), environment(tmp_path / "bin"))

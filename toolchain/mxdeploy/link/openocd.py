@@ -13,11 +13,16 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import DeviceError, Diagnostic, ToolError
+from mxdeploy.link.adapters import choose_adapter, reason
+from mxdeploy.link.flash import OPENOCD, FlashMethod, FlashReport, FlashTarget, Progress
+from mxdeploy.link.flash_image import FlashImage
+from mxdeploy.link.ports import Inventory, look
 from mxdeploy.msdk import SDK_VARIABLE
 
 TARGET_FILE = "target/max78000.cfg"
@@ -34,7 +39,7 @@ HOW_TO_GET = (
     f"install the vendor's SDK and set {SDK_VARIABLE} to its folder, or put the vendor's OpenOCD "
     "on the PATH"
 )
-_IMAGE = "firmware.elf"
+_IMAGE = "firmware.bin"
 _VERSION = re.compile(r"Open On-Chip Debugger (\S+)")
 _SCRIPTS = ("scripts", "../scripts", "../share/openocd/scripts", "../openocd/scripts")
 _SHOWN_LINES = 6
@@ -141,8 +146,45 @@ def require_openocd(environment: Mapping[str, str] = os.environ) -> OpenOcd:
     )
 
 
+class OpenOcdMethod(FlashMethod):
+    """Let the vendor's OpenOCD program the chip through the adapter."""
+
+    name = OPENOCD
+
+    def __init__(
+        self,
+        plugged: Callable[[], Inventory] = look,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Tests bring their own adapters and environment."""
+        self._plugged = plugged
+        self._environment = environment
+
+    def why_not(self, target: FlashTarget) -> str:
+        """Which program or adapter is missing."""
+        try:
+            require_openocd(self._environment)
+            choose_adapter(target, self._plugged())
+        except ToolError as error:
+            return "; ".join(f"{d.where}: {d.what} {d.why}".strip() for d in error.diagnostics)
+        except DeviceError as error:
+            return reason(error)
+        return ""
+
+    def program(self, target: FlashTarget, image: FlashImage, progress: Progress) -> FlashReport:
+        """Erase, program, verify, reset."""
+        tool = require_openocd(self._environment)
+        probe = choose_adapter(target, self._plugged())
+        target.say(f"programming with OpenOCD {tool.version} ({tool.program})")
+        size = len(image.content)
+        progress("programming", 0, size)
+        run(tool, image.content, unique_id=probe.unique_id)
+        progress("programming", size, size)
+        return FlashReport(method=self.name, proof="OpenOCD read it back and compared it")
+
+
 def command_line(tool: OpenOcd, unique_id: str | None) -> tuple[str, ...]:
-    """What is run, in a folder that holds the image as ``firmware.elf``.
+    """What is run, in a folder that holds the image as ``firmware.bin``.
 
     Args:
         tool: a usable OpenOCD.
@@ -159,13 +201,13 @@ def command_line(tool: OpenOcd, unique_id: str | None) -> tuple[str, ...]:
         *("-f", ADAPTER_FILE),
         *choice,
         *("-f", TARGET_FILE),
-        *("-c", f"program {_IMAGE} verify reset exit"),
+        *("-c", f"program {_IMAGE} verify reset exit 0x{mem.FLASH_BASE:08x}"),
     )
 
 
-def program(
+def run(
     tool: OpenOcd,
-    elf: bytes,
+    image: bytes,
     *,
     unique_id: str | None = None,
     timeout_seconds: float = PROGRAM_SECONDS,
@@ -174,7 +216,7 @@ def program(
 
     Args:
         tool: a usable OpenOCD.
-        elf: the linked firmware.
+        image: flash content from its first byte on.
         unique_id: the adapter to use; None takes the only one.
         timeout_seconds: limit for everything.
 
@@ -182,7 +224,7 @@ def program(
         DeviceError: anything but a verified image; what to do is said.
     """
     with tempfile.TemporaryDirectory(prefix="mxdeploy-") as folder:
-        (Path(folder) / _IMAGE).write_bytes(elf)
+        (Path(folder) / _IMAGE).write_bytes(image)
         command = command_line(tool, unique_id)
         try:
             done = subprocess.run(
