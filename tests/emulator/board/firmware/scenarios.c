@@ -398,6 +398,55 @@ static void deaf(void)
     line("level", UART0(0x04) >> 8 & 15);
 }
 
+/* Busy for 50 ms, then counts what has come, for 50 ms more. */
+static void slow_reader(void)
+{
+    clock_init();
+    uart_init(64);
+    text("ready\n");
+    systick_start(5000000, 0);
+    while (!(SYST_CSR & 1u << 16)) {
+    }
+    uint32_t received = 0;
+    while (!(SYST_CSR & 1u << 16)) {
+        if (!(UART0(0x04) & 1u << 4)) {
+            (void)UART0(0x20);
+            received++;
+        }
+    }
+    line("received", received);
+}
+
+/* Half a second between two lines. */
+static void metronome(void)
+{
+    clock_init();
+    uart_init(64);
+    for (uint32_t n = 0; n < 3; n++) {
+        line("beat", n);
+        timer_start();
+        while (timer_us() < 500000) {
+        }
+    }
+}
+
+/* SW1 of the board lights its green light. */
+static void poll_button(void)
+{
+    GCR_PCLKDIS0 &= ~1u;
+    REG(GPIO(2) + 0x1C) = 7;
+    REG(GPIO(2) + 0x0C) = 7;
+    uart_init(64);
+    text("ready\n");
+    while (REG(GPIO(0) + 0x24) & 1u << 2) {
+    }
+    REG(GPIO(2) + 0x20) = 2;
+    text("pressed\n");
+    while (!(REG(GPIO(0) + 0x24) & 1u << 2)) {
+    }
+    text("released\n");
+}
+
 static void wait_for_input(void)
 {
     while (UART0(0x04) & 1u << 4) {
@@ -442,7 +491,7 @@ static const scenario_t scenarios[] = {
     priorities, masked, process_stack_svc, flash, watchdog, software_reset, conditional_stores,
     buttons, multiple_words, slow_uart, no_baud_clock, sleep_for_ever, data_memory_unpowered,
     wire_pass, wire_fail, wire_short, unknown_register, not_on_the_board, undeclared_bits,
-    null_call, stack_overflow, timer_without_fpu, deaf,
+    null_call, stack_overflow, timer_without_fpu, deaf, slow_reader, metronome, poll_button,
 };
 
 void run_scenario(uint32_t number)

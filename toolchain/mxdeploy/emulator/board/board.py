@@ -12,8 +12,9 @@ from mxdeploy.boards import Board, load_board
 from mxdeploy.emulator.board.clock import TICKS_PER_SECOND
 from mxdeploy.emulator.board.cpu import Outcome
 from mxdeploy.emulator.board.findings import BoardFault, asleep_for_ever, never_happens
-from mxdeploy.emulator.board.image import load_image
+from mxdeploy.emulator.board.image import Image, load_image
 from mxdeploy.emulator.board.machine import Machine
+from mxdeploy.emulator.board.pace import Pace
 from mxdeploy.emulator.board.report import describe, note
 from mxdeploy.errors import Diagnostic, MxdeployError
 
@@ -22,6 +23,8 @@ EXCHANGE_SECONDS = 0.002
 """Time between two looks at the outside while the program is busy."""
 IDLE_SECONDS = 0.05
 """Longest wait for the outside at one time."""
+KEPT_OUTPUT_BYTES = 1 << 20
+"""Output kept while somebody is connected; a board may run for days."""
 
 
 class StopReason(Enum):
@@ -32,6 +35,8 @@ class StopReason(Enum):
     VIRTUAL_TIME = "the limit of virtual time is over"
     WALL_TIME = "the limit of real time is over"
     STOPPED = "stopped from outside"
+    BOOTLOADER = "a reset with the activation pins held low started the ROM bootloader"
+    BREAKPOINT = "a breakpoint of the debugger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +64,12 @@ class Console(Protocol):
 class VirtualBoard:
     """A board with firmware in its flash, powered and reset."""
 
-    def __init__(self, board: Board | str, image: bytes, *, lenient: bool = False) -> None:
+    def __init__(self, board: Board | str, image: bytes | Image, *, lenient: bool = False) -> None:
         """Load the image and reset.
 
         Args:
             board: a board description, or the name of a known board.
-            image: an ELF file, or flash content from 0x10000000 on.
+            image: an ELF file, or flash content from 0x10000000 on, or an image already read.
             lenient: note and ignore accesses that are not declared, instead of stopping.
 
         Raises:
@@ -72,10 +77,13 @@ class VirtualBoard:
             UsageError: no such board, or not an image for this chip.
         """
         self.board = load_board(board) if isinstance(board, str) else board
-        self._machine = Machine(load_image(image), lenient=lenient)
+        loaded = image if isinstance(image, Image) else load_image(image)
+        self._machine = Machine(loaded, lenient=lenient)
         self._leds: dict[str, bool] = {led.name: False for led in self.board.leds}
         self.led_trace: list[LedChange] = []
         self._console: Console | None = None
+        self._pace: Pace | None = None
+        self._exchanged = 0.0
         self._uart = self._machine.ports.uarts[self.board.console.uart]
         self._sent = 0
         self._connect()
@@ -95,8 +103,16 @@ class VirtualBoard:
     # --- observation ------------------------------------------------------------------------
 
     @property
+    def machine(self) -> Machine:
+        """The chip, for debuggers and whoever switches the board's power."""
+        return self._machine
+
+    @property
     def uart_output(self) -> bytes:
-        """All that the firmware has sent on the console since power-on."""
+        """All that the firmware has sent on the console since power-on.
+
+        While somebody is connected, only the last part is kept.
+        """
         return bytes(self._uart.outgoing)
 
     @property
@@ -143,8 +159,9 @@ class VirtualBoard:
                 on = driven and bool(levels & led.pin.mask) != led.active_low
                 if self._leds[led.name] != on:
                     self._leds[led.name] = on
-                    change = LedChange(seconds=self.seconds, name=led.name, on=on)
-                    self.led_trace.append(change)
+                    if self._console is None:
+                        change = LedChange(seconds=self.seconds, name=led.name, on=on)
+                        self.led_trace.append(change)
 
         return changed
 
@@ -212,8 +229,10 @@ class VirtualBoard:
         return found
 
     def _loop(self, arrived: Callable[[], bool], limit: int, deadline: float) -> StopReason:
-        machine, exchanged = self._machine, 0.0
+        machine = self._machine
         while True:
+            if machine.in_rom:
+                return StopReason.BOOTLOADER
             outcome = machine.step()
             if outcome is not Outcome.RAN and (reason := self._wait(outcome)) is not None:
                 return reason
@@ -224,16 +243,18 @@ class VirtualBoard:
             now = time.monotonic()
             if now > deadline:
                 return StopReason.WALL_TIME
-            if self._console is not None and now > exchanged + EXCHANGE_SECONDS:
-                exchanged = now
-                if self._exchange(self._console, 0.0):
-                    return StopReason.STOPPED
+            if self._console is not None and (ended := self._meet(self._console, now)) is not None:
+                return ended
 
     def _wait(self, outcome: Outcome) -> StopReason | None:
         """The program sleeps or polls: go on to the next event, or wait for the outside."""
+        if outcome is Outcome.BREAK:
+            return StopReason.BREAKPOINT
         machine = self._machine
         due = machine.clock.next_event()
         console = self._console
+        if console is not None and self._pace is not None and due is not None:
+            return self._keep_pace(console, self._pace, due)
         if console is not None and self._depends_on_outside(outcome):
             return self._wait_for_console(console, due)
         if due is not None:
@@ -254,25 +275,34 @@ class VirtualBoard:
 
     # --- the outside ------------------------------------------------------------------------
 
-    def serve(self, console: Console) -> StopReason:
+    def serve(self, console: Console, *, pace: Pace | None = None) -> StopReason:
         """Run with something connected to the serial port, until it says stop.
+
+        Args:
+            console: what is connected.
+            pace: keeps virtual time to the wall clock. Then bytes come at the speed of the line
+                and are lost when nobody takes them from the FIFO in time. Without it the sender
+                waits for room, and the board is as fast as it can be.
 
         Raises:
             DeviceError: the firmware did something the chip would fault on.
         """
         self._console = console
+        self._pace = pace
+        self._uart.waits_for_room = pace is None
         self._machine.bus.polling.paced = True
         try:
             return self._guarded(lambda: self._loop(lambda: False, 1 << 128, float("inf")))
         finally:
             self._flush_output(console)
-            self._console = None
+            self._console = self._pace = None
+            self._uart.waits_for_room = False
             self._machine.bus.polling.paced = False
 
     def _depends_on_outside(self, outcome: Outcome) -> bool:
         """Whether real time must pass: nothing on the board is under way."""
         machine = self._machine
-        if machine.cnn.running or self._uart.busy or self._uart.incoming:
+        if machine.cnn.running or self._uart.busy or self._uart.receiving:
             return False
         return outcome is Outcome.ASLEEP or machine.bus.polling.waits_for_outside()
 
@@ -290,6 +320,27 @@ class VirtualBoard:
         clock.run_events()
         return None
 
+    def _meet(self, console: Console, now: float) -> StopReason | None:
+        """Between two stretches of a busy program: look outside, wait if time is ahead."""
+        ticks = self._machine.clock.ticks
+        if self._pace is not None and self._pace.wait_seconds(ticks) > EXCHANGE_SECONDS:
+            return self._keep_pace(console, self._pace, ticks)
+        if now > self._exchanged + EXCHANGE_SECONDS:
+            self._exchanged = now
+            if self._exchange(console, 0.0):
+                return StopReason.STOPPED
+        return None
+
+    def _keep_pace(self, console: Console, pace: Pace, due: int) -> StopReason | None:
+        """Let real time pass until ``due``, or until something comes from outside."""
+        clock = self._machine.clock
+        left = pace.wait_seconds(due)
+        if left > 0 and self._exchange(console, min(left, IDLE_SECONDS)):
+            return StopReason.STOPPED
+        clock.jump(min(due, max(clock.ticks, pace.ticks())))
+        clock.run_events()
+        return None
+
     def _exchange(self, console: Console, timeout_seconds: float) -> bool:
         """Pass bytes both ways; True when serving should end."""
         self._flush_output(console)
@@ -300,6 +351,8 @@ class VirtualBoard:
         output = self._uart.outgoing
         if len(output) > self._sent:
             console.transmit(bytes(output[self._sent :]))
+            if len(output) > 2 * KEPT_OUTPUT_BYTES:
+                del output[:-KEPT_OUTPUT_BYTES]
             self._sent = len(output)
 
     # --- errors -----------------------------------------------------------------------------
@@ -309,4 +362,5 @@ class VirtualBoard:
             return action()
         except (BoardFault, MxdeployError) as error:
             output = self.uart_output + self._uart.unsent
+            self._machine.bus.abandon()
             raise describe(self._machine, error, output) from error

@@ -150,6 +150,12 @@ class Bus:
         self.raise_fault()
         self.run_deferred()
 
+    def abandon(self) -> None:
+        """Forget what was under way: the program was stopped by a fault or a reset."""
+        self.fault = self.stopped_at = self._replay = None
+        self.poll_stop = self.rehearsal = self._stepping = False
+        self._deferred.clear()
+
     def run_deferred(self) -> None:
         """Do what was put off to between two instructions."""
         while self._deferred:

@@ -44,6 +44,8 @@ class Outcome(Enum):
     RAN = auto()
     POLLING = auto()
     ASLEEP = auto()
+    BREAK = auto()
+    """At a breakpoint; its instruction has not been executed."""
 
 
 class Cpu:
@@ -63,6 +65,11 @@ class Cpu:
         self._wfi_next = -1
         self._cause: int | None = None
         self._memory_fault: tuple[int, int] | None = None
+        self._watched: set[int] = set()
+        self._breakpoints: dict[int, int] = {}
+        """Hooks by address."""
+        self._break_hit = False
+        self._single = False
         self.explain_unmapped: Callable[[str, int, int], Finding] = unmapped
         engine.on_interrupt(self._on_interrupt)
         engine.on_invalid_memory(self._on_invalid_memory)
@@ -72,9 +79,12 @@ class Cpu:
         """Notice the WFI at ``address``: the engine does not tell why it stopped."""
 
         def about_to_sleep() -> None:
-            self._wfi_next = address + WFI_BYTES
+            if self._halfword(address) == WFI:  # flash may have been written since
+                self._wfi_next = address + WFI_BYTES
 
-        self._engine.on_address(address, about_to_sleep)
+        if address not in self._watched:
+            self._watched.add(address)
+            self._engine.on_address(address, about_to_sleep)
 
     def return_to_sleep(self) -> None:
         """Point at the WFI that the core sleeps in, for a report."""
@@ -96,6 +106,45 @@ class Cpu:
         self.exceptions.automatic_fpu_state = True
         self.fpu_enabled = False
         self._asleep = False
+        self._quiet = 0
+
+    # --- debugging --------------------------------------------------------------------------
+
+    @property
+    def breakpoints(self) -> frozenset[int]:
+        """Addresses of instructions at which the program stops."""
+        return frozenset(self._breakpoints)
+
+    def set_breakpoint(self, address: int) -> None:
+        """Stop before the instruction at ``address``."""
+
+        def hit() -> None:
+            if not self._single:
+                self._break_hit = True
+                self._engine.stop()
+
+        if address not in self._breakpoints:
+            self._breakpoints[address] = self._engine.on_address(address, hit)
+            self._engine.forget_code()
+
+    def clear_breakpoint(self, address: int) -> None:
+        """No longer stop there."""
+        handle = self._breakpoints.pop(address, None)
+        if handle is not None:
+            self._engine.remove_hook(handle)
+            self._engine.forget_code()
+
+    def step_instruction(self) -> Outcome:
+        """Execute one instruction, breakpoint or not; interrupts wait meanwhile.
+
+        Raises:
+            BoardFault: the program did something the chip would fault on.
+        """
+        self._single = True
+        try:
+            return self.run_stretch()
+        finally:
+            self._single = False
 
     # --- execution --------------------------------------------------------------------------
 
@@ -109,13 +158,15 @@ class Cpu:
             if not self._nvic.wakes(self._engine.get("BASEPRI")):
                 return Outcome.ASLEEP
             self._asleep = False
-        self.exceptions.deliver()
+        if not self._single or arm.SVCALL in self._nvic.pending:
+            self.exceptions.deliver()
         pc = self._engine.get("PC")
         count = self._budget()
         start = self._clock.ticks
         self._cause = None
         self._memory_fault = None
         self._wfi_next = -1
+        self._break_hit = False
         before = None if self.fpu_enabled else self._engine.get_all(eng.CORE)
         error = self._engine.run(pc, count)
         if before is not None and self._engine.get("CONTROL") & arm.CONTROL_FPCA:
@@ -141,7 +192,7 @@ class Cpu:
 
     def _budget(self) -> int:
         count = max(STRETCH, min(LONGEST_STRETCH, self._quiet // QUIET_SHARE))
-        if self._nvic.pending:
+        if self._nvic.pending or self._single:
             count = MASKED_STRETCH
         event = self._clock.next_event()
         if event is None:
@@ -156,6 +207,8 @@ class Cpu:
             self._software_exception(self._cause)
         elif error:
             raise BoardFault(self._finding(error))
+        elif self._break_hit:
+            return Outcome.BREAK
         elif bus.stopped_at is not None:
             self._quiet = 0
             bus.finish_access()

@@ -43,6 +43,8 @@ INTERRUPT_EXCEPTION_RETURN = 8
 
 GENERAL = ("R0", "R1", "R2", "R3", "R12", "LR", "PC", "XPSR")
 FLOAT = (*(f"S{n}" for n in range(16)), "FPSCR")
+DOUBLE = tuple(f"D{n}" for n in range(16))
+"""The floating-point registers in pairs, all of them."""
 CORE = (*(f"R{n}" for n in range(13)), "SP", "LR", "PC", "XPSR")
 
 
@@ -91,6 +93,7 @@ class Engine:
         self._word_pointer = ctypes.byref(self._word)
         self._id = {n: self._register_id(n) for n in (*CORE, *FLOAT, "MSP", "PSP", "CONTROL")}
         self._id |= {n: self._register_id(n) for n in ("PRIMASK", "BASEPRI", "FAULTMASK")}
+        self._id |= {n: self._register_id(n) for n in DOUBLE}
 
     def _register_id(self, name: str) -> int:
         return int(getattr(self._const, f"UC_ARM_REG_{name}"))
@@ -210,8 +213,16 @@ class Engine:
         """An instruction unicorn does not execute; True lets the program go on."""
         self._uc.hook_add(self._uc_module.UC_HOOK_INSN_INVALID, lambda _u, _d: function())
 
-    def on_address(self, address: int, function: Callable[[], None]) -> None:
-        """Call before the instruction at ``address`` is executed."""
-        self._uc.hook_add(
+    def on_address(self, address: int, function: Callable[[], None]) -> int:
+        """Call before the instruction at ``address`` is executed; returns the hook's handle.
+
+        Code that was translated before does not call: see ``forget_code``.
+        """
+        handle: int = self._uc.hook_add(
             self._uc_module.UC_HOOK_CODE, lambda *_rest: function(), begin=address, end=address
         )
+        return handle
+
+    def remove_hook(self, handle: int) -> None:
+        """End the calls of a hook."""
+        self._uc.hook_del(handle)

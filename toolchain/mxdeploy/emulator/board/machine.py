@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from mxdeploy.chip.max78000 import clocks
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.peripherals import BLOCKS, INSTANCES, Instance, interrupt, region
+from mxdeploy.chip.max78000.peripherals import gpio as gpio_reg
 from mxdeploy.chip.max78000.peripherals import uart as uart_reg
 from mxdeploy.emulator.accelerator import Accelerator
 from mxdeploy.emulator.board import architecture as arm
@@ -64,6 +66,11 @@ class Machine:
         """
         self.image = image
         self.notes: list[Finding] = []
+        self.on_flash_write: Callable[[int, bytes], None] = lambda _address, _data: None
+        """Called with every change of flash that the program makes."""
+        self.enters_rom: Callable[[], bool] = lambda: False
+        """Asked at every reset: whether the ROM starts its bootloader instead of the program."""
+        self.in_rom = False
         self._lenient = lenient
         self.engine = Engine()
         self.clock = Clock(clocks.ISO_HZ)
@@ -188,22 +195,34 @@ class Machine:
             if field.startswith(("uart", "gpio", "tmr", "wdt", "trng")) and field != "gpio2"
         }
         self._low_power.banks = {"gpio2": by_field["gpio2"]}
+        outside = {
+            "UART": (uart_reg.Status, uart_reg.InterruptFlags, uart_reg.Fifo),
+            "GPIO": (gpio_reg.Input, gpio_reg.InterruptFlags),
+        }
         self.bus.polling.external = frozenset(
             place.base + register.offset
             for place in INSTANCES
-            for register in (uart_reg.Status, uart_reg.InterruptFlags, uart_reg.Fifo)
-            if place.block == "UART"
+            for register in outside.get(place.block, ())
         )
 
     def _watch_sleep(self) -> None:
-        halfwords = np.frombuffer(self.image.flash, dtype="<u2")
+        self._watch_wfi(mem.FLASH_BASE, self.image.flash)
+
+    def _watch_wfi(self, address: int, code: bytes) -> None:
+        halfwords = np.frombuffer(code, dtype="<u2")
         for index in np.flatnonzero(halfwords == WFI).tolist():
-            self.cpu.watch_wfi(mem.FLASH_BASE + 2 * index)
+            self.cpu.watch_wfi(address + 2 * index)
 
     # --- events -----------------------------------------------------------------------------
 
     def _write_flash(self, address: int, data: bytes) -> None:
+        self.write_flash(address, data)
+        self.on_flash_write(address, data)
+
+    def write_flash(self, address: int, data: bytes) -> None:
+        """Change flash from outside; ``address`` and length are even."""
         self.engine.write(address, data)
+        self._watch_wfi(address, data)
         self.engine.forget_code()
 
     def _zero_memory(self, memories: int) -> None:
@@ -223,6 +242,8 @@ class Machine:
         self.nvic.reset()
         self.cnn.reset(Accelerator(lenient=self._lenient, data_memory=self._data))
         self.bus.polling.reset()
+        self.bus.abandon()
+        self.in_rom = self.enters_rom()
         vectors = self.engine.read(mem.FLASH_BASE, 8)
         stack, entry = (int.from_bytes(vectors[n : n + 4], "little") for n in (0, 4))
         self.cpu.reset(stack, entry, mem.FLASH_BASE)

@@ -82,6 +82,10 @@ class Gpio(RegisterBank):
         self.driven = self.driven | bit if high else self.driven & ~bit
         self._changed()
 
+    def held_low(self, pin: int) -> bool:
+        """Whether the outside drives the pin low, whatever the registers say."""
+        return bool(self.driven_mask & ~self.driven & 1 << pin)
+
     def _changed(self) -> None:
         before, self._levels = self._levels, self.levels()
         self.on_output(self.word(reg.Output), self.word(reg.OutputEnable))

@@ -42,6 +42,8 @@ class Uart(RegisterBank):
         """Speed at which the other end listens; None when nobody listens."""
         self.pin_connected: Callable[[], bool] = lambda: True
         self.pin_name = ""
+        self.waits_for_room = False
+        """Whether the sender stops while the receive FIFO is full, instead of losing bytes."""
         self._noted: set[str] = set()
         super().__init__(name, reg.UART, host)
         self.on_write(reg.Control, self._control)
@@ -71,6 +73,11 @@ class Uart(RegisterBank):
     def busy(self) -> bool:
         """Whether something is being sent."""
         return self._sending is not None
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a byte is on its way in."""
+        return self._arriving is not None
 
     @property
     def unsent(self) -> bytes:
@@ -215,6 +222,8 @@ class Uart(RegisterBank):
 
     def _expect_next(self) -> None:
         frame = self._frame_ticks()
+        if self.waits_for_room and len(self._receive_fifo) == reg.FIFO_BYTES:
+            return
         if self._arriving is None and self.incoming and frame is not None:
             self._arriving = self.host.clock.schedule(frame, self._arrived)
 
@@ -233,4 +242,6 @@ class Uart(RegisterBank):
         self._expect_next()
 
     def _receive(self, _index: int) -> int:
-        return self._receive_fifo.popleft() if self._receive_fifo else 0
+        byte = self._receive_fifo.popleft() if self._receive_fifo else 0
+        self._expect_next()
+        return byte
