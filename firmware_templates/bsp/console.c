@@ -64,16 +64,19 @@ static void erase_last(void)
     console_printf("\b \b");
 }
 
-bool console_read_line(char *line, unsigned size)
+console_input_t console_read_line(char *line, unsigned size)
 {
     unsigned length = 0;
     bool fits = true;
     for (;;) {
         const char character = (char)uart_read();
+        if (character == '\0') {
+            return CONSOLE_ZERO;
+        }
         if (character == '\r' || character == '\n') {
             console_printf("\n");
             line[length] = '\0';
-            return fits;
+            return fits ? CONSOLE_LINE : CONSOLE_TOO_LONG;
         }
         if (character == '\b' || character == 0x7F) {
             if (length > 0u) {

@@ -2,7 +2,6 @@
 #ifndef CONSOLE_H
 #define CONSOLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* See format.h; "\n" is sent as carriage return and line feed. */
@@ -14,8 +13,14 @@ void console_print_real(float value, uint32_t decimals, uint32_t width);
 /* Wait until everything has been sent. */
 void console_flush(void);
 
+typedef enum {
+    CONSOLE_LINE,
+    CONSOLE_TOO_LONG, /* size characters or more */
+    CONSOLE_ZERO,     /* a zero byte: not text; what had been typed is forgotten */
+} console_input_t;
+
 /* Read a line with echo and backspace, polling: the core never sleeps here, so that a debug probe
- * can attach. False when the line had size - 1 characters or more. */
-bool console_read_line(char *line, unsigned size);
+ * can attach. */
+console_input_t console_read_line(char *line, unsigned size);
 
 #endif

@@ -48,6 +48,13 @@ uint8_t uart_read(void)
     return (uint8_t)(mmio_read(MXC_UART0_FIFO) & 0xFFu);
 }
 
+bool uart_overrun(void)
+{
+    const bool lost = (mmio_read(MXC_UART0_INT_FL) & MXC_UART0_INT_FL_RX_OV) != 0u;
+    mmio_write(MXC_UART0_INT_FL, MXC_UART0_INT_FL_RX_OV);
+    return lost;
+}
+
 void uart_flush(void)
 {
     mmio_wait_set(MXC_UART0_STATUS, MXC_UART0_STATUS_TX_EM);

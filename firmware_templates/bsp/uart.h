@@ -15,6 +15,9 @@ bool uart_readable(void);
 /* Wait for a byte. */
 uint8_t uart_read(void);
 
+/* Whether a byte was lost, for want of room, since this was last asked. */
+bool uart_overrun(void);
+
 /* Wait until the last bit has left. */
 void uart_flush(void);
 

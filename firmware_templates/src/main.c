@@ -1,9 +1,11 @@
-/* Proves itself after a reset, then waits for commands on the serial line. */
+/* Proves itself after a reset, then waits on the serial line: for commands of
+ * people, which are lines of text, and for frames of programs, which begin with a zero. */
 #include <stdbool.h>
 
 #include "board.h"
 #include "cnn.h"
 #include "console.h"
+#include "protocol.h"
 #include "selftest.h"
 #include "wire.h"
 
@@ -38,6 +40,7 @@ static void print_info(void)
 static void obey(const char *line)
 {
     if (equal(line, "run")) {
+        protocol_forget();
         (void)selftest_run();
     } else if (equal(line, "info")) {
         wire_hello();
@@ -57,13 +60,20 @@ int main(void)
     console_printf("\nmxdeploy: %s on %s\n", CNN_NAME, BOARD_TITLE);
     wire_hello();
     (void)selftest_run();
+    console_printf("> ");
     for (;;) {
         char line[LINE_BYTES];
-        console_printf("> ");
-        if (console_read_line(line, LINE_BYTES)) {
+        switch (console_read_line(line, LINE_BYTES)) {
+        case CONSOLE_LINE:
             obey(line);
-        } else {
-            console_printf("the line is too long (try help)\n");
+            console_printf("> ");
+            break;
+        case CONSOLE_TOO_LONG:
+            console_printf("the line is too long (try help)\n> ");
+            break;
+        case CONSOLE_ZERO:
+            protocol_serve();
+            break;
         }
     }
 }

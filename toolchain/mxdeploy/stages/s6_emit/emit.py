@@ -10,10 +10,12 @@ from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.resources import templates_folder
 from mxdeploy.stages.s6_emit.escape import markdown_text
 from mxdeploy.stages.s6_emit.options import EmitOptions
+from mxdeploy.stages.s6_emit.protocol_header import protocol_header
 from mxdeploy.stages.s6_emit.registers_header import registers_header
 from mxdeploy.stages.s6_emit.render import render_files
 from mxdeploy.stages.s6_emit.view_answer import results_view, sample_view
 from mxdeploy.stages.s6_emit.view_board import board_view, memory_view
+from mxdeploy.stages.s6_emit.view_layers import layers_view
 from mxdeploy.stages.s6_emit.view_network import input_view, network_view, output_views
 from mxdeploy.stages.s6_emit.view_program import (
     biases_view,
@@ -53,11 +55,13 @@ def emit(
         "biases": biases_view(program),
         "sample": sample_view(program, answer, outputs),
         "results": results_view(program, outputs),
+        "layers": layers_view(program, outputs, options),
         "title": markdown_text(program.plan.network.name),
         "msdk": board.msdk,
     }
     files = dict(render_files(templates_folder(), context))
     files["bsp/mxc_registers.h"] = registers_header().encode()
+    files["src/protocol_layout.h"] = protocol_header().encode()
     files["src/weights.bin"] = weights.content
     return Project(
         name=program.plan.network.name, board=board.name, files=tuple(sorted(files.items()))

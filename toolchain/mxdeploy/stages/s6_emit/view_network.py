@@ -105,7 +105,7 @@ def input_view(program: Program) -> InputView:
         bytes=channels * rows * columns,
         order=str(plan.input.order),
         step_bytes=step_bytes(plan.input),
-        lanes=_lanes(plan.input, channels),
+        lanes=lanes_view(plan.input, channels),
     )
 
 
@@ -138,11 +138,12 @@ def _output(program: Program, index: int, region: Region) -> OutputView:
         pixels=rows * columns,
         elements=channels * rows * columns,
         step_bytes=step_bytes(region),
-        lanes=_lanes(region, channels),
+        lanes=lanes_view(region, channels),
     )
 
 
-def _lanes(region: Region, channels: int) -> tuple[LanesView, ...]:
+def lanes_view(region: Region, channels: int) -> tuple[LanesView, ...]:
+    """The rows of a table of lanes."""
     is_chw = region.order is DataOrder.CHW
     return tuple(_lanes_view(lanes, is_chw=is_chw) for lanes in lanes_of(region, channels))
 
