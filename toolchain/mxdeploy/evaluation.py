@@ -128,17 +128,21 @@ def evaluate(
         layout=str(dataset.layout),
         scale=str(dataset.scale),
         inputs=len(dataset),
-        accuracy=_accuracy(choices, scores["integer"].shape[1], dataset),
+        accuracy=accuracy_of(choices, scores["integer"].shape[1], dataset),
         agreement=float((choices["float"] == choices["integer"]).mean()) if several else None,
         sqnr_db=None if network.tail else _sqnr_db(scores, scale),
         unequal=tuple(int(i) for i in np.flatnonzero(different)),
     )
 
 
-def _accuracy(
+def accuracy_of(
     choices: dict[str, NDArray[np.int64]], channels: int, dataset: DataSet
 ) -> dict[str, Accuracy] | None:
-    """Right answers of each form, or None without labels."""
+    """Right answers of each form, or None without labels.
+
+    Raises:
+        UsageError: a label is not one of the output's channels.
+    """
     labels = dataset.labels
     if labels is None:
         return None
