@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from mxdeploy.errors import DeviceError, Diagnostic
 from mxdeploy.link.flash import Port
+from mxdeploy.link.flash_image import HELLO_DIGEST_DIGITS
 
 APPLICATION_SECONDS = 30.0
 """Longest wait for the application's verdict, its start-up wait included."""
 SHOWN_LINES = 8
 _SLICE_SECONDS = 0.05
-_HELLO = re.compile(r"@hello mxdeploy (\S+) ([0-9a-f]+) (\S+)")
+_HELLO = re.compile(rf"@hello mxdeploy (\S+) ([0-9a-f]{{{HELLO_DIGEST_DIGITS}}}) (\S+)")
 _TIME = re.compile(r"@time_us (\d+)")
 _RESULT = re.compile(r"@result (PASS|FAIL)")
 
