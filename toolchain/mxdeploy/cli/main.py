@@ -15,6 +15,7 @@ COMMANDS = {
     "emulate": "Bit-exact inference on the model of the accelerator.",
     "evaluate": "Accuracy: float, integer and emulator, side by side.",
     "board": "A virtual board behind a serial port.",
+    "flash": "Program a board, real or virtual, and watch it pass its own test.",
     "replay": "Play recorded register programs and compare their known answers.",
     "diff": "Compare two register programs as the chip sees them.",
     "explain": "What an address, or a word at an address, means.",

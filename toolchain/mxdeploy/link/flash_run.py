@@ -11,6 +11,7 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.link import virtual
 from mxdeploy.link.bootloader import Bootloader
 from mxdeploy.link.bootloader_flash import BootloaderMethod
+from mxdeploy.link.daplink import DapLinkMethod
 from mxdeploy.link.flash import (
     AUTO,
     BOOTLOADER,
@@ -23,6 +24,7 @@ from mxdeploy.link.flash import (
 )
 from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.flash_watch import APPLICATION_SECONDS, Verdict, watch
+from mxdeploy.link.openocd import OpenOcdMethod
 from mxdeploy.link.ports import look
 from mxdeploy.link.transport import Transport
 
@@ -51,7 +53,7 @@ class FlashOutcome:
 
 def methods() -> tuple[FlashMethod, ...]:
     """All ways to program a board."""
-    return (BootloaderMethod(),)
+    return (BootloaderMethod(), DapLinkMethod(), OpenOcdMethod())
 
 
 @contextmanager
