@@ -26,6 +26,7 @@ from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.flash_watch import APPLICATION_SECONDS, Verdict, watch
 from mxdeploy.link.openocd import OpenOcdMethod
 from mxdeploy.link.ports import look
+from mxdeploy.link.pyocd import PyOcdMethod
 from mxdeploy.link.transport import Transport
 
 PROBE_SECONDS = 0.5
@@ -53,7 +54,7 @@ class FlashOutcome:
 
 def methods() -> tuple[FlashMethod, ...]:
     """All ways to program a board."""
-    return (BootloaderMethod(), DapLinkMethod(), OpenOcdMethod())
+    return (BootloaderMethod(), DapLinkMethod(), OpenOcdMethod(), PyOcdMethod())
 
 
 @contextmanager
