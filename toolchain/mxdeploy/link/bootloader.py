@@ -21,6 +21,8 @@ from mxdeploy.link.srec import END_LINE
 
 ANSWER_SECONDS = 2.0
 """Longest wait for the answer of a command that has little to do."""
+SYNCHRONISE_SECONDS = (0.5, 1.0, ANSWER_SECONDS)
+"""Waits for the identity of a loader that may be in the middle of something, try by try."""
 ERASE_SECONDS = 3.0
 """Longest wait for a page erase (the chip needs about 30 ms)."""
 HASH_SECONDS = 5.0
@@ -138,12 +140,12 @@ class Bootloader:
             DialogueError: the loader does not answer.
             DeviceError: the session's time is over, or the connection is gone.
         """
-        for _ in range(TRIES):
+        for seconds in SYNCHRONISE_SECONDS:
             self._settle()
             # The first line end completes what arrived in part, the line ends a file.
             self._write(rom.LINE_END + END_LINE)
             self._settle()
-            if self._identity_within(ANSWER_SECONDS):
+            if self._identity_within(seconds):
                 return
         raise DialogueError("the bootloader does not answer any more")
 

@@ -173,7 +173,7 @@ class _Work:
         except DialogueError:
             if self.activate is None:
                 raise
-            self.activate(self.target)
+            self._enter(dialogue)
             dialogue.synchronise()
 
     def _unlock(self, dialogue: Bootloader) -> None:

@@ -16,6 +16,8 @@ from mxdeploy.errors import DeviceError, Diagnostic
 
 DEFAULT_BAUD = 115200
 POLL_SECONDS = 0.05
+WRITE_SECONDS = 10.0
+"""Longest wait for the system to take what is written; a device that hangs takes nothing."""
 
 
 class Transport:
@@ -33,7 +35,9 @@ class Transport:
         """
         self.url = url
         try:
-            self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, do_not_open=True)
+            self._port = serial.serial_for_url(
+                url, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS, do_not_open=True
+            )
             if url.startswith("/") or url.upper().startswith("COM"):
                 # Two programs on one port would steal each other's bytes.
                 self._port.exclusive = True
@@ -56,7 +60,10 @@ class Transport:
 
     def close(self) -> None:
         """Close the port."""
+        connection = getattr(self._port, "_socket", None)
         self._port.close()
+        if connection is not None:
+            connection.close()  # pyserial leaves it open when the other end has gone first
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``.

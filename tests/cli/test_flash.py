@@ -1,0 +1,169 @@
+"""``mxdeploy flash`` against virtual boards that are processes of their own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mxdeploy.errors import DeviceError
+from mxdeploy.link.control import Control
+from mxdeploy.link.flash_image import load_flash_image
+from mxdeploy.link.flash_run import flash, methods, open_target
+from tests.cli.test_board import KINDS, Process, running
+from tests.command import Mxdeploy
+from tests.emulator.board.probe import probe_image
+
+pytest.importorskip("unicorn")
+BAR_SECONDS = 5.0
+
+
+@pytest.fixture(scope="module")
+def build(mxdeploy: Mxdeploy, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("flash") / "cifar10"
+    ran = mxdeploy("build", repository / "examples/cifar10/cifar10.onnx", "-o", folder, "-q")
+    assert ran.exit_code == 0, ran.err
+    return folder
+
+
+def options(kind: str) -> list[str]:
+    return ["--socket", "0"] if kind == "socket" else []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_a_blank_board_to_pass(
+    kind: str, build: Path, tmp_path: Path, mxdeploy: Mxdeploy
+) -> None:
+    with running(tmp_path, *options(kind)) as board:
+        port, started = board.port, time.monotonic()
+        ran = mxdeploy("flash", build, "--port", port, "--json")
+        seconds = time.monotonic() - started
+        assert ran.exit_code == 0, ran.out
+        result = ran.document["result"]
+        assert (result["verdict"]["passed"], result["verdict"]["name"]) == (True, "cifar10")
+        assert (result["method"], result["why"]) == ("bootloader", "a virtual board")
+        assert (result["board"], result["attempts"]) == ("max78000fthr", 1)
+        assert (result["pages_erased"], result["pages_kept"]) == (0, 0)
+        assert seconds < BAR_SECONDS
+        again = mxdeploy("flash", build, "--port", port)
+        assert again.exit_code == 0
+        assert "pages were right already" in again.out
+        assert "PASS: cifar10" in again.out
+
+
+def program_until(board: Process, build: Path, strike: object) -> DeviceError:
+    """Program, and do something in the middle of the load."""
+    image = load_flash_image(build)
+    struck: list[int] = []
+
+    def progress(phase: str, done: int, total: int) -> None:
+        if phase == "load" and done > total // 2 and not struck:
+            struck.append(done)
+            strike()  # type: ignore[operator]
+
+    with (
+        open_target(board.port, baud=115200, image=image) as target,
+        pytest.raises(DeviceError) as caught,
+    ):
+        flash(target, image, progress, ways=methods())
+    assert struck
+    return caught.value
+
+
+def test_a_board_that_dies_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
+    """Cable out, in effect. The plain second run recovers."""
+    kept = ["--flash", str(tmp_path / "flash.bin"), "--socket", "0"]
+    with running(tmp_path, *kept) as board:
+        error = program_until(board, build, board.process.kill)
+    assert [d.code for d in error.diagnostics] == ["MX7082"]
+    (tmp_path / "port").unlink()
+    with running(tmp_path, *kept) as board:
+        ran = mxdeploy("flash", build, "--port", board.port)
+        assert ran.exit_code == 0, ran.err
+        assert "PASS: cifar10" in ran.out
+
+
+@pytest.mark.slow
+def test_power_off_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
+    with running(tmp_path, "--socket", "0") as board, Control(board.control) as control:
+        started = time.monotonic()
+        error = program_until(board, build, lambda: control.power(on=False))
+        assert time.monotonic() - started < 60
+        assert error.exit_code == 5
+        control.power(on=True)
+        ran = mxdeploy("flash", build, "--port", board.port)
+        assert ran.exit_code == 0, ran.err
+        assert "PASS: cifar10" in ran.out
+
+
+def test_a_program_without_a_test_of_its_own(tmp_path: Path, mxdeploy: Mxdeploy) -> None:
+    file = tmp_path / "echo.elf"
+    file.write_bytes(probe_image("echo"))
+    with running(tmp_path, "--socket", "0") as board:
+        ran = mxdeploy("flash", file, "--port", board.port, "--no-wait", "--json")
+        assert ran.exit_code == 0, ran.out
+        assert ran.document["result"]["verdict"] is None
+        assert ran.document["result"]["proof"] == "SHA-256 over its pages"
+
+
+def test_an_application_that_fails_its_test(
+    build: Path, tmp_path: Path, mxdeploy: Mxdeploy
+) -> None:
+    """A changed weight is flashed faithfully, and found by the firmware."""
+    content = bytearray((build / "cifar10.bin").read_bytes())
+    changed = len(content) // 2
+    content[changed : changed + 64] = bytes(b ^ 0x55 for b in content[changed : changed + 64])
+    file = tmp_path / "changed.bin"
+    file.write_bytes(content)
+    with running(tmp_path, "--socket", "0") as board:
+        ran = mxdeploy("flash", file, "--port", board.port, "--json")
+    assert (ran.exit_code, ran.codes) == (6, ["MX7422"])
+    assert ran.document["result"]["verdict"]["passed"] is False
+
+
+def test_an_image_for_another_board(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
+    with running(tmp_path, "max78000evkit", "--socket", "0") as board:
+        ran = mxdeploy("flash", build, "--port", board.port, "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX7403"])
+
+
+def test_a_method_that_a_virtual_board_does_not_have(
+    build: Path, tmp_path: Path, mxdeploy: Mxdeploy
+) -> None:
+    with running(tmp_path, "--socket", "0") as board:
+        ran = mxdeploy("flash", build, "--port", board.port, "--method", "daplink", "--json")
+    assert (ran.exit_code, ran.codes) == (5, ["MX7402"])
+    assert "daplink" in ran.document["diagnostics"][0]["why"]
+
+
+def test_no_such_port(build: Path, mxdeploy: Mxdeploy) -> None:
+    ran = mxdeploy("flash", build, "--port", "socket://localhost:1", "--json")
+    assert (ran.exit_code, ran.codes) == (5, ["MX7081"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff" * 64, b"\x7fELF", b"plain text, no program", bytes(1 << 20)],
+    ids=["empty", "erased", "ELF", "text", "too large"],
+)
+def test_what_is_no_program_is_not_programmed(
+    content: bytes, tmp_path: Path, mxdeploy: Mxdeploy
+) -> None:
+    file = tmp_path / "image.bin"
+    file.write_bytes(content)
+    ran = mxdeploy("flash", file, "--port", "loop://", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX7401"])
+
+
+def test_a_folder_that_is_no_build(tmp_path: Path, mxdeploy: Mxdeploy) -> None:
+    ran = mxdeploy("flash", tmp_path, "--port", "loop://", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX8040"])
+
+
+def test_a_real_port_without_a_bootloader(build: Path, mxdeploy: Mxdeploy) -> None:
+    """``loop://`` only echoes: nobody answers, and what to do is said."""
+    ran = mxdeploy("flash", build, "--port", "loop://", "--method", "bootloader",
+                   "--activation", "1", "--json")  # fmt: skip
+    assert (ran.exit_code, ran.codes) == (5, ["MX7411"])
+    assert "P0.29 (SWDCLK)" in ran.err
