@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 
 from mxdeploy.chip.max78000.bootloader_assumptions import QUESTIONS, Assumptions
 from mxdeploy.errors import DeviceError, Diagnostic
-from mxdeploy.link.bootloader_flash import PROMPT_SECONDS, BootloaderMethod, limit_seconds
+from mxdeploy.link.bootloader_flash import PROMPT_SECONDS, BootloaderMethod, longest_seconds
 from mxdeploy.link.flash import FlashTarget
 from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.flash_run import flash
@@ -40,7 +40,7 @@ BURSTS = (1, 1, 1, 2, 3, 8, 20, 50, 300)
 
 def stated_limit(image: FlashImage) -> float:
     """Programming, the board's prompt, a re-activation or two, and the application's verdict."""
-    program = limit_seconds(image, 115200) + ACTIVATION_SECONDS + PROMPT_SECONDS
+    program = longest_seconds(len(image.content), 115200) + ACTIVATION_SECONDS + PROMPT_SECONDS
     return program + APPLICATION_SECONDS
 
 

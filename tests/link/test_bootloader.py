@@ -23,7 +23,7 @@ from mxdeploy.chip.max78000.bootloader_assumptions import (
 )
 from mxdeploy.errors import DeviceError
 from mxdeploy.link.bootloader import Bootloader
-from mxdeploy.link.bootloader_flash import BootloaderMethod, limit_seconds
+from mxdeploy.link.bootloader_flash import BootloaderMethod, longest_seconds
 from mxdeploy.link.flash import FlashReport
 from mxdeploy.link.flash_image import FlashImage
 from tests.link.fake_board import UNLOCKING, FakeBoard, image_of
@@ -246,7 +246,7 @@ def test_a_permanently_locked_chip_is_left_alone(unlock: bool) -> None:
 
 def test_the_dialogue_cannot_send_a_lock() -> None:
     never = {c.verb for c in COMMANDS if c.never_sent}
-    assert never == {Verb.LOCK, Verb.PLOCK, Verb.UNLOCK}
+    assert never == {Verb.LOCK, Verb.PLOCK, Verb.UNLOCK, Verb.STATUS}
     board = FakeBoard(image_of(PAGE))
     dialogue = Bootloader(board, "fake", limit_seconds=10, clock=board.now)
     for verb in never:
@@ -289,7 +289,7 @@ def test_a_line_that_babbles_for_ever_ends_with_the_limit() -> None:
     with pytest.raises(DeviceError) as caught:
         program(board, image)
     assert caught.value.diagnostics[0].code in {"MX7410", "MX7411", "MX7414"}
-    assert board.seconds < limit_seconds(image, 115200) + 20
+    assert board.seconds < longest_seconds(len(image.content), 115200) + 20
 
 
 @pytest.mark.parametrize("load_error", list(LoadError))

@@ -29,6 +29,8 @@ PROMPT_SECONDS = 5.0
 """Longest wait for the prompt of a board that was reset for the bootloader."""
 BASE_SECONDS = 60.0
 """Time for everything but sending the image."""
+RESERVE = 1.5
+"""Part of the limit over the time that sending takes by arithmetic."""
 CHARACTERS_PER_BYTE = 3
 """An S-record line of 16 bytes has 48 characters."""
 BITS_PER_CHARACTER = 10
@@ -41,12 +43,11 @@ HOW_TO_ACTIVATE = (
 )
 
 
-def limit_seconds(image: FlashImage, baud: int, line_delay: float = 0.0) -> float:
-    """The longest time programming may take, activation by hand not counted."""
-    size = len(image.content)
+def longest_seconds(size: int, baud: int, line_delay: float = 0.0) -> float:
+    """The longest time programming ``size`` bytes may take; waiting for a person not counted."""
     sending = size * CHARACTERS_PER_BYTE * BITS_PER_CHARACTER / baud
     pauses = size / LINE_BYTES * (sum(LINE_DELAYS) + ATTEMPTS * line_delay)
-    return BASE_SECONDS + ATTEMPTS * 1.5 * sending + 1.5 * pauses
+    return BASE_SECONDS + RESERVE * (ATTEMPTS * sending + pauses)
 
 
 class BootloaderMethod(FlashMethod):
@@ -117,8 +118,8 @@ class _Work:
     def run(self) -> FlashReport:
         """The whole way from the prompt to the started application."""
         self._enter(self._dialogue(self.target.activation_seconds + PROMPT_SECONDS))
-        limit = limit_seconds(self.image, self.target.baud, self.target.line_delay_seconds)
-        dialogue = self._dialogue(limit)
+        size, baud = len(self.image.content), self.target.baud
+        dialogue = self._dialogue(longest_seconds(size, baud, self.target.line_delay_seconds))
         for delay in LINE_DELAYS:
             self.attempts += 1
             try:

@@ -128,14 +128,14 @@ COMMANDS = (
         argument="0xnnnnnnnn 0xnnnnnnnn",
         states=_EVERY,
         does=f"SHA-256 over a range of at least {HASH_BYTES_MIN} bytes",
-        success=("64 hexadecimal digits",),
+        success=("n" * 2 * DIGEST_BYTES,),
         failure=("an empty line",),
     ),
     Command(
         verb=Verb.IDENTIFY,
         states=_EVERY,
         does="unique serial number",
-        success=(f"{USN} and 26 hexadecimal digits",),
+        success=(f"{USN} {'n' * 2 * USN_BYTES}",),
     ),
     Command(
         verb=Verb.STATUS,
@@ -145,6 +145,7 @@ COMMANDS = (
             f"{STATUS_LOCK} {ACTIVE} or {INACTIVE}",
             f"{STATUS_PLOCK} {ACTIVE} or {INACTIVE}",
         ),
+        never_sent="the prompt tells the same",
     ),
     Command(
         verb=Verb.QUIT,
@@ -171,7 +172,7 @@ COMMANDS = (
         verb=Verb.UNLOCK,
         states=frozenset({U, L}),
         does="erases the whole flash, unlocks, resets the chip",
-        never_sent="it erases everything: only with --unlock, and only to a locked chip",
+        never_sent="it erases everything; only with --unlock, and only to a locked chip",
     ),
 )
 BY_VERB = {command.verb: command for command in COMMANDS}
