@@ -51,6 +51,12 @@ class FlashImage:
         piece = self.content[start : start + mem.FLASH_PAGE_BYTES]
         return piece.ljust(mem.FLASH_PAGE_BYTES, ERASED)
 
+    def is_of(self, network: str) -> bool:
+        """Whether the digits that an application says belong to this image."""
+        if self.network:
+            return network == self.network
+        return network.encode("ascii") in self.content  # the firmware has its digest as text
+
     @property
     def padded(self) -> bytes:
         """All of its pages."""

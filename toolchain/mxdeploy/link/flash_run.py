@@ -23,7 +23,7 @@ from mxdeploy.link.flash import (
     choose,
 )
 from mxdeploy.link.flash_image import FlashImage
-from mxdeploy.link.flash_watch import APPLICATION_SECONDS, Verdict, watch
+from mxdeploy.link.flash_watch import APPLICATION_SECONDS, Verdict, forget, watch
 from mxdeploy.link.openocd import OpenOcdMethod
 from mxdeploy.link.ports import look
 from mxdeploy.link.pyocd import PyOcdMethod
@@ -131,14 +131,15 @@ def flash(
     for name, reason in choice.missed:
         target.say(f"not {name}: {reason}")
     target.say(f"method {choice.method.name}: {choice.why}")
+    forget(target.port, clock=clock)
     report = choice.method.program(target, image, progress)
     programmed = clock() - started
     verdict = None
     if wait:
         progress("test", 0, 1)
         verdict = watch(
-            target.port, target.url, heard=report.heard, network=image.network,
-            seconds=APPLICATION_SECONDS, clock=clock,
+            target.port, target.url, image, heard=report.heard, seconds=APPLICATION_SECONDS,
+            clock=clock,
         )  # fmt: skip
     return FlashOutcome(
         choice=choice,

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from mxdeploy.errors import DeviceError, Diagnostic
 from mxdeploy.link.flash import Port
-from mxdeploy.link.flash_image import HELLO_DIGEST_DIGITS
+from mxdeploy.link.flash_image import HELLO_DIGEST_DIGITS, FlashImage
 
 APPLICATION_SECONDS = 30.0
 """Longest wait for the application's verdict, its start-up wait included."""
 SHOWN_LINES = 8
 _SLICE_SECONDS = 0.05
+_QUIET_SECONDS = 0.05
+_FORGET_SECONDS = 2.0
 _HELLO = re.compile(rf"@hello mxdeploy (\S+) ([0-9a-f]{{{HELLO_DIGEST_DIGITS}}}) (\S+)")
 _TIME = re.compile(r"@time_us (\d+)")
 _RESULT = re.compile(r"@result (PASS|FAIL)")
@@ -48,9 +50,9 @@ class Verdict:
 def watch(
     port: Port,
     url: str,
+    image: FlashImage,
     *,
     heard: bytes = b"",
-    network: str = "",
     seconds: float = APPLICATION_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Verdict:
@@ -59,8 +61,8 @@ def watch(
     Args:
         port: an open connection.
         url: its name, for messages.
+        image: what was programmed; the application must be it.
         heard: what came already.
-        network: the digits that the application should say; empty for any.
         seconds: longest wait.
         clock: seconds, rising.
 
@@ -75,9 +77,20 @@ def watch(
             raise DeviceError(_no_verdict(url, seconds, bytes(received)))
         piece = port.read(1, timeout_seconds=min(left, _SLICE_SECONDS))
         received += piece + port.read(4096, timeout_seconds=0.0) if piece else b""
-    if network and verdict.network != network:
-        raise DeviceError(_another(url, verdict, network))
+    if not image.is_of(verdict.network):
+        raise DeviceError(_another(url, verdict, image))
     return verdict
+
+
+def forget(port: Port, *, clock: Callable[[], float] = time.monotonic) -> None:
+    """Throw away what an earlier application has said: its verdict is not that of the next.
+
+    Raises:
+        DeviceError: the connection is gone.
+    """
+    end = clock() + _FORGET_SECONDS
+    while port.read(4096, timeout_seconds=_QUIET_SECONDS) and clock() < end:
+        pass
 
 
 def _verdict(received: bytes) -> Verdict | None:
@@ -117,11 +130,11 @@ def _no_verdict(url: str, seconds: float, received: bytes) -> Diagnostic:
     )
 
 
-def _another(url: str, verdict: Verdict, network: str) -> Diagnostic:
+def _another(url: str, verdict: Verdict, image: FlashImage) -> Diagnostic:
     return Diagnostic(
         code="MX7421",
         where=url,
         what=f"another application answers: {verdict.name}, network {verdict.network}",
-        why=f"the image holds network {network}",
+        why=f"the image holds network {image.network or 'without that digest'}",
         fix="check that the port belongs to the board that was programmed",
     )
