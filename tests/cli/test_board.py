@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -135,7 +136,7 @@ def test_bootloader_at_power_on(tmp_path: Path, echo: Path) -> None:
 
 
 def test_json_is_one_document(tmp_path: Path, echo: Path) -> None:
-    options = ("--image", echo, "--socket", "0", "--json", "--leds", "--realtime")
+    options = ("--image", echo, "--socket", "0", "--json", "--leds", "--realtime", "--gdb", "0")
     with running(tmp_path, *options) as board:
         port, control_url = board.port, board.control
         with Control(control_url) as control:
@@ -145,6 +146,21 @@ def test_json_is_one_document(tmp_path: Path, echo: Path) -> None:
     assert (status, err) == (0, "")
     assert (document["result"]["port"], document["result"]["control"]) == (port, control_url)
     assert document["result"]["state"] == "firmware"
+    assert document["result"]["gdb"].startswith("localhost:")
+
+
+def test_a_debugger_finds_its_port(tmp_path: Path, echo: Path) -> None:
+    with socket.create_server(("localhost", 0)) as listener:
+        number = listener.getsockname()[1]
+    with running(tmp_path, "--image", echo, "--socket", "0", "--gdb", number) as board:
+        with socket.create_connection(("localhost", number if board.port else 0)) as debugger:
+            debugger.settimeout(10)
+            debugger.sendall(b"$?#3f")
+            assert debugger.recv(100).startswith(b"+")
+            with Control(board.control) as control:
+                assert control.status().state is State.HALTED
+                control.quit()
+        assert f"target remote localhost:{number}" in board.end()[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.board.control import ControlPort
 from mxdeploy.emulator.board.flash_store import FlashStore
+from mxdeploy.emulator.board.gdb import GdbServer
 from mxdeploy.emulator.board.image import Image, load_image
 from mxdeploy.emulator.board.live import LiveBoard, Settings
 from mxdeploy.emulator.board.serve import listen, serve_socket
@@ -28,11 +30,17 @@ class Bench:
     """What is on the table."""
 
     board: LiveBoard
-    port: Transport
     control: Control
     url: str
+    gdb: tuple[str, int]
     faults: list[Diagnostic] = field(default_factory=list)
     lights: list[dict[str, bool]] = field(default_factory=list)
+    stack: ExitStack
+
+    @cached_property
+    def port(self) -> Transport:
+        """The serial port, opened by the first use: closing it takes pyserial 0.3 s."""
+        return self.stack.enter_context(Transport(self.url))
 
     def expect(self, text: bytes) -> bytes:
         """All that comes, up to the text."""
@@ -49,25 +57,41 @@ class Bench:
 
 @contextmanager
 def bench(
-    scenario: str | None = None, *, flash: Path | None = None, **settings: Any
+    scenario: str | None = None,
+    *,
+    flash: Path | None = None,
+    lazy: bool = False,
+    **settings: Any,
 ) -> Iterator[Bench]:
-    """A running board with the scenario in its flash, None for nothing."""
+    """A running board with the scenario in its flash, None for nothing.
+
+    ``lazy``: the serial port is not opened before the test uses it. Opening throws away what had
+    come before.
+    """
     image = load_image(probe_image(scenario)) if scenario else None
     with ExitStack() as stack:
         listener, control_url = listen(stack, 0)
         control_port = ControlPort(listener)
         stack.callback(control_port.close)
+        listener, gdb_url = listen(stack, 0)
+        debugger = GdbServer(listener)
+        stack.callback(debugger.close)
         board = LiveBoard(
             "max78000fthr",
             FlashStore(flash, image=image),
             image=image,
             settings=Settings(**settings),
             control=control_port,
+            debugger=debugger,
         )
-        yield from _served(board, control_url)
+        with _served(board, control_url, int(gdb_url.rpartition(":")[2])) as found:
+            if not lazy:
+                assert found.port
+            yield found
 
 
-def _served(board: LiveBoard, control_url: str) -> Iterator[Bench]:
+@contextmanager
+def _served(board: LiveBoard, control_url: str, gdb_port: int) -> Iterator[Bench]:
     ready, state = threading.Event(), dict[str, Any]()
     faults: list[Diagnostic] = []
     lights: list[dict[str, bool]] = []
@@ -90,10 +114,10 @@ def _served(board: LiveBoard, control_url: str) -> Iterator[Bench]:
     thread.start()
     try:
         assert ready.wait(PATIENCE_SECONDS)
-        with Transport(state["url"]) as port, Control(control_url) as control:
+        with ExitStack() as stack, Control(control_url) as control:
             yield Bench(
-                board=board, port=port, control=control, url=state["url"],
-                faults=faults, lights=lights,
+                board=board, stack=stack, control=control, url=state["url"],
+                gdb=("localhost", gdb_port), faults=faults, lights=lights,
             )  # fmt: skip
     finally:
         state["stop"]()

@@ -29,6 +29,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--control", "control", type=_PORT, default=0, help="TCP port for commands.")
 @click.option("--bootloader", is_flag=True, help="Start in the ROM bootloader.")
 @click.option("--realtime", is_flag=True, help="Timers and UART keep to the wall clock.")
+@click.option("--gdb", type=_PORT, help="TCP port for a debugger; 0 takes any.")
 @click.option("--leds", is_flag=True, help="Show the lights as they change.")
 @click.option("--lenient", is_flag=True, help="Note and ignore accesses that are not declared.")
 @talking
@@ -43,6 +44,7 @@ def command(  # noqa: PLR0913 - one per option
     control: int,
     bootloader: bool,
     realtime: bool,
+    gdb: int | None,
     leds: bool,
     lenient: bool,
 ) -> None:
@@ -56,9 +58,11 @@ def command(  # noqa: PLR0913 - one per option
 
     settings = Settings(realtime=realtime, lenient=lenient, bootloader=bootloader)
     with ExitStack() as stack:
-        board, control_url = _board(stack, name, image, flash, control, settings)
+        board, control_url, gdb_url = _board(
+            stack, name, image, flash, ports=(control, gdb), settings=settings
+        )
         _talk(output, board, leds=leds)
-        reason = _serve(output, board, port, port_file, control_url)
+        reason = _serve(output, board, port, port_file, control_url, gdb_url)
     output.report(board.diagnostics)
     output.result |= {"stopped": reason, "leds": board.leds, "state": board.status().state.value}
     output.say(f"{reason}; {board.seconds:.3f} s of board time")
@@ -71,22 +75,32 @@ def _board(
     name: str,
     image: Path | None,
     flash: Path | None,
-    control: int,
+    *,
+    ports: tuple[int, int | None],
     settings: Settings,
-) -> tuple[LiveBoard, str]:
-    """The board, switched on, and the URL of its control port."""
+) -> tuple[LiveBoard, str, str]:
+    """The board, switched on, and the URLs of its control port and its debugger's port."""
     from mxdeploy.emulator.board.control import ControlPort
     from mxdeploy.emulator.board.flash_store import FlashStore
+    from mxdeploy.emulator.board.gdb import GdbServer
     from mxdeploy.emulator.board.image import load_image
     from mxdeploy.emulator.board.live import LiveBoard
     from mxdeploy.emulator.board.serve import listen
 
     loaded = None if image is None else load_image(_image(image))
     store = FlashStore(flash, image=loaded)
-    listener, url = listen(stack, control)
-    port = ControlPort(listener)
-    stack.callback(port.close)
-    return LiveBoard(name, store, image=loaded, settings=settings, control=port), url
+    listener, url = listen(stack, ports[0])
+    control = ControlPort(listener)
+    stack.callback(control.close)
+    debugger, gdb_url = None, ""
+    if ports[1] is not None:
+        listener, gdb_url = listen(stack, ports[1])
+        debugger = GdbServer(listener)
+        stack.callback(debugger.close)
+    board = LiveBoard(
+        name, store, image=loaded, settings=settings, control=control, debugger=debugger
+    )
+    return board, url, gdb_url
 
 
 def _talk(output: Output, board: LiveBoard, *, leds: bool) -> None:
@@ -107,6 +121,7 @@ def _serve(
     port: int | None,
     port_file: Path | None,
     control_url: str,
+    gdb_url: str,
 ) -> str:
     """Serve until something ends it; why it ended."""
     from mxdeploy.emulator.board.serve import serve_pty, serve_socket
@@ -119,6 +134,10 @@ def _serve(
         output.result = {"board": board.board.name, "port": url, "control": control_url}
         output.say(f"{board.board.title} at {url} (Ctrl-C ends it)")
         output.say(f"  control port: {control_url}")
+        if gdb_url:
+            place = gdb_url.removeprefix("socket://")
+            output.result["gdb"] = place
+            output.say(f"  debugger: arm-none-eabi-gdb -ex 'target remote {place}' FILE.elf")
         output.say(f"  for example: python -m serial.tools.miniterm {url} 115200")
         if why := board.status().why:
             output.say(f"  {why}")

@@ -209,6 +209,22 @@ class VirtualBoard:
         arrived = self._condition(until)
         return self._guarded(lambda: self._loop(arrived, limit, deadline))
 
+    def step(self) -> None:
+        """One instruction for a debugger: breakpoints are passed, interrupts wait.
+
+        Raises:
+            DeviceError: the firmware did something the chip would fault on.
+        """
+        self._guarded(self._step)
+
+    def _step(self) -> None:
+        machine = self._machine
+        waits = machine.cpu.step_instruction() in (Outcome.POLLING, Outcome.ASLEEP)
+        due = machine.clock.next_event()
+        if waits and due is not None:
+            machine.clock.jump(due)
+        machine.clock.run_events()
+
     def _condition(self, until: bytes | Callable[[], bool] | None) -> Callable[[], bool]:
         if until is None:
             return lambda: False

@@ -20,6 +20,7 @@ from mxdeploy.emulator.board.clock import Clock
 from mxdeploy.emulator.board.engine import Engine
 from mxdeploy.emulator.board.findings import BoardFault, Finding, lenient_note, unknown_register
 from mxdeploy.emulator.board.polling import Polling
+from mxdeploy.errors import MxdeployError
 
 ACCESS_CYCLES = 4
 """CPU cycles one register access is taken to last."""
@@ -129,6 +130,11 @@ class Bus:
             return
         self.stopped_at = self._engine.get("PC")
         self._engine.stop()
+
+    @property
+    def completing(self) -> bool:
+        """Whether an instruction is executed again to complete it."""
+        return self._stepping
 
     def defer(self, action: Callable[[], None]) -> None:
         """Do something between this instruction and the next: mappings, resets, code changes."""
@@ -245,6 +251,39 @@ class Bus:
             self._unknown("write", address)
             return
         found[0].device.write(found[1], size, value)
+
+    def answers(self, address: int) -> bool:
+        """Whether a device is attached there."""
+        return self._find(address) is not None
+
+    def peek(self, address: int, size: int) -> int:
+        """A load by a debugger: takes no time, is not polling, is no access of the program.
+
+        Raises:
+            LookupError: nobody is there, or nobody answers.
+        """
+        found = self._find(address)
+        if found is None:
+            raise LookupError(f"nothing at 0x{address:08x}")
+        try:
+            return found[0].device.read(found[1], size)
+        except (BoardFault, MxdeployError) as error:
+            raise LookupError(f"no answer at 0x{address:08x}") from error
+        finally:
+            self.abandon()  # no instruction is waiting for the end of this access
+
+    def poke(self, address: int, size: int, value: int) -> None:
+        """A store by a debugger; see ``peek``."""
+        found = self._find(address)
+        if found is None:
+            raise LookupError(f"nothing at 0x{address:08x}")
+        try:
+            found[0].device.write(found[1], size, value)
+            self.run_deferred()
+        except (BoardFault, MxdeployError) as error:
+            raise LookupError(f"no answer at 0x{address:08x}") from error
+        finally:
+            self.abandon()  # no instruction is waiting for the end of this access
 
     def _unknown(self, kind: str, address: int) -> None:
         self.refuse(unknown_register(kind, "no peripheral here", address))

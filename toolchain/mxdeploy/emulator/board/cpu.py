@@ -119,7 +119,7 @@ class Cpu:
         """Stop before the instruction at ``address``."""
 
         def hit() -> None:
-            if not self._single:
+            if not (self._single or self._bus.completing):
                 self._break_hit = True
                 self._engine.stop()
 
@@ -141,6 +141,7 @@ class Cpu:
             BoardFault: the program did something the chip would fault on.
         """
         self._single = True
+        self._asleep = False  # a debugger steps over WFI
         try:
             return self.run_stretch()
         finally:

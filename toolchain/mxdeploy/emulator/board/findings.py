@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from mxdeploy.errors import Diagnostic
 
+BREAKPOINT_CODE = "MX7056"
+"""With a debugger, a breakpoint instruction is no error."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -93,7 +96,7 @@ def execution_outside(address: int) -> Finding:
 def breakpoint_hit(number: int) -> Finding:
     """BKPT without a debugger: the chip would stop in a hard fault."""
     return Finding(
-        code="MX7056",
+        code=BREAKPOINT_CODE,
         what=f"breakpoint instruction {number} without a debugger",
         why="without a debugger attached a breakpoint is a hard fault",
     )

@@ -15,10 +15,12 @@ from pydantic import TypeAdapter
 from mxdeploy.boards import Board, Pin, PinText, load_board
 from mxdeploy.chip.max78000 import bootloader as rom
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.bootloader import LockState
 from mxdeploy.emulator.board.board import IDLE_SECONDS, StopReason, VirtualBoard
 from mxdeploy.emulator.board.console import LineConsole
 from mxdeploy.emulator.board.control import ControlPort
 from mxdeploy.emulator.board.flash_store import ERASED, FlashStore
+from mxdeploy.emulator.board.gdb import GdbServer
 from mxdeploy.emulator.board.image import Image
 from mxdeploy.emulator.board.pace import Pace
 from mxdeploy.emulator.board.rom import RomBootloader
@@ -58,6 +60,7 @@ class LiveBoard:
         image: Image | None = None,
         settings: Settings | None = None,
         control: ControlPort | None = None,
+        debugger: GdbServer | None = None,
     ) -> None:
         """Switch on.
 
@@ -67,6 +70,7 @@ class LiveBoard:
             image: where source lines come from, as long as the flash holds just this.
             settings: how it is run.
             control: the control port.
+            debugger: where a debugger connects.
 
         Raises:
             ToolError: the CPU emulator is not installed.
@@ -81,6 +85,7 @@ class LiveBoard:
         self._flash = flash
         self._image = image
         self._control = control
+        self._debugger = debugger
         self._rom = RomBootloader(flash)
         self._held = False
         self._pressed = {button.name: False for button in self.board.buttons}
@@ -142,11 +147,33 @@ class LiveBoard:
         if self._chip is not None:
             self._chip.press(button, down=down)
 
+    def write_flash(self, address: int, data: bytes) -> None:
+        """Program flash as a debugger does; the content may be anything."""
+        self._flash.write(address, data)
+        if self._chip is not None:
+            self._chip.machine.write_flash(address, data)
+
+    def resume(self) -> None:
+        """A debugger lets the core run on; it may have mended what locked it up."""
+        if self._state is State.LOCKED_UP:
+            self._state, self._why, self._failed = State.FIRMWARE, "", False
+
     def quit(self) -> None:
         """End serving."""
         self._quit = True
 
     # --- what can be seen -----------------------------------------------------------------------
+
+    @property
+    def chip(self) -> VirtualBoard | None:
+        """The chip while the power is on."""
+        return self._chip
+
+    @property
+    def debuggable(self) -> bool:
+        """Whether the debug port answers."""
+        unlocked = self._rom.lock_state is LockState.UNLOCKED
+        return unlocked and self._state in (State.FIRMWARE, State.LOCKED_UP)
 
     @property
     def leds(self) -> dict[str, bool]:
@@ -171,11 +198,16 @@ class LiveBoard:
         self._note()
         return tuple(dict.fromkeys(self._noted))
 
+    def describe(self) -> str:
+        """One line about what it does."""
+        status = self.status()
+        return f"{status.state}{f': {status.why}' if status.why else ''}, {status.seconds:.6f} s"
+
     def status(self) -> Status:
         """Everything at once."""
         return Status(
             board=self.board.name,
-            state=self._state,
+            state=State.HALTED if self._halted else self._state,
             why=self._why,
             seconds=self.seconds,
             leds=self.leds,
@@ -238,14 +270,16 @@ class LiveBoard:
         Raises:
             DeviceError: the flash file cannot be written.
         """
-        if self._control is not None:
-            console.attach(self._control)
+        for service in (self._control, self._debugger):
+            if service is not None:
+                console.attach(service)
         outside = _Outside(console, self)
         try:
             while not (console.stopped() or self._quit):
                 self._turn(outside)
                 if self._control is not None:
                     self._control.work(self)
+                self._work_for_debugger()
         finally:
             self._note()
             self._flash.save()
@@ -267,9 +301,23 @@ class LiveBoard:
     @property
     def called(self) -> bool:
         """Whether somebody wants something between two instructions."""
-        return self._quit or (self._control is not None and self._control.waiting)
+        services = (self._control, self._debugger)
+        return self._quit or any(s is not None and s.waiting for s in services)
+
+    @property
+    def _halted(self) -> bool:
+        return self._debugger is not None and self._debugger.halted
+
+    def _work_for_debugger(self) -> None:
+        if self._debugger is not None:
+            self._debugger.work(self)
+            if self._debugger.attached and not self.debuggable:
+                self._debugger.close()
 
     def _turn(self, outside: _Outside) -> None:
+        if self._halted and self._chip is not None:
+            self._chip.uart_feed(outside.receive(IDLE_SECONDS))
+            return
         match self._state:
             case State.FIRMWARE:
                 self._run_firmware(outside)
@@ -286,11 +334,16 @@ class LiveBoard:
         try:
             reason = self._chip.serve(outside, pace=pace)
         except MxdeployError as error:
+            if self._debugger is not None and self._debugger.attached:
+                self._debugger.failed(error)
+                return
             self._state, self._why, self._failed = State.LOCKED_UP, _first_lines(error), True
             self.on_fault(error.diagnostics)
             return
         if reason is StopReason.BOOTLOADER:
             self._boot(pins_low=True)
+        elif reason is StopReason.BREAKPOINT and self._debugger is not None:
+            self._debugger.stopped()
 
     def _run_rom(self, outside: _Outside) -> None:
         if self._rom_line is None:
