@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.emulator.board.flash_store import FlashStore
 from mxdeploy.emulator.board.image import load_image
-from mxdeploy.errors import DeviceError
+from mxdeploy.emulator.board.live import LiveBoard
+from mxdeploy.emulator.board.serve import serve_socket
+from mxdeploy.errors import DeviceError, Diagnostic
 from mxdeploy.link.control import Control, State
 from tests.emulator.board.bench import Bench, bench, s_records
 from tests.emulator.board.probe import probe_image
@@ -239,7 +242,7 @@ def test_requests_that_are_none_are_refused() -> None:
         with socket.create_connection((host, int(number)), timeout=5) as client:
             lines = client.makefile("rb")
             for request in (
-                b"hello", b"{}", b'{"command": "explode"}', b"[1]", b"\xff\xfe",
+                b"{}", b'{"command": "explode"}', b"{\xff\xfe",
                 b'{"version": 2, "command": "status"}', b'{"command": "status", "extra": 1}',
             ):  # fmt: skip
                 client.sendall(request + b"\n")
@@ -254,6 +257,32 @@ def test_requests_that_are_none_are_refused() -> None:
                 while True:
                     client.sendall(b"x" * 100_000)
         assert board.control.status().state is State.FIRMWARE
+
+
+@pytest.mark.parametrize("first", [b"POST / HTTP/1.1", b"[1]", b"\xff\xfe"])
+def test_whoever_speaks_something_else_is_sent_away(first: bytes) -> None:
+    with bench("echo", lazy=True) as board:
+        host, number = board.control.url.removeprefix("socket://").split(":")
+        with socket.create_connection((host, int(number)), timeout=5) as client:
+            client.sendall(first + b'\n{"command": "power", "on": false}\n')
+            assert b'"ok":false' in client.recv(1000)
+            assert client.recv(1000) == b""
+        assert board.control.status().state is State.FIRMWARE
+
+
+def test_a_full_disk_ends_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as what it is, not as a fault of the firmware that runs."""
+    flash = FlashStore(tmp_path / "flash", image=load_image(probe_image("echo")))
+    board = LiveBoard("max78000fthr", flash)
+
+    def full() -> None:
+        raise DeviceError(Diagnostic(code="MX0000", where="flash", what="no space"))
+
+    monkeypatch.setattr(flash, "save", full)
+    monkeypatch.setattr(flash, "tick", full)
+    with pytest.raises(DeviceError, match="no space"):
+        serve_socket(board)
+    assert not board.failed
 
 
 def test_two_clients_of_the_control_port() -> None:

@@ -95,13 +95,17 @@ class ControlPort:
         """Execute the requests that have come, in order."""
         while self._requests:
             client, line = self._requests.pop(0)
-            answer = _execute(board, line)
             if client in self._received:
-                text = answer.model_dump_json(exclude_none=True)
-                try:
-                    client.sendall(text.encode() + b"\n")
-                except OSError:
-                    self._drop(client)
+                self._answer(client, _execute(board, line))
+                if not line.lstrip().startswith(b"{"):
+                    self._drop(client)  # speaks something else, HTTP perhaps
+
+    def _answer(self, client: socket.socket, answer: Answer) -> None:
+        text = answer.model_dump_json(exclude_none=True)
+        try:
+            client.sendall(text.encode() + b"\n")
+        except OSError:
+            self._drop(client)
 
 
 def _execute(board: Controlled, line: bytes) -> Answer:

@@ -98,6 +98,7 @@ class LiveBoard:
         self._shown_leds: dict[str, bool] = {}
         self._shown_at = 0.0
         self._quit = False
+        self._broken: DeviceError | None = None
         self._rom_line: RomLine | None = None
         self.power(on=True, bootloader=self.settings.bootloader)
 
@@ -221,8 +222,9 @@ class LiveBoard:
         self._note()
         content = self._flash.content
         elf = None
-        if self._image is not None and content == self._image.flash:
-            elf = self._image.elf
+        if self._image is not None:
+            size = self._image.used_bytes
+            elf = self._image.elf if content[:size] == self._image.flash[:size] else None
         used = len(content.rstrip(ERASED))
         image = Image(flash=content, used_bytes=used, elf=elf)
         chip = VirtualBoard(self.board, image, lenient=self.settings.lenient)
@@ -275,7 +277,7 @@ class LiveBoard:
                 console.attach(service)
         outside = _Outside(console, self)
         try:
-            while not (console.stopped() or self._quit):
+            while not (console.stopped() or self._ends):
                 self._turn(outside)
                 if self._control is not None:
                     self._control.work(self)
@@ -287,7 +289,10 @@ class LiveBoard:
 
     def tick(self) -> None:
         """Look after the flash file and the lights."""
-        self._flash.tick()
+        try:
+            self._flash.tick()
+        except DeviceError as error:  # not the firmware's fault: ``serve`` tells it
+            self._broken = error
         now = time.monotonic()
         if now - self._shown_at >= LED_SECONDS and (leds := self.leds) != self._shown_leds:
             self._shown_at, self._shown_leds = now, dict(leds)
@@ -302,7 +307,11 @@ class LiveBoard:
     def called(self) -> bool:
         """Whether somebody wants something between two instructions."""
         services = (self._control, self._debugger)
-        return self._quit or any(s is not None and s.waiting for s in services)
+        return self._ends or any(s is not None and s.waiting for s in services)
+
+    @property
+    def _ends(self) -> bool:
+        return self._quit or self._broken is not None
 
     @property
     def _halted(self) -> bool:
