@@ -227,7 +227,7 @@ def test_make_gives_the_same_program(project: Project, tmp_path: Path, cache: Pa
     if find_compiler("gcc") is None or shutil.which("make") is None:
         pytest.skip("NOT TESTED: make and arm-none-eabi-gcc are not both installed")
     for path, content in project.files:
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     subprocess.run(["make", "-s"], cwd=tmp_path, check=True, capture_output=True)
     made = (tmp_path / "build" / "firmware.bin").read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mxdeploy import __version__
-from mxdeploy.boards import Board
+from mxdeploy.boards import Board, board_names, load_board
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Project
 from mxdeploy.ir.result import KnownAnswer
@@ -12,7 +12,7 @@ from mxdeploy.stages.s6_emit.escape import markdown_text
 from mxdeploy.stages.s6_emit.options import EmitOptions
 from mxdeploy.stages.s6_emit.protocol_header import protocol_header
 from mxdeploy.stages.s6_emit.registers_header import registers_header
-from mxdeploy.stages.s6_emit.render import render_files
+from mxdeploy.stages.s6_emit.render import render_file, render_files
 from mxdeploy.stages.s6_emit.view_answer import results_view, sample_view
 from mxdeploy.stages.s6_emit.view_board import board_view, memory_view
 from mxdeploy.stages.s6_emit.view_layers import layers_view
@@ -60,9 +60,19 @@ def emit(
         "msdk": board.msdk,
     }
     files = dict(render_files(templates_folder(), context))
+    for other in _boards(board):
+        view = {"board": board_view(other, options)}
+        header = render_file(templates_folder(), "bsp/board.h.j2", view)
+        files[f"msdk/{other.msdk}/board.h"] = header
     files["bsp/mxc_registers.h"] = registers_header().encode()
     files["src/protocol_layout.h"] = protocol_header().encode()
     files["src/weights.bin"] = weights.content
     return Project(
         name=program.plan.network.name, board=board.name, files=tuple(sorted(files.items()))
     )
+
+
+def _boards(board: Board) -> tuple[Board, ...]:
+    """The boards a project can be built for inside the SDK: all known ones and its own."""
+    known = {b.msdk: b for b in map(load_board, board_names())}
+    return tuple((known | {board.msdk: board}).values())

@@ -27,6 +27,9 @@ from mxdeploy.stages.s7_compile.object_cache import (
 
 _ELF = "firmware.elf"
 _WEIGHTS = "src/weights.bin"
+_FOLDERS = ("bsp/", "src/")
+"""What lies elsewhere is for the vendor's SDK."""
+_SOURCES = (".c", ".S")
 _TIMEOUT_S = 600
 
 
@@ -97,7 +100,7 @@ def _flags(project: Project, path: str) -> tuple[str, ...]:
 
 def _build(job: _Job) -> bytes:
     objects = ObjectCache(job.cache / "objects")
-    sources = [p for p, _ in job.project.files if p.endswith((".c", ".S"))]
+    sources = [p for p, _ in job.project.files if p.startswith(_FOLDERS) and p.endswith(_SOURCES)]
     names = []
     for source in sources:
         key = object_key(job.project, source, job.compiler, job.flags)
