@@ -312,3 +312,29 @@ def test_a_record_lost_once_is_sent_again(load_error: LoadError, echo: Echo) -> 
     report = program(board, image)
     assert board.holds(image)
     assert report.attempts == 2
+
+
+def test_a_line_with_deep_buffers_is_waited_for() -> None:
+    """All is taken at once, and goes over the line at 115200 baud: one attempt is enough."""
+    image = image_of(3 * PAGE)
+    board = FakeBoard(image)
+    receive, read, waiting = board.receive, board.read, bytearray()
+    free_at = 0.0
+
+    def buffered(data: bytes) -> None:
+        waiting.extend(data)
+
+    def slow(size: int, *, timeout_seconds: float) -> bytes:
+        nonlocal free_at
+        free_at = max(free_at, board.seconds - 0.1)
+        while waiting and free_at < board.seconds:
+            free_at += 64 * 10 / 115200
+            receive(bytes(waiting[:64]))
+            del waiting[:64]
+        return read(size, timeout_seconds=min(timeout_seconds, 0.05))
+
+    board.receive, board.read = buffered, slow  # type: ignore[method-assign]
+    report = program(board, image)
+    assert board.holds(image)
+    assert report.attempts == 1
+    assert board.seconds > 2.8 * len(image.content) * 10 / 115200

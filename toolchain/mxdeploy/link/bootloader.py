@@ -27,8 +27,9 @@ ERASE_SECONDS = 3.0
 """Longest wait for a page erase (the chip needs about 30 ms)."""
 HASH_SECONDS = 5.0
 """Longest wait for a digest of up to 512 KB."""
-RESULT_SECONDS = 5.0
-"""Longest wait for the result of a file after its last line was sent."""
+RESULT_SECONDS = 3.0
+"""Longest wait for the result of a file after its last line has gone over the line."""
+BITS_PER_CHARACTER = 10
 QUIET_SECONDS = 0.1
 """A line on which nothing comes for so long is quiet."""
 BABBLE_SECONDS = 3.0
@@ -95,6 +96,7 @@ class Bootloader:
         url: str,
         *,
         limit_seconds: float,
+        baud: int = rom.BAUD,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is sent yet.
@@ -103,11 +105,13 @@ class Bootloader:
             port: an open connection.
             url: its name, for messages.
             limit_seconds: the whole session ends after this, with an error.
+            baud: speed of the line, bits per second.
             clock: seconds, rising.
         """
         self.state: LockState | None = None
         self.url = url
         self._port = port
+        self._baud = baud
         self._clock = clock
         self._limit = limit_seconds
         self._deadline = clock() + limit_seconds
@@ -257,6 +261,8 @@ class Bootloader:
         self._expect(_READY[verb], ANSWER_SECONDS, verb)
         step = 1 if delay_seconds else LINES_AT_ONCE
         heard = bytearray()
+        # What was sent may still be on its way, in buffers of the system and of adapters.
+        gone = self._clock() + sum(map(len, lines)) * BITS_PER_CHARACTER / self._baud
         for start in range(0, len(lines), step):
             self._write(b"".join(lines[start : start + step]))
             heard += self._pause(delay_seconds)
@@ -265,7 +271,8 @@ class Bootloader:
                 raise DialogueError(f"{verb} failed near line {start + step} of its file")
             progress(min(start + step, len(lines)))
         either = re.compile(_SUCCESS[verb].pattern + b"|" + _FAILURE[verb].pattern)
-        found = self._expect(either, RESULT_SECONDS, verb, bytes(heard))
+        seconds = RESULT_SECONDS + max(0.0, gone - self._clock())
+        found = self._expect(either, seconds, verb, bytes(heard))
         if found[2] is None:
             raise DialogueError(f"{verb} failed")
         told = (int(found[1], 16), int(found[2], 16))
@@ -296,7 +303,7 @@ class Bootloader:
     ) -> re.Match[bytes]:
         found = self._listen(pattern, seconds, heard)
         if found is None:
-            raise DialogueError(f"no answer to {command} within {seconds:g} s")
+            raise DialogueError(f"no answer to {command} within {seconds:.3g} s")
         return found
 
     def _listen(

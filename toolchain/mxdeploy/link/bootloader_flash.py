@@ -15,7 +15,7 @@ from mxdeploy.chip.max78000 import bootloader as rom
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.bootloader import LockState
 from mxdeploy.errors import DeviceError, Diagnostic
-from mxdeploy.link.bootloader import TRIES, Bootloader, DialogueError
+from mxdeploy.link.bootloader import BITS_PER_CHARACTER, TRIES, Bootloader, DialogueError
 from mxdeploy.link.bootloader_hash import FlashContents
 from mxdeploy.link.control import Control
 from mxdeploy.link.flash import BOOTLOADER, FlashMethod, FlashReport, FlashTarget, Progress
@@ -25,7 +25,7 @@ from mxdeploy.link.srec import srec_lines
 LINE_DELAYS = (0.0, 0.002, 0.01)
 """Pause after each line of a file, seconds, by attempt; there is no flow control."""
 ATTEMPTS = len(LINE_DELAYS)
-PROMPT_SECONDS = 5.0
+PROMPT_SECONDS = 3.0
 """Longest wait for the prompt of a board that was reset for the bootloader."""
 BASE_SECONDS = 60.0
 """Time for everything but sending the image."""
@@ -33,7 +33,6 @@ RESERVE = 1.5
 """Part of the limit over the time that sending takes by arithmetic."""
 CHARACTERS_PER_BYTE = 3
 """An S-record line of 16 bytes has 48 characters."""
-BITS_PER_CHARACTER = 10
 LINE_BYTES = 16
 BLANK_PAGE = ERASED * mem.FLASH_PAGE_BYTES
 HOW_TO_ACTIVATE = (
@@ -143,7 +142,10 @@ class _Work:
         )
 
     def _dialogue(self, limit: float) -> Bootloader:
-        return Bootloader(self.target.port, self.target.url, limit_seconds=limit, clock=self.clock)
+        return Bootloader(
+            self.target.port, self.target.url, limit_seconds=limit, baud=self.target.baud,
+            clock=self.clock,
+        )  # fmt: skip
 
     # --- into the loader --------------------------------------------------------------------
 

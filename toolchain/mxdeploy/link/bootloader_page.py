@@ -144,7 +144,7 @@ def _times() -> str:
         ("answer to a command", host.ANSWER_SECONDS),
         ("answer to `P`", host.ERASE_SECONDS),
         ("answer to `H`", host.HASH_SECONDS),
-        ("result of a file after its last line", host.RESULT_SECONDS),
+        ("result of a file after its last line has gone over the line", host.RESULT_SECONDS),
         ("line without bytes that counts as quiet", host.QUIET_SECONDS),
         ("prompt of a board that was reset", method.PROMPT_SECONDS),
         ("the application's verdict", flash_watch.APPLICATION_SECONDS),
