@@ -270,3 +270,25 @@ def test_usage_errors_obey_json() -> None:
     assert document["status"] == "error"
     assert document["exit_code"] == 2
     assert "--nonsense" in document["diagnostics"][0]["what"]
+
+
+def test_an_application_of_the_users_own(
+    mxdeploy: Mxdeploy, model: Path, calibration: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.c").write_text("int main(void)\n{\n    return oops;\n}\n")
+    command = ("build", model, "--calib", calibration, "-o", tmp_path / "b")
+    ran = mxdeploy(*command, "--compiler=none", "--app", tmp_path / "mine.c")
+    assert ran.exit_code == 0, ran.err
+    files = files_of(tmp_path / "b")
+    assert files["firmware/app/mine.c"] == (tmp_path / "mine.c").read_bytes()
+    assert "firmware/src/main.c" not in files
+
+    wrong = mxdeploy(*command, "--force", "--app", tmp_path / "mine.c", "--json")
+    assert wrong.exit_code == 4
+    assert wrong.codes == ["MX6015"]
+    assert "app/mine.c:3" in wrong.document["diagnostics"][0]["what"]
+
+    both = mxdeploy(*command, "--force", "--app", tmp_path / "mine.c", "--run", "--json")
+    assert (both.exit_code, both.codes) == (2, ["MX8214"])
+    missing = mxdeploy(*command, "--force", "--app", tmp_path / "gone.c", "--json")
+    assert (missing.exit_code, missing.codes) == (2, ["MX8212"])

@@ -41,29 +41,47 @@ typedef struct {
 
 extern const cnn_output_t cnn_outputs[CNN_OUTPUTS];
 
-/* Power, clock and interrupt. */
+/* Power, clock and interrupt on. board_init() must have run. Nothing in the accelerator is kept from
+ * before: the next four functions follow, in this order, and need not be called again until
+ * cnn_disable(). */
 void cnn_enable(void);
-void cnn_disable(void);
 
+/* Put the accelerator's control into a known state. */
 void cnn_init(void);
+
+/* Copy the kernels, 108 bytes, and the biases from flash. */
 void cnn_load_weights(void);
 void cnn_load_bias(void);
+
+/* What each layer does. */
 void cnn_configure(void);
 
-/* Signed bytes in channels x rows x columns order, wherever the accelerator wants them. */
+/* CNN_INPUT_BYTES signed bytes in channels x rows x columns order; they are copied to wherever the
+ * accelerator wants them. For each inference, also with the same input: layers may have overwritten
+ * it. Not between cnn_start() and cnn_wait(). */
 void cnn_load_input(const int8_t *input);
 
+/* Start an inference; returns at once. */
 void cnn_start(void);
 
-/* Sleep until the accelerator has finished; false when it takes longer. */
+/* Sleep until the accelerator has finished; false when it takes longer than so many milliseconds
+ * (1 to 85000). Then call cnn_disable() and begin again: what it holds is not defined. Interrupts
+ * must be on; SysTick is used meanwhile. */
 bool cnn_wait(uint32_t timeout_ms);
 
-/* Duration of the last inference in ticks of the timer, from its start to its interrupt. */
+/* Duration of the last inference in ticks of the timer, from its start to its interrupt; timer_us()
+ * of timer.h makes microseconds of it. */
 uint32_t cnn_ticks(void);
 
+/* All outputs, each in channels x rows x columns order wherever the accelerator left it. The buffer
+ * is large: make it static. */
 void cnn_unload(cnn_outputs_t *outputs);
 
-/* One element, counted in channels x rows x columns order. */
+/* Power off. */
+void cnn_disable(void);
+
+/* One element of an output, counted in channels x rows x columns order; times cnn_outputs[].scale
+ * it is the real value. */
 int32_t cnn_element(const cnn_outputs_t *outputs, uint32_t output, uint32_t element);
 
 #endif

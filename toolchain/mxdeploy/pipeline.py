@@ -50,6 +50,7 @@ class BuildRequest:
         calibration: data for ranges the model does not declare.
         compiler: ``auto``, ``gcc``, ``zig`` or ``none``.
         run: run the firmware on the virtual board.
+        app: the user's own C files, in place of the generated application.
     """
 
     model: Path
@@ -58,6 +59,7 @@ class BuildRequest:
     calibration: DataChoice | None = None
     compiler: str = "auto"
     run: bool = False
+    app: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,8 +93,10 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     from mxdeploy.stages.s4_map import map_network
     from mxdeploy.stages.s5_lower import lower
     from mxdeploy.stages.s6_emit import emit
+    from mxdeploy.user_code import read_user_code
 
     board = load_board(request.board)
+    app = read_user_code(request.app)
     network = read_network(request.model, trace)
     calibration = _calibration(request, network)
     with trace.stage("quantize"):
@@ -109,7 +113,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         proof = prove(program, integer_model, _proof_inputs(sample))
     answer = _known_answer(request, proof.integer, sample, source)
     with trace.stage("emit"):
-        project = emit(program, answer, board)
+        project = emit(program, answer, board, app=app)
     firmware, diagnostics = _compile(request, project, trace)
     board_run = None
     if request.run and firmware is not None:

@@ -10,7 +10,7 @@ import click
 from mxdeploy.cli.common import data_choice, data_options, read_options, talking
 from mxdeploy.cli.output import Output
 from mxdeploy.data import Scale
-from mxdeploy.errors import Diagnostic, MismatchError, ToolError
+from mxdeploy.errors import Diagnostic, MismatchError, ToolError, UsageError
 
 if TYPE_CHECKING:
     from mxdeploy.pipeline import BuildRequest
@@ -32,6 +32,12 @@ BOARD = "max78000fthr"
     default="auto",
     help="C compiler; auto takes arm-none-eabi-gcc, else pip's ziglang.",
 )
+@click.option(
+    "--app",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Your own C file in place of the generated application; repeat for more files.",
+)
 @click.option("--run", is_flag=True, help="Run the firmware on the virtual board.")
 @talking
 def command(  # noqa: PLR0913 - one parameter per option
@@ -47,6 +53,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     limit: int | None,
     config: Path | None,
     compiler: str,
+    app: tuple[Path, ...],
     run: bool,
 ) -> None:
     """Take MODEL (an ONNX file) to C sources and firmware, proved bit for bit.
@@ -57,10 +64,18 @@ def command(  # noqa: PLR0913 - one parameter per option
     """
     from mxdeploy.pipeline import BuildRequest
 
+    if app and run:
+        raise UsageError(_run_with_app())
     options = read_options(model, config)
     choice = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
     request = BuildRequest(
-        model=model, options=options, board=board, calibration=choice, compiler=compiler, run=run
+        model=model,
+        options=options,
+        board=board,
+        calibration=choice,
+        compiler=compiler,
+        run=run,
+        app=app,
     )
     default_scale = Scale(scale) if scale else options.input.scale
     _build(output, request, target or Path("build") / model.stem, force, default_scale)
@@ -103,6 +118,16 @@ def _show(output: Output, report: Report, target: Path) -> None:
         output.say(f"\nthe sample ({report.sample}{label}):")
         output.show(render.class_table(report))
     output.say(f"\nbuilt in {target} (report.json, firmware/, integer.onnx)")
+
+
+def _run_with_app() -> Diagnostic:
+    return Diagnostic(
+        code="MX8214",
+        where="--run",
+        what="cannot be used with --app",
+        why="it reads the verdict of the generated known-answer test, which --app replaces",
+        fix="build without --run, then: mxdeploy board --image BUILD_FOLDER",
+    )
 
 
 def _judge(report: Report, request: BuildRequest) -> None:

@@ -24,15 +24,23 @@ from mxdeploy.stages.s6_emit.view_program import (
     weights_view,
 )
 
+APP_FOLDER = "app"
+"""Folder of the user's own files in the project."""
+MAIN_FILE = "src/main.c"
 _DEFAULTS = EmitOptions()
 
 
 def emit(
-    program: Program, answer: KnownAnswer, board: Board, options: EmitOptions = _DEFAULTS
+    program: Program,
+    answer: KnownAnswer,
+    board: Board,
+    options: EmitOptions = _DEFAULTS,
+    app: tuple[tuple[str, bytes], ...] = (),
 ) -> Project:
     """The C project that runs ``program`` on ``board`` and proves itself with ``answer``.
 
-    Pure: the same arguments give the same bytes.
+    Pure: the same arguments give the same bytes. With an ``app`` (names and contents of the user's
+    own C files) these take the place of the generated ``main.c``.
 
     Raises:
         ValueError: the answer does not belong to the program, or the plan places data where the
@@ -58,8 +66,12 @@ def emit(
         "layers": layers_view(program, outputs, options),
         "title": markdown_text(program.plan.network.name),
         "msdk": board.msdk,
+        "app": tuple(name for name, _ in app),
     }
     files = dict(render_files(templates_folder(), context))
+    if app:
+        del files[MAIN_FILE]
+        files |= {f"{APP_FOLDER}/{name}": content for name, content in app}
     for other in _boards(board):
         view = {"board": board_view(other, options)}
         header = render_file(templates_folder(), "bsp/board.h.j2", view)

@@ -27,7 +27,7 @@ from mxdeploy.stages.s7_compile.object_cache import (
 
 _ELF = "firmware.elf"
 _WEIGHTS = "src/weights.bin"
-_FOLDERS = ("bsp/", "src/")
+_FOLDERS = ("app/", "bsp/", "src/")
 """What lies elsewhere is for the vendor's SDK."""
 _SOURCES = (".c", ".S")
 _TIMEOUT_S = 600

@@ -10,7 +10,10 @@ from mxdeploy.errors import Diagnostic, ModelError, ToolError, UsageError
 _OVERFLOW = re.compile(
     r"(?:region '?`?(FLASH|SRAM)'? overflowed by|in region '(FLASH|SRAM)': over\w* by) (\d+) bytes"
 )
+_NO_MAIN = re.compile(r"undefined (?:reference|symbol)\b.*\bmain\b")
 _SHOWN_LINES = 6
+USER_FOLDER = "app/"
+"""Where the user's own files are in the project."""
 
 
 class NoCompilerError(ToolError):
@@ -59,12 +62,27 @@ def cannot_start(command: str, reason: str) -> ToolError:
 
 def compile_failed(source: str, compiler: str, messages: str) -> ToolError:
     """A source file does not compile, or the linker fails."""
+    if USER_FOLDER in source + messages or _NO_MAIN.search(messages):
+        return _user_code_failed(source, compiler, messages)
     return ToolError(
         Diagnostic(
             code="MX6013",
             where=source,
             what=f"{compiler} failed:\n{_first_messages(messages)}",
             fix="try the other compiler (--compiler gcc or zig); generated code should compile",
+        )
+    )
+
+
+def _user_code_failed(source: str, compiler: str, messages: str) -> ToolError:
+    """The user's own file does not compile, or names what does not exist."""
+    return ToolError(
+        Diagnostic(
+            code="MX6015",
+            where=source.removeprefix(USER_FOLDER),
+            what=f"{compiler} failed:\n{_first_messages(messages)}",
+            why="a file given with --app; src/cnn.h and the headers in bsp/ say what it may call",
+            fix="correct the file at the line named above",
         )
     )
 
