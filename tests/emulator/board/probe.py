@@ -27,6 +27,7 @@ NAMES = (
     "no_baud_clock", "sleep_for_ever", "data_memory_unpowered", "wire_pass", "wire_fail",
     "wire_short", "unknown_register", "not_on_the_board", "undeclared_bits", "null_call",
     "stack_overflow", "timer_without_fpu", "deaf", "slow_reader", "metronome", "poll_button",
+    "soft_reset",
 )  # fmt: skip
 MARK = (0xABCD1234).to_bytes(4, "little")
 """Initial content of the word that selects the scenario."""

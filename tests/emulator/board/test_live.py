@@ -136,6 +136,18 @@ def test_held_pins_catch_every_reset_and_make_deaf() -> None:
         board.expect(b"start\n")
 
 
+@pytest.mark.parametrize(("held", "text"), [(False, b"went on\n"), (True, PROMPT)])
+def test_a_soft_reset_looks_at_the_pins(held: bool, text: bytes) -> None:
+    with bench("soft_reset") as board:
+        board.control.reset()
+        board.expect(b"ready\n")
+        board.control.hold_activation(held=held)
+        board.control.press("SW1")
+        assert board.expect(text).endswith(text)
+        state = State.BOOTLOADER if held else State.FIRMWARE
+        assert board.control.status().state is state
+
+
 def test_flash_written_by_firmware_stays_and_the_core_locks_up_on_its_fault(tmp_path: Path) -> None:
     """The scenario erases a page, writes a word, then stores to flash, which is a fault."""
     file = tmp_path / "flash.bin"

@@ -447,6 +447,19 @@ static void poll_button(void)
     text("released\n");
 }
 
+/* SW1 of the board asks for a soft reset, which leaves the core alone. */
+static void soft_reset(void)
+{
+    GCR_PCLKDIS0 &= ~1u;
+    uart_init(64);
+    text("ready\n");
+    while (REG(GPIO(0) + 0x24) & 1u << 2) {
+    }
+    GCR_RST0 = 1u << 29;
+    uart_init(64);
+    text("went on\n");
+}
+
 static void wait_for_input(void)
 {
     while (UART0(0x04) & 1u << 4) {
@@ -492,6 +505,7 @@ static const scenario_t scenarios[] = {
     buttons, multiple_words, slow_uart, no_baud_clock, sleep_for_ever, data_memory_unpowered,
     wire_pass, wire_fail, wire_short, unknown_register, not_on_the_board, undeclared_bits,
     null_call, stack_overflow, timer_without_fpu, deaf, slow_reader, metronome, poll_button,
+    soft_reset,
 };
 
 void run_scenario(uint32_t number)

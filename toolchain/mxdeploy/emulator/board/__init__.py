@@ -2,7 +2,9 @@
 
 ``engine`` executes instructions, ``cpu`` adds what the core does between them, ``bus`` leads
 register accesses to the models in ``peripherals`` and to the accelerator (``cnn``), ``clock``
-keeps virtual time. ``board`` is what others use; ``serve`` puts its serial port on a pty or socket.
+keeps virtual time. ``board`` is what others use. ``live`` is a board on a desk, with power switch,
+``rom``, flash file, ``control`` port and debugger (``gdb``); ``serve`` puts its serial port on a
+pty or socket.
 """
 
 from mxdeploy.emulator.board.board import StopReason, VirtualBoard

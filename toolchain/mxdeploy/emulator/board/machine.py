@@ -103,6 +103,7 @@ class Machine:
         host = self._host
         self.gcr = GlobalControl(host)
         self.gcr.on_system_reset = self.reset
+        self.gcr.on_soft_reset = self._soft_reset
         self.gcr.on_zero_memory = self._zero_memory
         power = CnnPower(host)
         self._add("GCR", self.gcr)
@@ -234,6 +235,14 @@ class Machine:
     def _watchdog_expired(self) -> None:
         self.notes.append(watchdog_reset())
         self.reset()
+
+    def _soft_reset(self) -> None:
+        """A soft reset leaves the core alone unless the ROM finds its activation pins low.
+
+        Source: user guide, table of resets, and figure 26-1, which looks at the pins after it.
+        """
+        if self.enters_rom():
+            self.reset()
 
     def reset(self) -> None:
         """System reset: everything but memories; the program starts at the vector table."""

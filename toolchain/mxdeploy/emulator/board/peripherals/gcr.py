@@ -33,6 +33,8 @@ class GlobalControl(RegisterBank):
         """Peripherals by their field name in the clock-disable and reset registers."""
         self.on_cnn_clock: Callable[[], None] = lambda: None
         self.on_system_reset: Callable[[], None] = lambda: None
+        self.on_soft_reset: Callable[[], None] = lambda: None
+        """The core goes on after it, but the bootloader's pins are looked at."""
         self.on_zero_memory: Callable[[int], None] = lambda _memories: None
         super().__init__("GCR", reg.GCR, host)
         self.on_write(reg.SystemControl, self._system_control)
@@ -117,6 +119,8 @@ class GlobalControl(RegisterBank):
             for bank in self.banks.values():
                 if name == "soft" or not bank.name.startswith(("GPIO", "WDT")):
                     bank.reset()
+            if name == "soft":
+                self.host.defer(self.on_soft_reset)
         elif name in self.banks:
             self.banks[name].reset()
         elif name in ("cnn", "cpu1"):
