@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from mxdeploy.errors import DeviceError
 from mxdeploy.link.control import Control
 from mxdeploy.link.flash_image import load_flash_image
-from mxdeploy.link.flash_run import flash, methods, open_target
+from mxdeploy.link.flash_run import FlashOutcome, flash, methods, open_target
 from tests.cli.test_board import KINDS, Process, running
 from tests.command import Mxdeploy
 from tests.emulator.board.probe import probe_image
@@ -54,7 +55,7 @@ def test_from_a_blank_board_to_pass(
         assert "PASS: cifar10" in again.out
 
 
-def program_until(board: Process, build: Path, strike: object) -> DeviceError:
+def program_and_strike(board: Process, build: Path, strike: Callable[[], None]) -> FlashOutcome:
     """Program, and do something in the middle of the load."""
     image = load_flash_image(build)
     struck: list[int] = []
@@ -62,23 +63,21 @@ def program_until(board: Process, build: Path, strike: object) -> DeviceError:
     def progress(phase: str, done: int, total: int) -> None:
         if phase == "load" and done > total // 2 and not struck:
             struck.append(done)
-            strike()  # type: ignore[operator]
+            strike()
 
-    with (
-        open_target(board.port, baud=FAST_BAUD, image=image) as target,
-        pytest.raises(DeviceError) as caught,
-    ):
-        flash(target, image, progress, ways=methods())
-    assert struck
-    return caught.value
+    with open_target(board.port, baud=FAST_BAUD, image=image) as target:
+        try:
+            return flash(target, image, progress, ways=methods())
+        finally:
+            assert struck
 
 
 def test_a_board_that_dies_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
     """Cable out, in effect. The plain second run recovers."""
     kept = ["--flash", str(tmp_path / "flash.bin"), "--socket", "0"]
-    with running(tmp_path, *kept) as board:
-        error = program_until(board, build, board.process.kill)
-    assert [d.code for d in error.diagnostics] == ["MX7082"]
+    with running(tmp_path, *kept) as board, pytest.raises(DeviceError) as caught:
+        program_and_strike(board, build, board.process.kill)
+    assert [d.code for d in caught.value.diagnostics] == ["MX7082"]
     (tmp_path / "port").unlink()
     with running(tmp_path, *kept) as board:
         ran = mxdeploy("flash", build, "--port", board.port)
@@ -90,13 +89,25 @@ def test_a_board_that_dies_in_the_middle(build: Path, tmp_path: Path, mxdeploy: 
 def test_power_off_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
     with running(tmp_path, "--socket", "0") as board, Control(board.control) as control:
         started = time.monotonic()
-        error = program_until(board, build, lambda: control.power(on=False))
+        with pytest.raises(DeviceError) as caught:
+            program_and_strike(board, build, lambda: control.power(on=False))
         assert time.monotonic() - started < 60
-        assert error.exit_code == 5
+        assert [d.code for d in caught.value.diagnostics] == [
+            "MX7315"
+        ]  # nothing resets a board without power
         control.power(on=True)
         ran = mxdeploy("flash", build, "--port", board.port)
         assert ran.exit_code == 0, ran.err
         assert "PASS: cifar10" in ran.out
+
+
+def test_a_reset_in_the_middle_is_noticed(build: Path, tmp_path: Path) -> None:
+    """The board is called back into its bootloader, and the rest is loaded."""
+    with running(tmp_path, "--socket", "0") as board, Control(board.control) as control:
+        outcome = program_and_strike(board, build, control.reset)
+    assert outcome.verdict is not None
+    assert outcome.verdict.passed
+    assert outcome.report.attempts == 2
 
 
 def test_a_program_without_a_test_of_its_own(tmp_path: Path, mxdeploy: Mxdeploy) -> None:

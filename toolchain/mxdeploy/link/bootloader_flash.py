@@ -2,7 +2,7 @@
 
 Only pages whose digest is not right already are erased and loaded; what flash holds at the end is
 proved by one digest over all pages of the image. Everything may be lost or changed on the way: an
-attempt that fails is repeated, more slowly, and keeps what is right by then.
+attempt that fails is repeated, the last time slowly, and keeps what is right by then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mxdeploy.link.flash import BOOTLOADER, FlashMethod, FlashReport, FlashTarge
 from mxdeploy.link.flash_image import ERASED, FlashImage
 from mxdeploy.link.srec import srec_lines
 
-LINE_DELAYS = (0.0, 0.002, 0.01)
+LINE_DELAYS = (0.0, 0.0, 0.005)
 """Pause after each line of a file, seconds, by attempt; there is no flow control."""
 ATTEMPTS = len(LINE_DELAYS)
 PROMPT_SECONDS = 3.0

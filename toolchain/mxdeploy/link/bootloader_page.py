@@ -47,8 +47,8 @@ USE = """\
    ever understood, not even that of an empty page, `V` is the proof, and a warning says so.
 7. `Q`; then the application's `@hello` (of this very network) and `@result` are waited for.
 
-Whatever fails is repeated from step 2, more slowly, keeping what is right by then. A run that was
-cut off needs no more than a second run. An image is called good only after step 6.
+Whatever fails is repeated from step 2, the last time slowly, keeping what is right by then. A run
+that was cut off needs no more than a second run. An image is called good only after step 6.
 
 `LOCK` and `PLOCK` are never sent: the dialogue refuses them, and tests search sources and
 everything sent for them. `UNLOCK` erases the whole flash; it is sent with `--unlock` only, and only
