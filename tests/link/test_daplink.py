@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,19 @@ def test_a_copy_that_broke_off_is_no_success_even_after_a_remount(
     found = failure(adapter)
     assert found.code == "MX7457"
     assert "Input/output error" in found.what
+
+
+def test_a_drive_that_takes_no_bytes_is_given_up(
+    adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr("mxdeploy.link.daplink.os.fsync", lambda _stream: let_go.wait(30))
+    try:
+        with pytest.raises(DeviceError) as caught:
+            copy(adapter.volume, IMAGE, copy_seconds=0.2, surroundings=adapter.surroundings)
+    finally:
+        let_go.set()
+    assert caught.value.diagnostics[0].code == "MX7461"
 
 
 # --- the method --------------------------------------------------------------------------------

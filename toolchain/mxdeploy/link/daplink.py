@@ -13,6 +13,7 @@ import contextlib
 import errno
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from mxdeploy.link.volumes import FAIL_FILE, Volume, find_volumes, read_text
 
 IMAGE_FILE = "mxdeploy.bin"
 """A raw image: a third of the bytes of a hex file; the adapter knows it by its vector table."""
+COPY_SECONDS = 120.0
+"""Limit for the copy itself; adapters take about 20 KB a second while they program."""
 REMOUNT_SECONDS = 60.0
 """Limit from the last written byte to the drive's return; 512 KB take an adapter 20 to 30 s."""
 SETTLE_SECONDS = 1.0
@@ -111,6 +114,7 @@ def copy(
     image: bytes,
     *,
     timeout_seconds: float = REMOUNT_SECONDS,
+    copy_seconds: float = COPY_SECONDS,
     surroundings: Surroundings | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Copy a flash image to the drive and wait for the adapter's verdict.
@@ -119,6 +123,7 @@ def copy(
         volume: the adapter's drive.
         image: flash content from 0x10000000 on.
         timeout_seconds: limit for the wait after the copy.
+        copy_seconds: limit for the copy; real time, the system gives no other way out.
         surroundings: time and drives.
 
     Returns:
@@ -128,7 +133,7 @@ def copy(
         DeviceError: anything but an image taken without complaint.
     """
     here = surroundings or Surroundings()
-    broken = _write(volume, image)
+    broken = _write_in_time(volume, image, copy_seconds)
     if broken is not None and broken.errno == errno.ENOSPC:
         with contextlib.suppress(OSError):
             (volume.path / IMAGE_FILE).unlink()
@@ -144,6 +149,17 @@ def copy(
     if broken is not None:
         raise DeviceError(_broken(volume, broken))
     return () if back.details.get("auto reset") != "0" else (_reset_by_hand(back),)
+
+
+def _write_in_time(volume: Volume, image: bytes, seconds: float) -> OSError | None:
+    """Like ``_write``, but a drive that takes no more bytes is given up: the system may never."""
+    ends: list[OSError | None] = []
+    thread = threading.Thread(target=lambda: ends.append(_write(volume, image)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ends:
+        raise DeviceError(_copy_hangs(volume, seconds))
+    return ends[0]
 
 
 def _write(volume: Volume, image: bytes) -> OSError | None:
@@ -219,6 +235,16 @@ def _full(volume: Volume, size: int) -> Diagnostic:
         where=str(volume.path),
         what=f"the drive has no room for {size} bytes",
         why="nothing was programmed, or only a part",
+        fix="unplug the board, plug it in again, and flash once more",
+    )
+
+
+def _copy_hangs(volume: Volume, seconds: float) -> Diagnostic:
+    return Diagnostic(
+        code="MX7461",
+        where=str(volume.path),
+        what=f"the drive did not take the file within {seconds:g} s",
+        why="the flash may be half written",
         fix="unplug the board, plug it in again, and flash once more",
     )
 
