@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,11 @@ from mxdeploy.errors import DeviceError
 from mxdeploy.link.control import Control
 from mxdeploy.link.flash_image import load_flash_image
 from mxdeploy.link.flash_run import FlashOutcome, flash, methods, open_target
+from mxdeploy.link.transport import Transport
 from tests.cli.test_board import KINDS, Process, running
 from tests.command import Mxdeploy
 from tests.emulator.board.probe import probe_image
+from tests.link.fake_board import LOCKING, UNLOCKING
 
 pytest.importorskip("unicorn")
 BAR_SECONDS = 5.0
@@ -28,6 +30,31 @@ def build(mxdeploy: Mxdeploy, repository: Path, tmp_path_factory: pytest.TempPat
     ran = mxdeploy("build", repository / "examples/cifar10/cifar10.onnx", "-o", folder, "-q")
     assert ran.exit_code == 0, ran.err
     return folder
+
+
+@pytest.fixture(autouse=True)
+def everything_sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[bytearray]:
+    """Whatever a test does, no locking command may leave the host."""
+    sent = bytearray()
+    write = Transport.write
+
+    def record(self: Transport, data: bytes) -> None:
+        sent.extend(data)
+        write(self, data)
+
+    monkeypatch.setattr(Transport, "write", record)
+    yield sent
+    assert not LOCKING.search(sent)
+    assert not UNLOCKING.search(sent)
+
+
+def test_the_record_of_what_is_sent_is_one(
+    everything_sent: bytearray, build: Path, tmp_path: Path, mxdeploy: Mxdeploy
+) -> None:
+    with running(tmp_path, "--socket", "0") as board:
+        assert mxdeploy("flash", build, "--port", board.port, "--unlock").exit_code == 0
+    assert b"\r\nS7" in everything_sent
+    assert b"Q\r\n" in everything_sent
 
 
 def options(kind: str) -> list[str]:
