@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mxdeploy.errors import DeviceError
+from mxdeploy.link import bootloader
 from mxdeploy.link.control import Control
 from mxdeploy.link.flash_image import load_flash_image
 from mxdeploy.link.flash_run import FlashOutcome, flash, methods, open_target
@@ -112,7 +113,14 @@ def test_a_board_that_dies_in_the_middle(build: Path, tmp_path: Path, mxdeploy: 
         assert "PASS: cifar10" in ran.out
 
 
-@pytest.mark.slow
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board on this machine answers sooner than one on a cable may."""
+    monkeypatch.setattr(bootloader, "RESULT_SECONDS", 1.0)
+    monkeypatch.setattr(bootloader, "SYNCHRONISE_SECONDS", (0.5, 1.0))
+
+
+@pytest.mark.usefixtures("impatient")
 def test_power_off_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy) -> None:
     with running(tmp_path, "--socket", "0") as board, Control(board.control) as control:
         started = time.monotonic()
@@ -128,6 +136,7 @@ def test_power_off_in_the_middle(build: Path, tmp_path: Path, mxdeploy: Mxdeploy
         assert "PASS: cifar10" in ran.out
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_reset_in_the_middle_is_noticed(build: Path, tmp_path: Path) -> None:
     """The board is called back into its bootloader, and the rest is loaded."""
     with running(tmp_path, "--socket", "0") as board, Control(board.control) as control:
