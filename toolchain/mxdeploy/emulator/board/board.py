@@ -282,6 +282,11 @@ class VirtualBoard:
             machine.clock.jump(due)
             machine.clock.run_events()
             return None
+        return self._waits_for_ever(outcome)
+
+    def _waits_for_ever(self, outcome: Outcome) -> StopReason:
+        """Nothing on the board will change: is it waiting for somebody, or a defect?"""
+        machine = self._machine
         if self._uart.stuck:
             raise BoardFault(never_happens(f"the baud clock of {self._uart.name} is off"))
         if outcome is Outcome.ASLEEP:
