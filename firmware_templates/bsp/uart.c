@@ -41,11 +41,22 @@ bool uart_readable(void)
     return (mmio_read(MXC_UART0_STATUS) & MXC_UART0_STATUS_RX_EM) == 0u;
 }
 
+uint32_t uart_level(void)
+{
+    const uint32_t level = mmio_read(MXC_UART0_STATUS) & MXC_UART0_STATUS_RX_LVL;
+    return level / mmio_field(MXC_UART0_STATUS_RX_LVL, 1u);
+}
+
+uint8_t uart_take(void)
+{
+    return (uint8_t)(mmio_read(MXC_UART0_FIFO) & 0xFFu);
+}
+
 uint8_t uart_read(void)
 {
     while (!uart_readable()) {
     }
-    return (uint8_t)(mmio_read(MXC_UART0_FIFO) & 0xFFu);
+    return uart_take();
 }
 
 bool uart_overrun(void)

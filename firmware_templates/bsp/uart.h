@@ -12,6 +12,10 @@ void uart_write(uint8_t byte);
 
 bool uart_readable(void);
 
+/* How many bytes can be read at once, and the next one of them. */
+uint32_t uart_level(void);
+uint8_t uart_take(void);
+
 /* Wait for a byte. */
 uint8_t uart_read(void);
 

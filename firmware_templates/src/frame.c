@@ -7,6 +7,7 @@
 #include "uart.h"
 
 #define LONGEST_RUN 254u
+#define LOOKS 8u /* at the UART before one at the timer */
 #define GAP_TICKS (PROTOCOL_FRAME_GAP_MS * (CLOCK_PERIPHERAL_HZ / 1000u))
 
 /* What four zero bits do to each value of the lowest four. */
@@ -43,19 +44,19 @@ void frame_put(uint8_t *to, uint32_t value, uint32_t bytes)
     }
 }
 
-/* A byte, or -1 after a silence. */
-static int32_t next_byte(void)
+/* How many bytes have come; 0 after a silence. */
+static uint32_t await_bytes(void)
 {
-    if (uart_readable()) {
-        return uart_read();
-    }
     const uint32_t start = timer_ticks();
-    while (!uart_readable()) {
-        if (timer_ticks() - start > GAP_TICKS) {
-            return -1;
+    do {
+        for (uint32_t look = 0; look < LOOKS; look++) {
+            const uint32_t level = uart_level();
+            if (level != 0u) {
+                return level;
+            }
         }
-    }
-    return uart_read();
+    } while (timer_ticks() - start <= GAP_TICKS);
+    return 0;
 }
 
 uint32_t frame_receive(uint8_t *body, uint32_t size)
@@ -64,12 +65,17 @@ uint32_t frame_receive(uint8_t *body, uint32_t size)
     uint32_t code = 0; /* of the run that is being received; 0 before the first one */
     uint32_t left = 0; /* bytes that are missing in it */
     bool fits = true;
+    uint32_t waiting = 0;
     for (;;) {
-        const int32_t received = next_byte();
-        if (received < 0) {
-            return 0;
+        if (waiting == 0u) {
+            waiting = await_bytes();
+            if (waiting == 0u) {
+                return 0;
+            }
         }
-        if (received == 0) {
+        waiting--;
+        uint8_t byte = uart_take();
+        if (byte == 0u) {
             if (code == 0u) {
                 continue;
             }
@@ -80,7 +86,6 @@ uint32_t frame_receive(uint8_t *body, uint32_t size)
             const uint32_t crc = frame_get(&body[count], PROTOCOL_CRC_BYTES);
             return frame_crc(0, body, count) == crc ? length : 0u;
         }
-        uint8_t byte = (uint8_t)received;
         if (left == 0u) {
             /* A code byte; the run before it ended with a zero unless it was a full one. */
             const bool zero = code != 0u && code != LONGEST_RUN + 1u;

@@ -275,3 +275,19 @@ def test_too_long_a_frame_is_dropped(start: Start) -> None:
     line.board.run(limit_seconds_virtual=0.2)  # 174 ms on the line
     assert client.echo(b"still there") == b"still there"
     assert client.statistics().dropped == 1
+
+
+def test_bytes_take_their_time_only_when_somebody_looks(start: Start) -> None:
+    """1,044 bytes with the frame; without real time a full FIFO waits and nothing is lost."""
+    seconds = {}
+    for waits in (False, True):
+        client, line = client_on(start(SMALL).board)
+        client.hello()
+        line.board._uart.waits_for_room = waits
+        began = line.clock()
+        assert client.echo(b"\xff" * 1024) == b"\xff" * 1024
+        seconds[waits] = line.clock() - began
+        assert client.statistics().overruns == 0
+    there_and_back = 2 * 1044 * 10 / 115200
+    assert there_and_back <= seconds[False] < 1.1 * there_and_back
+    assert seconds[True] < 0.7 * seconds[False]

@@ -205,6 +205,8 @@ class Machine:
             for place in INSTANCES
             for register in outside.get(place.block, ())
         )
+        for uart in self.ports.uarts:
+            uart.on_arrival = self.bus.polling.reset
 
     def _watch_sleep(self) -> None:
         self._watch_wfi(mem.FLASH_BASE, self.image.flash)

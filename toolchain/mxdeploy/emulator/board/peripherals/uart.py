@@ -42,6 +42,8 @@ class Uart(RegisterBank):
         """Speed at which the other end listens; None when nobody listens."""
         self.pin_connected: Callable[[], bool] = lambda: True
         self.pin_name = ""
+        self.on_arrival: Callable[[], None] = lambda: None
+        """Called when there is something new to read."""
         self.waits_for_room = False
         """Whether the sender stops while the receive FIFO is full, instead of losing bytes."""
         self._noted: set[str] = set()
@@ -222,24 +224,34 @@ class Uart(RegisterBank):
 
     def _expect_next(self) -> None:
         frame = self._frame_ticks()
-        if self.waits_for_room and len(self._receive_fifo) == reg.FIFO_BYTES:
+        if self.waits_for_room and not self._room:
             return
         if self._arriving is None and self.incoming and frame is not None:
             self._arriving = self.host.clock.schedule(frame, self._arrived)
 
     def _arrived(self) -> None:
         self._arriving = None
+        self._take_next()
+        while self.waits_for_room and self.incoming and self._room:
+            self._take_next()  # nobody looks at the clock: as many as the FIFO holds at once
+        self.on_arrival()
+        self._expect_next()
+
+    @property
+    def _room(self) -> int:
+        return reg.FIFO_BYTES - len(self._receive_fifo)
+
+    def _take_next(self) -> None:
         if not self.incoming:
             return
         byte = self.incoming.popleft()
-        if len(self._receive_fifo) == reg.FIFO_BYTES:
+        if not self._room:
             self._note_once("overrun", uart_overrun(self.name))
             self._raise_flag(reg.InterruptFlags(rx_ov=1))
-        else:
-            self._receive_fifo.append(byte if self._understood() else GARBLED)
-            if len(self._receive_fifo) >= max(1, self.fields(reg.Control).rx_thd_val):
-                self._raise_flag(reg.InterruptFlags(rx_thd=1))
-        self._expect_next()
+            return
+        self._receive_fifo.append(byte if self._understood() else GARBLED)
+        if len(self._receive_fifo) >= max(1, self.fields(reg.Control).rx_thd_val):
+            self._raise_flag(reg.InterruptFlags(rx_thd=1))
 
     def _receive(self, _index: int) -> int:
         byte = self._receive_fifo.popleft() if self._receive_fifo else 0
