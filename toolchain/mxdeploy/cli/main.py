@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "Accuracy: float, integer and emulator, side by side.",
     "board": "A virtual board behind a serial port.",
     "flash": "Program a board, real or virtual, and watch it pass its own test.",
+    "validate": "Inputs on a board, compared with the integer model bit for bit.",
     "replay": "Play recorded register programs and compare their known answers.",
     "diff": "Compare two register programs as the chip sees them.",
     "explain": "What an address, or a word at an address, means.",

@@ -1,0 +1,258 @@
+"""The loop: an input to the board, its outputs back, compared with the integer model's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.builds import BuildFolder
+from mxdeploy.data import DataSet, to_integers
+from mxdeploy.errors import DeviceError, Diagnostic, UsageError
+from mxdeploy.evaluation import Accuracy, accuracy_of
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.link.protocol.client import Client, Identity, RunTimes
+from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
+
+SEED = 78000
+_WIDE_BITS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """What is sent.
+
+    Attributes:
+        source: where it comes from.
+        x: int8 (n, C, H, W), at least one.
+        dataset: the data file it was made from; None when there is none.
+    """
+
+    source: str
+    x: NDArray[np.int8]
+    dataset: DataSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Answer:
+    """What the board made of one input."""
+
+    outputs: tuple[IntArray, ...]
+    times: RunTimes
+
+
+def built_in_inputs(folder: BuildFolder, count: int) -> Inputs:
+    """The build's own sample, then random numbers (always the same ones).
+
+    Raises:
+        UsageError: the build's sample cannot be read.
+    """
+    sample = folder.sample_input
+    random = np.random.default_rng(SEED)
+    others = random.integers(-128, 128, (count - 1, *sample.shape), dtype=np.int8)
+    return Inputs(
+        source=f"the build's sample and {count - 1} random inputs (seed {SEED})",
+        x=np.concatenate([sample[np.newaxis], others]),
+    )
+
+
+def inputs_from(folder: BuildFolder, dataset: DataSet) -> Inputs:
+    """Real data as the chip's integers."""
+    network = folder.plan.network
+    source = network.value(network.input)
+    x = to_integers(dataset.x, source.scale, source.shape)
+    return Inputs(source=dataset.source, x=x, dataset=dataset)
+
+
+def validate(
+    folder: BuildFolder,
+    client: Client,
+    port: str,
+    inputs: Inputs,
+    *,
+    layers: bool,
+    advance: Callable[[int], None],
+) -> Validation:
+    """Run ``inputs`` on a board and on the build's integer model and compare everything.
+
+    Args:
+        folder: the build whose firmware runs on the board.
+        client: a connection to the board; ``hello`` is said here.
+        port: its name, for messages.
+        inputs: what to send.
+        layers: compare every layer on input 0 too; otherwise only when an output differs.
+        advance: told how many inputs are done.
+
+    Raises:
+        UsageError: the board runs another network, or labels do not suit the outputs.
+        DeviceError: the board does not answer, was reset, or cannot hold an input.
+    """
+    from mxdeploy.stages.s8_run.integer import IntegerMachine
+
+    network = folder.plan.network
+    machine = IntegerMachine(folder.integer_model, network)
+    result = machine.run(inputs.x)
+    expected: list[IntArray] = [result[name] for name in network.outputs]
+    _accuracies(inputs, {"integer": expected[0]})  # bad labels are told before anything is sent
+    identity = _identify(folder, client, port)
+    started = time.monotonic()
+    answers = list(_answers(client, network, inputs.x, advance))
+    seconds = time.monotonic() - started
+    found = [np.stack([answer.outputs[i] for answer in answers]) for i in range(len(expected))]
+    unequal = _unequal(expected, found)
+    first = unequal[0] if unequal else 0
+    compared, layer = 0, None
+    if layers or unequal:
+        reference = machine.run(inputs.x[first : first + 1], layers=True).layers
+        compared, layer = _compare_layers(client, network, inputs.x[first], first, reference)
+    times = [answer.times for answer in answers]
+    return Validation(
+        port=port,
+        identity=identity,
+        source=inputs.source,
+        inputs=len(inputs.x),
+        unequal=unequal,
+        output=_first_output(network, expected, found, first) if unequal else None,
+        layer=layer,
+        layers_compared=compared,
+        accuracy=_accuracies(inputs, {"board": found[0], "integer": expected[0]}),
+        cnn=_durations([t.cnn_ticks for t in times], identity),
+        load=_durations([t.load_ticks for t in times], identity),
+        estimate_us=folder.plan.cycles * 1e6 / identity.cnn_hz,
+        seconds=seconds,
+        statistics=client.statistics(),
+        repeats=client.repeats,
+    )
+
+
+def _identify(folder: BuildFolder, client: Client, port: str) -> Identity:
+    """Say hello; the board must run this build's network and be able to take its inputs."""
+    identity = client.hello()
+    if identity.network != folder.info.network_digest:
+        raise UsageError(_other_network(port, identity, folder))
+    if identity.program != folder.info.program_digest:
+        raise UsageError(_other_program(port, identity, folder))
+    if not identity.input_room:
+        raise DeviceError(_no_room(port, identity))
+    return identity
+
+
+def _answers(
+    client: Client, network: QuantNetwork, x: NDArray[np.int8], advance: Callable[[int], None]
+) -> Iterator[_Answer]:
+    for one in x:
+        yield _infer(client, network, one)
+        advance(1)
+
+
+def _infer(client: Client, network: QuantNetwork, x: NDArray[np.int8]) -> _Answer:
+    times = client.run(client.load(x.tobytes()), len(network.layers))
+    outputs = tuple(
+        _tensor(network, name, client.read_output(index, *_size(network, name)))
+        for index, name in enumerate(network.outputs)
+    )
+    return _Answer(outputs=outputs, times=times)
+
+
+def _size(network: QuantNetwork, name: str) -> tuple[int, int]:
+    """Elements of a tensor, and bytes of each."""
+    value = network.value(name)
+    return int(np.prod(value.shape)), value.bits // 8
+
+
+def _tensor(network: QuantNetwork, name: str, data: bytes) -> IntArray:
+    value = network.value(name)
+    if value.bits == _WIDE_BITS:
+        return np.frombuffer(data, "<i4").astype(np.int32).reshape(value.shape)
+    return np.frombuffer(data, np.int8).reshape(value.shape)
+
+
+def _compare_layers(
+    client: Client,
+    network: QuantNetwork,
+    x: NDArray[np.int8],
+    number: int,
+    reference: Sequence[tuple[str, IntArray]],
+) -> tuple[int, Difference | None]:
+    """Layers compared on one input, and the first one that differs.
+
+    Later layers overwrite earlier tensors, so the network is run anew up to each layer.
+    """
+    crc = client.load(x.tobytes())
+    for index, (layer, (name, expected)) in enumerate(zip(network.layers, reference, strict=True)):
+        client.run(crc, index + 1)
+        found = _tensor(network, name, client.read_layer(index, *_size(network, name)))
+        if not np.array_equal(found, expected[0]):
+            return index + 1, Difference(
+                input=number, value=name, layer=index, layer_name=layer.name,
+                expected=expected[0], found=found,
+            )  # fmt: skip
+    return len(network.layers), None
+
+
+def _unequal(expected: Sequence[IntArray], found: Sequence[IntArray]) -> tuple[int, ...]:
+    different = np.zeros(len(expected[0]), dtype=bool)
+    for left, right in zip(expected, found, strict=True):
+        different |= (left != right).reshape(len(left), -1).any(axis=1)
+    return tuple(int(i) for i in np.flatnonzero(different))
+
+
+def _first_output(
+    network: QuantNetwork, expected: Sequence[IntArray], found: Sequence[IntArray], first: int
+) -> Difference:
+    differing: Iterator[Difference] = (
+        Difference(
+            input=first, value=name, layer=None, layer_name="", expected=left[first],
+            found=right[first],
+        )
+        for name, left, right in zip(network.outputs, expected, found, strict=True)
+        if not np.array_equal(left[first], right[first])
+    )  # fmt: skip
+    return next(differing)
+
+
+def _accuracies(inputs: Inputs, outputs: dict[str, IntArray]) -> dict[str, Accuracy] | None:
+    if inputs.dataset is None:
+        return None
+    scores = {form: values.reshape(len(values), -1) for form, values in outputs.items()}
+    channels = next(iter(scores.values())).shape[1]
+    choices = {form: s.argmax(axis=1).astype(np.int64) for form, s in scores.items()}
+    return accuracy_of(choices, channels, inputs.dataset)
+
+
+def _durations(ticks: Sequence[int], identity: Identity) -> Durations:
+    return Durations(microseconds=tuple(t * 1e6 / identity.timer_hz for t in ticks))
+
+
+def _other_network(port: str, identity: Identity, folder: BuildFolder) -> Diagnostic:
+    return Diagnostic(
+        code="MX8260",
+        where=port,
+        what=f"the board runs another network (digest {identity.network[:16]}…)",
+        why=f"{folder.path} holds the one with digest {folder.info.network_digest[:16]}…",
+        fix="flash this build, or name the build that is on the board",
+    )
+
+
+def _other_program(port: str, identity: Identity, folder: BuildFolder) -> Diagnostic:
+    return Diagnostic(
+        code="MX8261",
+        where=port,
+        what="the board runs this network, placed otherwise (another register program, digest "
+        f"{identity.program[:16]}…)",
+        why=f"{folder.path} holds the one with digest {folder.info.program_digest[:16]}…",
+        fix="flash this build, or name the build that is on the board",
+    )
+
+
+def _no_room(port: str, identity: Identity) -> Diagnostic:
+    shape = " x ".join(str(n) for n in identity.input_shape)
+    return Diagnostic(
+        code="MX8262",
+        where=port,
+        what=f"the firmware cannot load inputs: {shape} bytes do not fit the SRAM beside the rest",
+        fix="rely on the firmware's own known-answer test: send the line `run` to its console",
+    )
