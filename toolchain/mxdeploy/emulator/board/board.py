@@ -84,8 +84,6 @@ class VirtualBoard:
         self._console: Console | None = None
         self._pace: Pace | None = None
         self._exchanged = 0.0
-        self._backlog = 0
-        """Bytes on their way in when the program was last found polling, and all since."""
         self._uart = self._machine.ports.uarts[self.board.console.uart]
         self._sent = 0
         self._connect()
@@ -269,9 +267,8 @@ class VirtualBoard:
         if outcome is Outcome.BREAK:
             return StopReason.BREAKPOINT
         machine = self._machine
-        if outcome is Outcome.POLLING and self._something_arrived():
-            machine.bus.polling.reset()
-            return None
+        if outcome is Outcome.POLLING and not machine.bus.polling.seen:
+            return None  # bytes arrived after the read it was stopped in
         due = machine.clock.next_event()
         console = self._console
         if console is not None and self._pace is not None and due is not None:
@@ -325,14 +322,6 @@ class VirtualBoard:
             self._uart.waits_for_room = False
             self._machine.bus.polling.paced = False
 
-    def _something_arrived(self) -> bool:
-        """Whether the program has not seen yet what it may be polling for.
-
-        The read it was stopped in had its answer before bytes arrived.
-        """
-        before, self._backlog = self._backlog, len(self._uart.incoming)
-        return self._backlog < before
-
     def _depends_on_outside(self, outcome: Outcome) -> bool:
         """Whether real time must pass: nothing on the board is under way."""
         machine = self._machine
@@ -378,9 +367,7 @@ class VirtualBoard:
     def _exchange(self, console: Console, timeout_seconds: float) -> bool:
         """Pass bytes both ways; True when serving should end."""
         self._flush_output(console)
-        received = console.receive(timeout_seconds)
-        self._uart.feed(received)
-        self._backlog += len(received)
+        self._uart.feed(console.receive(timeout_seconds))
         return console.stopped()
 
     def _flush_output(self, console: Console) -> None:
