@@ -18,6 +18,7 @@ from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.ports import SerialPort, inventory
 from mxdeploy.link.virtual import RunningBoard
 from mxdeploy.link.volumes import Volume, find_volumes
+from tests.link.silent import target
 
 UNIQUE_ID = "0444170169c5c14600000000000000000000000097969906"
 OTHER_ID = "0444000000000000000000000000000000000000979699ff"
@@ -228,20 +229,6 @@ FEATHER = SerialPort(
     console_of=("max78000fthr",),
     probe_of=("max78000fthr", "max78000evkit"),
 )
-
-
-class Silent:
-    """A serial port that nobody listens to."""
-
-    def write(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def read(self, size: int, *, timeout_seconds: float) -> bytes:
-        raise AssertionError((size, timeout_seconds))
-
-
-def target(**changes: Any) -> FlashTarget:
-    return FlashTarget(url="/dev/ttyACM0", port=Silent(), baud=115200, **changes)
 
 
 def method(*adapters: Adapter) -> DapLinkMethod:

@@ -11,22 +11,9 @@ from mxdeploy.link.flash import FlashMethod, FlashReport, FlashTarget, Progress,
 from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.flash_run import methods
 from mxdeploy.link.virtual import RunningBoard
+from tests.link.silent import target
 
 VIRTUAL = RunningBoard(board="max78000fthr", port="p", control="c", pid=1)
-
-
-class Silent:
-    """A serial port that nobody listens to."""
-
-    def write(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def read(self, size: int, *, timeout_seconds: float) -> bytes:
-        raise AssertionError((size, timeout_seconds))
-
-
-def target(**changes: Any) -> FlashTarget:
-    return FlashTarget(url="/dev/ttyACM0", port=Silent(), baud=115200, **changes)
 
 
 def fake(method: str, reason: str = "") -> FlashMethod:

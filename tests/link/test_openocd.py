@@ -16,6 +16,7 @@ from mxdeploy.link.openocd import OpenOcd, OpenOcdMethod
 from mxdeploy.link.ports import Inventory, inventory
 from mxdeploy.link.virtual import RunningBoard
 from mxdeploy.link.volumes import Volume
+from tests.link.silent import Silent
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is a shell script")
 
@@ -168,16 +169,6 @@ def test_a_program_that_vanished(sdk: Path) -> None:
     gone.program.unlink()
     with pytest.raises(MxdeployError, match="did not finish"):
         openocd.run(gone, b"image")
-
-
-class Silent:
-    """A serial port that nobody listens to."""
-
-    def write(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def read(self, size: int, *, timeout_seconds: float) -> bytes:
-        raise AssertionError((size, timeout_seconds))
 
 
 def kit(**changes: Any) -> FlashTarget:

@@ -13,7 +13,6 @@ import pytest
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import DeviceError, ToolError
 from mxdeploy.link import pyocd_algorithm
-from mxdeploy.link.flash import FlashTarget
 from mxdeploy.link.flash_image import FlashImage
 from mxdeploy.link.ports import Inventory, inventory
 from mxdeploy.link.pyocd import (
@@ -28,6 +27,7 @@ from mxdeploy.link.pyocd_algorithm import flash_algorithm
 from mxdeploy.link.virtual import RunningBoard
 from mxdeploy.link.volumes import Volume
 from mxdeploy.stages.s7_compile import find_compiler
+from tests.link.silent import target
 from tests.link.stopped_core import LOOP, StoppedCore
 
 pytest.importorskip("pyocd", reason="NOT TESTED: pyOCD is not installed")
@@ -215,20 +215,6 @@ def test_without_a_compiler_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 # --- the method --------------------------------------------------------------------------------
-
-
-class Silent:
-    """A serial port that nobody listens to."""
-
-    def write(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def read(self, size: int, *, timeout_seconds: float) -> bytes:
-        raise AssertionError((size, timeout_seconds))
-
-
-def target(**changes: Any) -> FlashTarget:
-    return FlashTarget(url="/dev/ttyUSB0", port=Silent(), baud=115200, **changes)
 
 
 def adapters(*ids: str) -> Inventory:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mxdeploy.chip.bits import Bits, Register
-from mxdeploy.chip.markdown import table
 from mxdeploy.chip.max78000 import clocks, errata, limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import peripherals as per
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.chip.pages import page_command, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "registers.md"
 
@@ -284,15 +284,7 @@ def _offsets(register: type[per.PeripheralRegister]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page to standard output, or with ``--write`` to its place."""
-    text = page()
-    if list(arguments) == ["--write"]:
-        PAGE.write_text(text, encoding="utf-8", newline="\n")
-    elif arguments:
-        sys.stderr.write("usage: python -m mxdeploy.chip.reference [--write]\n")
-        return 2
-    else:
-        sys.stdout.write(text)
-    return 0
+    return page_command("mxdeploy.chip.reference", arguments, page, PAGE)
 
 
 if __name__ == "__main__":

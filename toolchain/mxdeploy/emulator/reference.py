@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mxdeploy.chip.markdown import table
+from mxdeploy.chip.pages import table
 from mxdeploy.emulator.accelerator.capabilities import CAPABILITIES, DOCUMENTED, Capability
 from mxdeploy.emulator.accelerator.doubts import meanings
 from mxdeploy.emulator.accelerator.run import Run

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mxdeploy.chip.markdown import table
 from mxdeploy.chip.max78000 import bootloader as rom
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.bootloader_assumptions import QUESTIONS
+from mxdeploy.chip.pages import page_command, table
 from mxdeploy.link import bootloader as host
 from mxdeploy.link import bootloader_flash as method
 from mxdeploy.link import flash_watch
@@ -162,11 +162,7 @@ def _times() -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page to standard output, or with ``--write`` to its place."""
-    if "--write" in arguments:
-        PAGE.write_text(page(), encoding="utf-8", newline="\n")
-    else:
-        sys.stdout.write(page())
-    return 0
+    return page_command("mxdeploy.link.bootloader_page", arguments, page, PAGE)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mxdeploy.chip.markdown import table
+from mxdeploy.chip.pages import page_command, table
 from mxdeploy.link.protocol import description as d
 from mxdeploy.link.protocol.frames import Frame
 
@@ -147,15 +147,7 @@ Its answer, load 2500 ticks, accelerator 63308 ticks:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page to standard output, or with ``--write`` to its place."""
-    text = page()
-    if list(arguments) == ["--write"]:
-        PAGE.write_text(text, encoding="utf-8", newline="\n")
-    elif arguments:
-        sys.stderr.write("usage: python -m mxdeploy.link.protocol.page [--write]\n")
-        return 2
-    else:
-        sys.stdout.write(text)
-    return 0
+    return page_command("mxdeploy.link.protocol.page", arguments, page, PAGE)
 
 
 if __name__ == "__main__":
