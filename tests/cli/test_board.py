@@ -195,6 +195,17 @@ def test_lights_are_shown(tmp_path: Path) -> None:
     assert "●" not in lights[-1]
 
 
+def test_what_the_board_says_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "hello.elf"
+    file.write_bytes(probe_image("hello"))
+    with running(tmp_path, "--image", file, "--socket", "0", "--console") as board:
+        with Transport(board.port) as port:
+            text = expect(port, b"\n").decode()
+        with Control(board.control) as control:
+            control.quit()
+        assert text.strip() in board.end()[1].splitlines()
+
+
 @pytest.mark.parametrize("size", [0, 100, 512 * 1024 + 1])
 def test_a_flash_file_of_wrong_size(tmp_path: Path, mxdeploy: Mxdeploy, size: int) -> None:
     file = tmp_path / "flash.bin"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mxdeploy.cli.common import talking
+from mxdeploy.cli.console_lines import ConsoleLines
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
 
@@ -31,6 +32,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--realtime", is_flag=True, help="Timers and UART keep to the wall clock.")
 @click.option("--gdb", type=_PORT, help="TCP port for a debugger; 0 takes any.")
 @click.option("--leds", is_flag=True, help="Show the lights as they change.")
+@click.option("--console", "shown", is_flag=True, help="Show the text that the board sends.")
 @click.option("--lenient", is_flag=True, help="Note and ignore accesses that are not declared.")
 @talking
 def command(  # noqa: PLR0913 - one per option
@@ -46,6 +48,7 @@ def command(  # noqa: PLR0913 - one per option
     realtime: bool,
     gdb: int | None,
     leds: bool,
+    shown: bool,
     lenient: bool,
 ) -> None:
     """Run the virtual board NAME (max78000fthr, max78000evkit) behind a serial port.
@@ -61,7 +64,7 @@ def command(  # noqa: PLR0913 - one per option
         board, control_url, gdb_url = _board(
             stack, name, image, flash, ports=(control, gdb), settings=settings
         )
-        _talk(output, board, leds=leds)
+        _talk(output, board, leds=leds, text=shown)
         reason = _serve(output, board, port, port_file, control_url, gdb_url)
     output.report(board.diagnostics)
     output.result |= {"stopped": reason, "leds": board.leds, "state": board.status().state.value}
@@ -103,7 +106,7 @@ def _board(
     return board, url, gdb_url
 
 
-def _talk(output: Output, board: LiveBoard, *, leds: bool) -> None:
+def _talk(output: Output, board: LiveBoard, *, leds: bool, text: bool) -> None:
     """Say what happens while it runs."""
 
     def show(lights: dict[str, bool]) -> None:
@@ -113,6 +116,14 @@ def _talk(output: Output, board: LiveBoard, *, leds: bool) -> None:
     board.on_fault = output.report
     if leds:
         board.on_leds = show
+    if text:
+        lines = ConsoleLines()
+
+        def show_text(data: bytes) -> None:
+            for line in lines.feed(data):
+                output.say(line)
+
+        board.on_sent = show_text
 
 
 def _serve(

@@ -82,6 +82,8 @@ class LiveBoard:
         """Called when lights have changed, at most every ``LED_SECONDS``."""
         self.on_fault: Callable[[tuple[Diagnostic, ...]], None] = lambda _diagnostics: None
         """Called when the firmware has failed and the core has locked up."""
+        self.on_sent: Callable[[bytes], None] = lambda _data: None
+        """Called with what the board sends to its serial port."""
         self._flash = flash
         self._image = image
         self._control = control
@@ -375,6 +377,7 @@ class _Outside:
     def transmit(self, data: bytes) -> None:
         """Pass on what the board sends."""
         self._console.transmit(data)
+        self._board.on_sent(data)
 
     def receive(self, timeout_seconds: float) -> bytes:
         """Pass on what comes."""
