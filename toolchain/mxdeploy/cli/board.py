@@ -148,7 +148,8 @@ def _serve(
         if gdb_url:
             place = gdb_url.removeprefix("socket://")
             output.result["gdb"] = place
-            output.say(f"  debugger: arm-none-eabi-gdb -ex 'target remote {place}' FILE.elf")
+            where = f"-d BUILD/firmware -ex 'target remote {place}' BUILD/NAME.elf"
+            output.say(f"  debugger: arm-none-eabi-gdb {where}")
         output.say(f"  for example: python -m serial.tools.miniterm {url} 115200")
         if why := board.status().why:
             output.say(f"  {why}")
