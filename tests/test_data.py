@@ -111,6 +111,15 @@ def test_bad_data(
     assert raised.value.diagnostics[0].fix
 
 
+def test_default_scale_is_for_8_bit_data(tmp_path: Path) -> None:
+    file = save(tmp_path / "d.npz", x=np.full((1, 1), 0.25), i=np.full((1, 1), 64, np.int8))
+    found = load(file, (1,), default_scale=Scale.CHIP)
+    assert (found.x.item(), found.scale) == (0.25, Scale.NONE)
+    found = load(f"{file}:i", (1,), default_scale=Scale.CHIP)
+    assert (found.x.item(), found.scale) == (0.5, Scale.CHIP)
+    assert load(f"{file}:i", (1,), scale=Scale.NONE, default_scale=Scale.CHIP).x.item() == 64
+
+
 def test_scale_of_float_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="MX8006"):
         load(save(tmp_path / "d.npz", x=np.zeros((1, 2))), (2,), scale=Scale.CHIP)

@@ -98,7 +98,8 @@ def load_data(  # one parameter per option of the contract
     *,
     default_key: str,
     layout: Layout = Layout.AUTO,
-    scale: Scale = Scale.NONE,
+    scale: Scale | None = None,
+    default_scale: Scale = Scale.NONE,
     limit: int | None = None,
 ) -> DataSet:
     """Read inputs (and labels, if present) for a model whose input has ``shape`` (no batch).
@@ -108,7 +109,8 @@ def load_data(  # one parameter per option of the contract
         shape: the model's input shape without the batch dimension.
         default_key: second choice after ``x`` when no key is named (``x_train`` or ``x_test``).
         layout: order of axes in the file.
-        scale: how integers become the model's input.
+        scale: how 8-bit data become the model's input; refused for other data.
+        default_scale: the scale of 8-bit data when ``scale`` is None; other data stay as they are.
         limit: read at most this many.
 
     Raises:
@@ -118,6 +120,8 @@ def load_data(  # one parameter per option of the contract
     source = f"{reference.path}:{key}" if key else str(reference.path)
     raw = raw[:limit]
     arranged, found = _arrange(raw, shape, layout, source)
+    if scale is None:
+        scale = default_scale if raw.dtype in (np.uint8, np.int8) else Scale.NONE
     x = _scaled(arranged, scale, source)
     _check_values(x, source)
     if labels is not None:
@@ -125,10 +129,22 @@ def load_data(  # one parameter per option of the contract
     return DataSet(source=source, x=x, labels=labels, layout=found, scale=scale)
 
 
-def load_input(path: Path, shape: tuple[int, ...], layout: Layout, scale: Scale) -> FloatArray:
+def load_input(
+    path: Path,
+    shape: tuple[int, ...],
+    *,
+    layout: Layout = Layout.AUTO,
+    scale: Scale | None = None,
+    default_scale: Scale = Scale.NONE,
+) -> FloatArray:
     """One or several inputs from ``.npy`` or ``.npz``; a single input may lack the batch axis."""
     return load_data(
-        parse_reference(str(path)), shape, default_key="input", layout=layout, scale=scale
+        parse_reference(str(path)),
+        shape,
+        default_key="input",
+        layout=layout,
+        scale=scale,
+        default_scale=default_scale,
     ).x
 
 
@@ -218,7 +234,7 @@ def _scaled(raw: NDArray[np.generic], scale: Scale, source: str) -> FloatArray:
         "MX8006",
         source,
         f"holds {raw.dtype} data, to which --scale {scale} does not apply",
-        "leave --scale out for data that are already in the model's units",
+        "--scale none takes data that are already in the model's units",
         "unit and chip are defined for 8-bit data",
     )
 

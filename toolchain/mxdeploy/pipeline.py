@@ -35,7 +35,8 @@ class DataChoice:
 
     reference: DataReference
     layout: Layout = Layout.AUTO
-    scale: Scale = Scale.NONE
+    scale: Scale | None = None
+    default_scale: Scale = Scale.NONE
     limit: int | None = None
 
 
@@ -169,6 +170,7 @@ def read_data(choice: DataChoice, shape: tuple[int, ...], default_key: str) -> D
         default_key=default_key,
         layout=choice.layout,
         scale=choice.scale,
+        default_scale=choice.default_scale,
         limit=choice.limit,
     )
 
@@ -181,7 +183,7 @@ def _sample(
     chosen = request.options.sample
     if chosen is not None:
         reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
-        choice = DataChoice(reference=reference, scale=request.options.input.scale, limit=1)
+        choice = DataChoice(reference=reference, default_scale=request.options.input.scale, limit=1)
         x = read_data(choice, source.model_shape, "x").x
         return to_integers(x, source.scale, source.shape)[0], chosen.file
     if calibration is not None:

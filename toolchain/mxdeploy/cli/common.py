@@ -59,11 +59,12 @@ def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body
 def data_choice(
     text: str, layout: str, scale: str | None, limit: int | None, default: Scale
 ) -> DataChoice:
-    """The four options as one value; ``default`` is the scale when none was given."""
+    """The four options as one value; ``default`` is the scale of 8-bit data when none was given."""
     return DataChoice(
         reference=parse_reference(text),
         layout=Layout(layout),
-        scale=Scale(scale) if scale else default,
+        scale=Scale(scale) if scale else None,
+        default_scale=default,
         limit=limit,
     )
 

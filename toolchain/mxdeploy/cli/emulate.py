@@ -54,7 +54,7 @@ def command(
     from mxdeploy.stages.s8_run.integer import IntegerMachine
 
     folder = open_build(build)
-    x = _input(folder, source, Layout(layout), Scale(scale) if scale else folder.info.scale, index)
+    x = _input(folder, source, Layout(layout), Scale(scale) if scale else None, index)
     with output.stages() as listener:
         listener("emulate")
         result = AcceleratorMachine(lower(folder.plan)).run(x)
@@ -77,7 +77,7 @@ def command(
 
 
 def _input(
-    folder: BuildFolder, source: Path | None, layout: Layout, scale: Scale, index: int
+    folder: BuildFolder, source: Path | None, layout: Layout, scale: Scale | None, index: int
 ) -> NDArray[np.int8]:
     """Integers (C, H, W) of the chosen input."""
     from mxdeploy.data import load_input, to_integers
@@ -86,7 +86,9 @@ def _input(
     value = network.value(network.input)
     if source is None:
         return folder.sample_input
-    x = load_input(source, value.model_shape, layout, scale)
+    x = load_input(
+        source, value.model_shape, layout=layout, scale=scale, default_scale=folder.info.scale
+    )
     if index >= len(x):
         raise UsageError(
             Diagnostic(
