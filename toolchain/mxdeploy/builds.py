@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mxdeploy.data import Layout, Scale
 from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.files import complete_file
 from mxdeploy.ir import archive
 from mxdeploy.ir.plan import Plan
 
@@ -241,10 +242,9 @@ def write_file(target: Path, content: bytes) -> None:
     Raises:
         UsageError: the file system refuses.
     """
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
-        partial.write_bytes(content)
-        partial.replace(target)
+        with complete_file(target) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise UsageError(
             Diagnostic(
@@ -254,8 +254,6 @@ def write_file(target: Path, content: bytes) -> None:
                 fix="free some space or choose another place",
             )
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _replace(partial: Path, target: Path) -> None:

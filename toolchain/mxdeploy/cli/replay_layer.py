@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
+from mxdeploy.files import complete_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,16 +88,13 @@ def _write(data: NDArray[Any], target: Path) -> None:
 
     if target.suffix not in (".npy", ".png"):
         raise _usage(str(target), "a layer is written as .npy or .png", "choose such a name")
-    partial = target.with_name(f".{target.name}.part")
     try:
-        with partial.open("wb") as file:
+        with complete_file(target) as partial, partial.open("wb") as file:
             if target.suffix == ".npy":
                 np.save(file, data)
             else:
                 _picture(data).save(file, format="PNG")
-        partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise _usage(str(target), f"cannot be written: {error}", "choose another file") from error
 
 

@@ -83,11 +83,17 @@ def command(  # noqa: PLR0913 - one per option
         result = validate(folder, client, port, inputs, layers=layers, advance=advance)
     output.result = result.to_dict()
     _show(output, result)
+    problems = [] if result.passed else [_differs(build, result)]
     if html is not None:
-        write_file(html, render(result, folder.info.name, folder.info.classes))
-        output.say(f"written: {html}")
-    if not result.passed:
-        raise MismatchError(_differs(build, result))
+        try:
+            write_file(html, render(result, folder.info.name, folder.info.classes))
+            output.say(f"written: {html}")
+        except UsageError as error:
+            if result.passed:
+                raise
+            problems += error.diagnostics  # a page that is missing does not hide the verdict
+    if problems:
+        raise MismatchError(problems)
 
 
 def _inputs(

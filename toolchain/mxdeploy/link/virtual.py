@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mxdeploy.errors import DeviceError, Diagnostic
+from mxdeploy.files import complete_file
 
 SCHEMA = "mxdeploy-board/1"
 PRIVATE_FOLDER = 0o700
@@ -59,12 +60,10 @@ def announce(*, board: str, port: str, control: str) -> Iterator[RunningBoard]:
     entry = RunningBoard(board=board, port=port, control=control, pid=os.getpid())
     folder = _folder(create=True)
     path = folder / f"{entry.pid}-{secrets.token_hex(4)}.json"
-    partial = path.with_suffix(".tmp")
     try:
-        partial.write_text(json.dumps({"schema": SCHEMA, **asdict(entry)}), encoding="utf-8")
-        partial.replace(path)
+        with complete_file(path) as partial:
+            partial.write_text(json.dumps({"schema": SCHEMA, **asdict(entry)}), encoding="utf-8")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DeviceError(_cannot_announce(path, error)) from error
     try:
         yield entry

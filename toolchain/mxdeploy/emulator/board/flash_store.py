@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.board.image import Image
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
+from mxdeploy.files import complete_file
 
 ERASED = b"\xff"
 SAVE_DELAY_SECONDS = 0.5
@@ -113,12 +113,10 @@ class FlashStore:
         """
         if self._first_change is None or self._path is None:
             return
-        partial = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         try:
-            partial.write_bytes(self._content)
-            partial.replace(self._path)
+            with complete_file(self._path) as partial:
+                partial.write_bytes(self._content)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise DeviceError(_unwritable(self._path, error)) from error
         self._first_change = None
 

@@ -20,6 +20,7 @@ from typing import Protocol
 from mxdeploy.emulator.board.board import StopReason
 from mxdeploy.emulator.board.console import Line, LineConsole, PtyLine, SocketLine
 from mxdeploy.errors import DeviceError, Diagnostic
+from mxdeploy.files import complete_file
 
 HOST = "localhost"
 Ready = Callable[[str, Callable[[], None]], None]
@@ -127,12 +128,10 @@ def _serve(
 @contextmanager
 def _written(path: Path, text: str) -> Iterator[None]:
     """A file that appears complete and disappears at the end."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
+        with complete_file(path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DeviceError(_no_port_file(path, error)) from error
     try:
         yield
