@@ -104,6 +104,19 @@ def test_a_bounded_input(check: Check) -> None:
     assert network.value("x").clip == (-1.0, 1.0)
 
 
+@pytest.mark.parametrize("order", [("one", "half"), ("half", "one")])
+def test_an_input_bounded_twice_has_the_narrower_bounds(
+    check: Check, order: tuple[str, str]
+) -> None:
+    weights = WEIGHTS | {"mhalf": np.float32(-0.5), "half": np.float32(0.5)}
+    low = {"one": "minus", "half": "mhalf"}
+    first, second = (f"{low[high]}, {high}" for high in order)
+    nodes = f"c = Clip(x, {first}) d = Clip(c, {second}) y = Conv(d, w)"
+    network = check(model(nodes, weights=weights))
+    assert len(network.nodes) == 1
+    assert network.value("x").clip == (-0.5, 0.5)
+
+
 def test_an_activated_input_gets_a_layer(check: Check) -> None:
     network = check(model("c = Relu(x) y = Conv(c, w)", weights=WEIGHTS))
     assert texts(network) == ["conv2d 1x1 pad 0, relu", "conv2d 3x3 pad 0, 32-bit output"]

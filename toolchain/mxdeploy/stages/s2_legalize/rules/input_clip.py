@@ -5,6 +5,7 @@ Input data are saturated to 8 bits when they are quantized, with a scale that th
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from mxdeploy.ir.network import Node
@@ -19,14 +20,18 @@ def match(graph: Graph, node: Node) -> Edit | None:
     op, name = node.op, node.inputs[0]
     if not isinstance(op, Clip) or name not in graph.network.inputs:
         return None
-    if graph.only_reader(name) is not node or op.low == 0 or not is_saturation(op.low, op.high):
+    if graph.only_reader(name) is not node or op.low == 0 or math.isnan(op.low):
         return None
     value = graph.value(name)
+    before = value.clip or (-math.inf, math.inf)
+    low, high = max(op.low, before[0]), min(op.high, before[1])
+    if not is_saturation(low, high):
+        return None
     declared = graph.value(node.output).declared or value.declared
     return Edit(
-        text=f"the input is bounded by {op.low:g} and {op.high:g}",
+        text=f"the input is bounded by {low:g} and {high:g}",
         remove=(node,),
-        values=(replace(value, clip=(op.low, op.high), declared=declared),),
+        values=(replace(value, clip=(low, high), declared=declared),),
         rename=((node.output, name),),
     )
 
