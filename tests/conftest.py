@@ -6,12 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from tests.command import Mxdeploy
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# The same cases in every run: a change is not held up by what an older line does with a new case.
+# ``pytest --hypothesis-profile default`` searches on; so does ``python -m tests.fuzz``.
+hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.load_profile("fixed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
