@@ -10,7 +10,7 @@ from mxdeploy.builds import open_build
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.stages.s7_compile.elf import read_elf
-from mxdeploy.stages.s7_compile.images import WRITE_BYTES, flash_image
+from mxdeploy.stages.s7_compile.images import flash_image
 
 ERASED = b"\xff"
 HELLO_DIGEST_DIGITS = 16
@@ -113,7 +113,7 @@ def _image(file: Path, data: bytes) -> bytes:
 
 def _flash_content(data: bytes) -> bytes:
     if not data.startswith(_ELF_MAGIC):
-        return data + ERASED * (-len(data) % WRITE_BYTES)
+        return data + ERASED * (-len(data) % mem.FLASH_WRITE_BYTES)
     elf = read_elf(data)
     if _MACHINE.unpack_from(data)[0] != _MACHINE_ARM:
         raise ValueError("the ELF file is not for Arm")

@@ -12,6 +12,7 @@ from typing import Any
 
 from mxdeploy.chip.max78000 import clocks
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.peripherals import flash, gcr
 from mxdeploy.errors import Diagnostic, ToolError
 from mxdeploy.resources import templates_folder
 from mxdeploy.stages.s6_emit.registers_header import registers_header
@@ -24,6 +25,17 @@ PAGE_BYTES = 4096
 """Bytes programmed by one call: half of what is erased at once."""
 STACK_BYTES = 1024
 COMPILE_SECONDS = 120
+_FACTS = {
+    "SYSTEM_CLOCK_MHZ": clocks.IPO_HZ // 1_000_000,
+    "SYSCLK_SEL_IPO": gcr.SYSCLK_SEL_IPO,
+    "FLASH_WAIT_STATES": gcr.FLASH_WAIT_STATES,
+    "FLASH_UNLOCKED": flash.UNLOCKED,
+    "FLASH_LOCKED": flash.LOCKED,
+    "FLASH_ERASE_PAGE": flash.ERASE_PAGE,
+    "FLASH_ERASE_ALL": flash.ERASE_ALL,
+    "FLASH_WRITE_BYTES": mem.FLASH_WRITE_BYTES,
+}
+"""What the C source takes from the description of the chip."""
 _HEAD = struct.Struct("<6I")
 _THUMB = 1
 _ELF = "flash_algorithm.elf"
@@ -67,7 +79,7 @@ class FlashAlgorithm:
             "begin_stack": stack_end & ~7,
             "page_size": PAGE_BYTES,
             "page_buffers": [buffers, buffers + PAGE_BYTES],
-            "min_program_length": 16,
+            "min_program_length": mem.FLASH_WRITE_BYTES,
             "analyzer_supported": False,
             "analyzer_address": 0,
         }
@@ -124,7 +136,7 @@ def _build(compiler: Compiler) -> bytes:
             *flags,
             *(flag for flag in common if not flag.startswith("-I")),
             *("-I.", "-fno-builtin"),
-            f"-DSYSTEM_CLOCK_MHZ={clocks.IPO_HZ // 1_000_000}u",
+            *(f"-D{name}={value}u" for name, value in _FACTS.items()),
             *("-c", "flash_algorithm.c", "-o", "flash_algorithm.o"),
         )
         _run(compiler, folder, compile_command)

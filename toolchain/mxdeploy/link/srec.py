@@ -7,7 +7,7 @@ gaps, and nothing but flash addresses, because a record for RAM makes the loader
 from __future__ import annotations
 
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.stages.s7_compile.images import ERASED, WRITE_BYTES, s_records
+from mxdeploy.stages.s7_compile.images import ERASED, s_records
 
 
 def srec_lines(address: int, data: bytes) -> tuple[bytes, ...]:
@@ -22,12 +22,12 @@ def srec_lines(address: int, data: bytes) -> tuple[bytes, ...]:
     """
     if not data:
         raise ValueError("there is nothing to write")
-    before = address % WRITE_BYTES
+    before = address % mem.FLASH_WRITE_BYTES
     first, end = address - before, address + len(data)
     if first < mem.FLASH_BASE or end > mem.FLASH_BASE + mem.FLASH_BYTES:
         raise ValueError(f"0x{address:08x} and {len(data)} bytes do not lie in flash")
     fill = bytes([ERASED])
-    padded = fill * before + data + fill * (-end % WRITE_BYTES)
+    padded = fill * before + data + fill * (-end % mem.FLASH_WRITE_BYTES)
     text = s_records(padded, first, first)
     return tuple(line.encode("ascii") + b"\r\n" for line in text.splitlines())
 

@@ -8,13 +8,9 @@
 
 #include "mmio.h"
 
-#define SYSCLK_SEL_IPO 4u
-#define FLASH_WAIT_STATES 5u
-#define UNLOCKED 2u
-#define LOCKED 3u
-#define ERASE_PAGE 0x55u
-#define ERASE_ALL 0xAAu
-#define CELL_BYTES 16u
+/* SYSTEM_CLOCK_MHZ, SYSCLK_SEL_IPO, FLASH_WAIT_STATES, FLASH_UNLOCKED, FLASH_LOCKED,
+ * FLASH_ERASE_PAGE, FLASH_ERASE_ALL and FLASH_WRITE_BYTES come from the description of the chip, on
+ * the compiler's command line. */
 
 /* Polls of a register, more than a second at the highest clock: an erase takes about 20 ms. */
 #define MANY 10000000u
@@ -70,26 +66,26 @@ int UnInit(uint32_t purpose)
 static int operate(uint32_t code, uint32_t start)
 {
     const uint32_t erase_code = mmio_field(MXC_FLC0_CTRL_ERASE_CODE, code);
-    const uint32_t control = mmio_field(MXC_FLC0_CTRL_UNLOCK, UNLOCKED) | erase_code;
+    const uint32_t control = mmio_field(MXC_FLC0_CTRL_UNLOCK, FLASH_UNLOCKED) | erase_code;
     mmio_write(MXC_FLC0_INTR, 0u);
     mmio_write(MXC_FLC0_CTRL, control);
     mmio_write(MXC_FLC0_CTRL, control | start);
     const int result = wait_for(MXC_FLC0_CTRL, start | MXC_FLC0_CTRL_PEND, 0u);
     const uint32_t failed = mmio_read(MXC_FLC0_INTR) & MXC_FLC0_INTR_AF;
     mmio_write(MXC_FLC0_INTR, 0u);
-    mmio_write(MXC_FLC0_CTRL, mmio_field(MXC_FLC0_CTRL_UNLOCK, LOCKED));
+    mmio_write(MXC_FLC0_CTRL, mmio_field(MXC_FLC0_CTRL_UNLOCK, FLASH_LOCKED));
     return result == GOOD && failed != 0u ? REFUSED : result;
 }
 
 int EraseChip(void)
 {
-    return operate(ERASE_ALL, MXC_FLC0_CTRL_ME);
+    return operate(FLASH_ERASE_ALL, MXC_FLC0_CTRL_ME);
 }
 
 int EraseSector(uint32_t address)
 {
     mmio_write(MXC_FLC0_ADDR, address);
-    return operate(ERASE_PAGE, MXC_FLC0_CTRL_PGE);
+    return operate(FLASH_ERASE_PAGE, MXC_FLC0_CTRL_PGE);
 }
 
 static uint32_t word_at(const uint8_t *data)
@@ -100,12 +96,12 @@ static uint32_t word_at(const uint8_t *data)
 
 int ProgramPage(uint32_t address, uint32_t size, const uint8_t *data)
 {
-    if (address % CELL_BYTES != 0u || size % CELL_BYTES != 0u) {
+    if (address % FLASH_WRITE_BYTES != 0u || size % FLASH_WRITE_BYTES != 0u) {
         return NOT_ALIGNED;
     }
-    for (uint32_t done = 0; done < size; done += CELL_BYTES) {
+    for (uint32_t done = 0; done < size; done += FLASH_WRITE_BYTES) {
         mmio_write(MXC_FLC0_ADDR, address + done);
-        for (uint32_t word = 0; word < CELL_BYTES / 4u; word++) {
+        for (uint32_t word = 0; word < FLASH_WRITE_BYTES / 4u; word++) {
             mmio_write(MXC_FLC0_DATA(word), word_at(data + done + 4u * word));
         }
         const int result = operate(0u, MXC_FLC0_CTRL_WR);

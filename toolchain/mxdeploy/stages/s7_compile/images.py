@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mxdeploy.chip.max78000.memories import FLASH_WRITE_BYTES
 from mxdeploy.stages.s7_compile.elf import Elf
 
 ERASED = 0xFF
-WRITE_BYTES = 16
 _HEX_DATA, _HEX_END, _HEX_UPPER, _HEX_START = 0, 1, 4, 5
 
 
@@ -26,7 +26,7 @@ def flash_image(elf: Elf, base: int, limit_bytes: int) -> bytes:
     end = max((s.load_address + len(s.content) for s in loaded), default=base)
     if any(s.load_address < base for s in loaded) or end > base + limit_bytes:
         raise ValueError(f"the program loads outside the flash memory at 0x{base:08x}")
-    padded = -(-(end - base) // WRITE_BYTES) * WRITE_BYTES
+    padded = -(-(end - base) // FLASH_WRITE_BYTES) * FLASH_WRITE_BYTES
     image = bytearray([ERASED]) * padded
     for segment in loaded:
         start = segment.load_address - base
@@ -56,8 +56,8 @@ def s_records(image: bytes, base: int, entry: int, title: str = "mxdeploy") -> s
 
 
 def _records(image: bytes, base: int) -> Iterator[tuple[int, bytes]]:
-    for start in range(0, len(image), WRITE_BYTES):
-        yield base + start, image[start : start + WRITE_BYTES]
+    for start in range(0, len(image), FLASH_WRITE_BYTES):
+        yield base + start, image[start : start + FLASH_WRITE_BYTES]
 
 
 def _hex_record(kind: int, address: int, data: bytes) -> str:

@@ -7,6 +7,7 @@ from mxdeploy.chip.max78000.peripherals.model import Block, PeripheralRegister
 
 UNLOCKED = 2
 """Value of Control.unlock that permits writing and erasing."""
+LOCKED = 3
 ERASE_PAGE = 0x55
 ERASE_ALL = 0xAA
 INFORMATION_UNLOCK = (0x3A7F_5CA3, 0xA1E3_4F20, 0x9608_B2C1)
@@ -37,7 +38,7 @@ class Control(PeripheralRegister, block="FLC", offset=0x08, mnemonic="FLC_CTRL")
     )
     pend: int = bits(24, doc="busy: writes to registers but INTR are ignored", access="r")
     lve: int = bits(25, doc="low-voltage operation")
-    unlock: int = bits(31, 28, doc="lock", values={UNLOCKED: "unlocked", 3: "locked"})
+    unlock: int = bits(31, 28, doc="lock", values={UNLOCKED: "unlocked", LOCKED: "locked"})
 
 
 class Interrupt(PeripheralRegister, block="FLC", offset=0x24, mnemonic="FLC_INTR"):

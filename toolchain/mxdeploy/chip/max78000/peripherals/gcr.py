@@ -9,6 +9,10 @@ from __future__ import annotations
 from mxdeploy.chip.bits import bits
 from mxdeploy.chip.max78000.peripherals.model import Block, PeripheralRegister
 
+SYSCLK_SEL_IPO = 4
+"""Value of ClockControl.sysclk_sel for the primary oscillator."""
+FLASH_WAIT_STATES = 5
+"""After a reset; two are enough for the primary oscillator."""
 OFF = {0: "clock on", 1: "clock off, registers out of reach"}
 
 
@@ -63,7 +67,7 @@ class ClockControl(PeripheralRegister, block="GCR", offset=0x08, mnemonic="GCR_C
     sysclk_div: int = bits(8, 6, doc="the system clock is the oscillator divided by 2**field")
     sysclk_sel: int = bits(
         11, 9, doc="system oscillator",
-        values={0: "ISO", 3: "INRO", 4: "IPO", 5: "IBRO", 6: "ERTCO", 7: "EXT_CLK"},
+        values={0: "ISO", 3: "INRO", SYSCLK_SEL_IPO: "IPO", 5: "IBRO", 6: "ERTCO", 7: "EXT_CLK"},
     )  # fmt: skip
     sysclk_rdy: int = bits(13, doc="the selected oscillator runs", default=1, access="r")
     ertco_en: int = bits(17, doc="32.768 kHz crystal oscillator on")
@@ -143,7 +147,9 @@ class PeripheralClockDisable0(
 class MemoryControl(PeripheralRegister, block="GCR", offset=0x28, mnemonic="GCR_MEMCTRL"):
     """Flash wait states and SRAM error correction."""
 
-    fws: int = bits(2, 0, doc="flash wait states, at least 2 for IPO and ISO", default=5)
+    fws: int = bits(
+        2, 0, doc="flash wait states, at least 2 for IPO and ISO", default=FLASH_WAIT_STATES
+    )
     sysram0ecc: int = bits(16, doc="error correction of sysram0")
 
 

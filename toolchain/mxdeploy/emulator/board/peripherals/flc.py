@@ -11,7 +11,6 @@ from mxdeploy.emulator.board.clock import TICKS_PER_SECOND
 from mxdeploy.emulator.board.findings import flash_locked
 from mxdeploy.emulator.board.peripherals.bank import Host, RegisterBank
 
-CELL_BYTES = 16
 ERASED = b"\xff"
 WRITE_SECONDS = 30e-6
 ERASE_SECONDS = 20e-3
@@ -96,10 +95,10 @@ class FlashController(RegisterBank):
             start = mem.FLASH_BASE + page * mem.FLASH_PAGE_BYTES
             self._write_flash(start, ERASED * mem.FLASH_PAGE_BYTES)
             return
-        address = mem.FLASH_BASE + self._offset() // CELL_BYTES * CELL_BYTES
+        address = mem.FLASH_BASE + self._offset() // mem.FLASH_WRITE_BYTES * mem.FLASH_WRITE_BYTES
         data = b"".join(self.word(reg.Data, n).to_bytes(4, "little") for n in range(4))
-        before = self._read_flash(address, CELL_BYTES)
-        if before != ERASED * CELL_BYTES:
+        before = self._read_flash(address, mem.FLASH_WRITE_BYTES)
+        if before != ERASED * mem.FLASH_WRITE_BYTES:
             self.host.note(flash_locked(f"write to 0x{address:08x}, which is not erased"))
         self._write_flash(address, bytes(a & b for a, b in zip(before, data, strict=True)))
 

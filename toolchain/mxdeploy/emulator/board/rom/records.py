@@ -14,8 +14,6 @@ from mxdeploy.chip.max78000.bootloader_assumptions import (
     Unerased,
 )
 
-CELL_BYTES = 16
-"""Flash is written 128 bits at a time."""
 WORD_BYTES = 4
 ERASED = b"\xff"
 _ADDRESS_BYTES = {b"1": 2, b"2": 3, b"3": 4}
@@ -115,14 +113,14 @@ class RecordFile:
 
     def _program(self, address: int, data: bytes) -> None:
         """Write whole cells; what the record leaves of a cell stays erased."""
-        before = address % CELL_BYTES
-        after = -(before + len(data)) % CELL_BYTES
+        before = address % mem.FLASH_WRITE_BYTES
+        after = -(before + len(data)) % mem.FLASH_WRITE_BYTES
         padded = ERASED * before + data + ERASED * after
-        for start in range(0, len(padded), CELL_BYTES):
-            self._cell(address - before + start, padded[start : start + CELL_BYTES])
+        for start in range(0, len(padded), mem.FLASH_WRITE_BYTES):
+            self._cell(address - before + start, padded[start : start + mem.FLASH_WRITE_BYTES])
 
     def _cell(self, address: int, data: bytes) -> None:
-        if self.flash.read(address, CELL_BYTES) != ERASED * CELL_BYTES:
+        if self.flash.read(address, mem.FLASH_WRITE_BYTES) != ERASED * mem.FLASH_WRITE_BYTES:
             if self.assumptions.unerased is Unerased.FAIL:
                 raise BadRecordError
             if self.assumptions.unerased is Unerased.ERASE:
@@ -133,9 +131,11 @@ class RecordFile:
         """Erase the page, but keep what this file has written to it."""
         page = address - address % mem.FLASH_PAGE_BYTES
         written = (
-            range(max(page, self.first or page), address, CELL_BYTES) if self.end > page else ()
+            range(max(page, self.first or page), address, mem.FLASH_WRITE_BYTES)
+            if self.end > page
+            else ()
         )
-        kept = [(place, self.flash.read(place, CELL_BYTES)) for place in written]
+        kept = [(place, self.flash.read(place, mem.FLASH_WRITE_BYTES)) for place in written]
         self.flash.erase_page(page)
         for place, content in kept:
             self.flash.program(place, content)
