@@ -19,15 +19,17 @@ import numpy as np
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir import network, plan, quantized, result
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops import layer, tail
+from mxdeploy.ops import head, layer, tail
 
 VERSION = 1
 
 _CLASSES: tuple[type, ...] = (
     network.Rewrite,
     quantized.QuantValue, quantized.QuantLayer, quantized.QuantNetwork, quantized.LayerQuality,
-    plan.Region, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,
+    quantized.Join,
+    plan.Region, plan.RegionPart, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,
     layer.Pool, layer.Eltwise, layer.LayerSpec,
+    head.Affine, head.Pad, head.SpaceToDepth, head.ShiftedCopies,
     tail.Softmax, tail.Sigmoid, tail.ArgMax, tail.Reshape,
     result.KnownAnswer,
 )  # fmt: skip

@@ -1,7 +1,21 @@
 """The network between import, legalization and quantization.
 
 After import, nodes carry the imported operators (``ops/graph.py``). After legalization every node
-is one hardware layer (``LayerOp``), followed by the steps left to the CPU (``tail``).
+is one hardware layer (``LayerOp``) or a join (``Concat`` along axis 0, which costs nothing but
+decides where its parts lie), between the steps left to the CPU (``head``, ``tail``). What the
+mapping relies on in a legalized network:
+
+* The parts of a join are distinct outputs of layers, or the network's input; never joins. All have
+  the same rows and columns. A join is read by layers with weights and one operand only, and is no
+  output of the network.
+* An operand of an element-wise layer is the output of a layer, is read by that layer alone and
+  once, and is no output of the network.
+* A part of a join of more than one pass (``chip.max78000.joining``) is the output of a layer, is
+  read by that join alone, and is no output of the network.
+* 32-bit values are read by nobody but the host.
+
+A copy (pass-through without pooling, or a 1x1 convolution with an identity matrix) is put in where
+a value has several such roles.
 """
 
 from __future__ import annotations
@@ -10,6 +24,7 @@ from dataclasses import dataclass
 
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import GraphOp
+from mxdeploy.ops.head import HeadOp
 from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.ops.tail import TailOp
 
@@ -98,6 +113,7 @@ class Network:
         inputs: names of the input values.
         outputs: names of the output values (before ``tail``).
         nodes: in topological order.
+        head: steps from the model's input to the input value, done by the host.
         tail: steps after the (single) output, computed on the CPU.
         rewrites: what legalization did so far.
         source_digest: SHA-256 of the imported file, hexadecimal.
@@ -108,6 +124,7 @@ class Network:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
+    head: tuple[HeadOp, ...] = ()
     tail: tuple[TailOp, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""

@@ -25,8 +25,13 @@ class Region:
     """A tensor in data memory.
 
     The word of pixel ``p`` and pass ``e`` in the memory of a processor is
-    ``offset_bytes / 4 + (p * passes + e) * (gap + 1)`` for 8-bit HWC data; 32-bit data take four
+    ``offset_bytes / 4 + p * step_words + e * (gap + 1)`` for 8-bit HWC data; 32-bit data take four
     words per group of four channels, CHW data four pixels per word.
+
+    A join (a concatenation along the channels) has ``parts``: its channels are those of the parts,
+    one part after the other, each where its own region says. Its ``processors`` are those of all
+    parts, its ``offset_bytes`` the lowest, and its ``passes`` cover all parts' words of a pixel:
+    the word of pass ``e`` is ``offset_bytes / 4 + p * passes + e``.
 
     Attributes:
         value: name of the value.
@@ -37,6 +42,9 @@ class Region:
         order: HWC or CHW.
         bits: 8 or 32.
         gap: words left free between this tensor's words (interleaved operands).
+        pixel_words: words from a pixel to the next where other tensors' words lie between them
+            (parts of a join of several passes); 0 when only the gap lies between.
+        parts: the parts of a join, in the order of its channels; empty otherwise.
     """
 
     value: str
@@ -46,6 +54,18 @@ class Region:
     order: DataOrder = DataOrder.HWC
     bits: int = 8
     gap: int = 0
+    pixel_words: int = 0
+    parts: tuple[RegionPart, ...] = ()
+
+    @property
+    def step_words(self) -> int:
+        """Words from a pixel to the next (of 8-bit HWC data)."""
+        return self.pixel_words or self.passes * (self.gap + 1)
+
+    @property
+    def is_packed(self) -> bool:
+        """Nothing lies between the tensor's words, and it is no join."""
+        return self.step_words == self.passes and not self.parts
 
     def in_quadrant(self, quadrant: int) -> int:
         """The 16-bit mask of the region's processors in ``quadrant`` (0..3)."""
@@ -62,6 +82,19 @@ class Region:
         """Groups of four processors in the quadrant that has the most (pass-through)."""
         most = max(self.in_quadrant(q).bit_count() for q in range(mem.QUADRANTS))
         return -(-most // mem.PROCESSORS_PER_MEMORY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPart:
+    """A part of a join.
+
+    Attributes:
+        region: where it lies; no join itself.
+        channels: its channels.
+    """
+
+    region: Region
+    channels: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import numpy as np
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.ir.network import Rewrite
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.head import HeadOp
 from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.ops.tail import TailOp
 
@@ -110,10 +111,26 @@ class QuantLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Values concatenated along the channels: no layer, only a matter of where they lie.
+
+    Attributes:
+        inputs: the parts' value names, in the order of the channels; all of one scale, none a join.
+        output: name of the concatenated value.
+        origin: ONNX nodes it came from.
+    """
+
+    inputs: tuple[str, ...]
+    output: str
+    origin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuantNetwork:
     """The whole network in integers, in order of execution.
 
-    ``input`` integers are ``clip(round(x / scale), -128, 127)`` of the model's float input x.
+    ``input`` integers are ``clip(round(x / scale), -128, 127)`` of the model's float input x (after
+    ``head``). Joins exist as soon as their last part does.
     """
 
     name: str
@@ -121,6 +138,8 @@ class QuantNetwork:
     input: str
     outputs: tuple[str, ...]
     layers: tuple[QuantLayer, ...]
+    joins: tuple[Join, ...] = ()
+    head: tuple[HeadOp, ...] = ()
     tail: tuple[TailOp, ...] = ()
     classes: tuple[str, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
@@ -132,6 +151,10 @@ class QuantNetwork:
             if value.name == name:
                 return value
         raise KeyError(name)
+
+    def join(self, name: str) -> Join | None:
+        """The join that makes value ``name``; None for values that are written."""
+        return next((join for join in self.joins if join.output == name), None)
 
     @property
     def digest(self) -> str:
@@ -153,6 +176,7 @@ class QuantNetwork:
             raise ValueError(f"{self.name}: two values share a name")
         written = {self.input}
         for layer in self.layers:
+            written |= {j.output for j in self.joins if written.issuperset(j.inputs)}
             missing = [name for name in layer.inputs if name not in written]
             if missing:
                 raise ValueError(f"{layer.name}: reads {missing[0]} before it is written")
@@ -161,9 +185,22 @@ class QuantNetwork:
             written.add(layer.output)
             layer.verify()
             self._verify_values(layer)
+        for join in self.joins:
+            self._verify_join(join)
         lost = [name for name in self.outputs if name not in written]
         if lost:
             raise ValueError(f"{self.name}: output {lost[0]} is never written")
+
+    def _verify_join(self, join: Join) -> None:
+        """Check the shapes and scales of the parts."""
+        output, parts = self.value(join.output), [self.value(name) for name in join.inputs]
+        if any(self.join(part.name) for part in parts):
+            raise ValueError(f"{join.output}: a join of joins")
+        channels = sum(part.shape[0] for part in parts)
+        if {part.shape[1:] for part in parts} != {output.shape[1:]} or channels != output.shape[0]:
+            raise ValueError(f"{join.output}: its parts' shapes differ from {output.shape}")
+        if {part.scale for part in parts} != {output.scale}:
+            raise ValueError(f"{join.output}: its parts have different scales")
 
     def _verify_values(self, layer: QuantLayer) -> None:
         """Check the values that a layer reads and writes against its geometry."""
@@ -193,6 +230,8 @@ class QuantNetwork:
                 f"{layer.spec.to_text()}; {layer.weight_bits}-bit weights, shift {layer.shift:+d}"
                 f"{', bias' if layer.bias is not None else ''} ({', '.join(layer.inputs)})"
             )
+        lines += [f"  {j.output} = join of {', '.join(j.inputs)}" for j in self.joins]
+        lines += [f"  head {op}" for op in self.head]
         lines += [f"  tail {op}" for op in self.tail]
         lines += [f"  output {name}" for name in self.outputs]
         return "\n".join(lines) + "\n"

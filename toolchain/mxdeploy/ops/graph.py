@@ -88,16 +88,39 @@ class Affine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise:
-    """Two or more values combined element by element: add, sub."""
+    """Two or more values combined element by element: add, sub (or, xor for integers)."""
 
     function: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concat:
-    """Concatenation along the channels."""
+    """Concatenation along ``axis`` (without the batch dimension; 0: the channels)."""
 
     axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Elements ``start``, ``start + step`` ... below ``stop`` along ``axis`` (no batch dimension).
+
+    Split is several of them; 0 <= start < stop <= length, step >= 1.
+    """
+
+    axis: int
+    start: int
+    stop: int
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsample:
+    """Nearest-neighbour enlargement: every row and column repeated; ``factors`` = (rows, columns).
+
+    1-D data have a single factor.
+    """
+
+    factors: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +193,8 @@ GraphOp = (
     | Affine
     | Elementwise
     | Concat
+    | Slice
+    | Upsample
     | Reshape
     | Transpose
     | Pad
