@@ -118,6 +118,24 @@ def test_overwritten_input(bench) -> None:
     assert found.what.startswith("overwrites-input: overwrites word 1 of its own input")
 
 
+@pytest.mark.parametrize(("word", "doubtful"), [(1, True), (2, True), (3, False)])
+def test_a_word_of_four_pixels_is_needed_until_the_last_of_them_is_read(
+    bench, word: int, doubtful: bool
+) -> None:
+    """Two windows of 2x3 in 2 rows of 6: word 1 holds pixels 4 and 5, which the second one reads.
+
+    Pixels 6 and 7 in the same word belong to the first window.
+    """
+    pooling = (
+        reg.RowCount(last_row=1), reg.ColumnCount(last_column=5), reg.PoolRowCount(last_row=1),
+        reg.PoolColumnCount(last_column=2), reg.Stride(stride=2),
+        reg.LayerControl0(**PLAIN, parallel=1, pool_en=1),
+    )  # fmt: skip
+    prepare(bench, *pooling, reg.WritePointerBase(word=word))
+    bench.start()
+    assert ("overwrites-input" in names(bench.accelerator)) is doubtful
+
+
 def extreme(bench, channels: int, data: int) -> None:
     """A 3x3 convolution of one pixel, all weights -128, over ``channels`` of quadrant 0."""
     bench.initialize()

@@ -12,8 +12,7 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.emulator.accelerator.coverage import last_read
-from mxdeploy.emulator.accelerator.describe import LayerDescription, Operation
+from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.doubts import Doubt, doubt
 from mxdeploy.emulator.accelerator.execute import (
     in_quadrant,
@@ -103,23 +102,12 @@ def _first_overwritten(layer: LayerDescription, starts: Index, step: int) -> int
     touches &= (end >= reading.word) & (first < reading.word + reading.words)
     if not touches.any():
         return None
-    pixel = np.arange(pixels, dtype=np.intp)
-    words = first[touches] + pixel[:, None] * step
+    words = first[touches] + np.arange(pixels, dtype=np.intp)[:, None] * step
     inside = (words >= reading.word) & (words < reading.word + reading.words)
-    group, column = np.nonzero(inside)
-    written = words[group, column]
-    too_early = last_read(layer, written - reading.word) > _emitted(layer, pixel)[group]
+    # A convolution writes all passes at once; a pass-through's starts take turns with its passes.
+    traffic = layer.traffic
+    passes = np.arange(len(starts), dtype=np.intp) % traffic.out_passes
+    writes = traffic.writes()[:, passes[touches]]
+    written = words[inside]
+    too_early = traffic.last_reads()[written - reading.word] > writes[inside]
     return int(written[np.argmax(too_early)]) if too_early.any() else None
-
-
-def _emitted(layer: LayerDescription, pixel: Index) -> Index:
-    """When output pixels are written: raster number of the last pooled pixel read before."""
-    size = (1, 1) if layer.kernels is None else layer.kernels.size
-    spread = 2 if layer.operation is Operation.TRANSPOSED else 1
-    pooled = layer.pooled_size
-    last = [
-        np.minimum((place + size[axis] - 1 - layer.pad[axis]) // spread, pooled[axis] - 1)
-        for axis, place in enumerate(np.divmod(pixel, layer.out_size[1]))
-    ]
-    emitted: Index = last[0] * pooled[1] + last[1]
-    return emitted

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.chip.max78000.order import NEVER
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.memory import ALL_LANES, Bytes
-from mxdeploy.emulator.accelerator.store import LANES, Index, Store
+from mxdeploy.emulator.accelerator.store import LANES, Store
 
 
 def missing_bytes(layer: LayerDescription, source: Store) -> NDArray[np.bool_] | None:
@@ -21,7 +22,7 @@ def missing_bytes(layer: LayerDescription, source: Store) -> NDArray[np.bool_] |
     missing = source.missing(used, reading.word, reading.words)
     if not missing.any():
         return None
-    missing = np.where(last_read(layer, np.arange(reading.words)) >= 0, missing, np.uint8(0))
+    missing = np.where(layer.traffic.last_reads() == NEVER, np.uint8(0), missing)
     if reading.chw:
         hits: NDArray[np.bool_] = (missing & _pixel_lanes(layer))[where] != 0
     else:
@@ -38,27 +39,6 @@ def known_channels(layer: LayerDescription, source: Store) -> NDArray[np.bool_]:
     shape = (len(reading.processors), -1, reading.passes, reading.operands)
     unknown: NDArray[np.bool_] = np.any(missing.reshape(shape), axis=(1, 3))
     return np.logical_not(unknown)
-
-
-def last_read(layer: LayerDescription, words: Index) -> Index:
-    """When an input word is read last: raster number of the pooled pixel; -1 for never.
-
-    Args:
-        layer: the layer.
-        words: numbers of words, counted from the first one that the layer reads.
-    """
-    reading, pooling = layer.reading, layer.pooling
-    pixel = words // (reading.passes * reading.operands)
-    if reading.chw:
-        pixel = np.minimum(pixel * LANES + LANES - 1, reading.rows * reading.columns - 1)
-    window, stride = ((1, 1), 1) if pooling is None else (pooling.window, pooling.stride)
-    pooled = layer.pooled_size
-    places, read = [], np.ones(words.shape, bool)
-    for axis, place in enumerate(np.divmod(pixel, reading.columns)):
-        number = np.minimum(place // stride, pooled[axis] - 1)
-        read &= place - number * stride < window[axis]
-        places.append(number)
-    return np.where(read, places[0] * pooled[1] + places[1], -1)
 
 
 def _pixel_lanes(layer: LayerDescription) -> Bytes:

@@ -14,6 +14,7 @@ from mxdeploy.arith import pooled_size
 from mxdeploy.arith.elementwise import Function
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.latency import LayerShape
+from mxdeploy.chip.max78000.order import Traffic
 
 
 class Operation(StrEnum):
@@ -283,6 +284,24 @@ class LayerDescription:
             passthrough=kernels is None,
             output_passes=self.output_passes,
             flatten_enabled=self.flatten,
+        )
+
+    @property
+    def traffic(self) -> Traffic:
+        """The numbers that decide when the layer reads its words, and when it writes."""
+        reading, pooling = self.reading, self.pooling
+        return Traffic(
+            size=(reading.rows, reading.columns),
+            passes=reading.passes,
+            operands=reading.operands,
+            chw=reading.chw,
+            window=(1, 1) if pooling is None else pooling.window,
+            stride=1 if pooling is None else pooling.stride,
+            kernel=(1, 1) if self.kernels is None else self.kernels.size,
+            pad=self.pad,
+            transposed=self.operation is Operation.TRANSPOSED,
+            passthrough=self.kernels is None,
+            out_passes=reading.passes if self.kernels is None else self.output_passes,
         )
 
     def to_text(self) -> str:
