@@ -28,7 +28,7 @@ from mxdeploy.ops.layer import (
     PoolKind,
 )
 
-_CONFIGURE, _START = 4, 6
+_CONFIGURE, _START, _ACKNOWLEDGE = 4, 6, 7
 _KINDS = {
     "conv2d": Kind.CONV2D,
     "conv1d": Kind.CONV1D,
@@ -48,11 +48,13 @@ class Record:
         meta: its description.
         configured: address -> value of all layer registers that are not zero.
         started: values written to CTRL by the start, as (quadrant, value) in order.
+        acknowledged: those written after the interrupt.
     """
 
     meta: dict[str, Any]
     configured: dict[int, int]
     started: tuple[tuple[int, int], ...]
+    acknowledged: tuple[tuple[int, int], ...]
 
     @property
     def quadrants(self) -> tuple[int, ...]:
@@ -74,12 +76,16 @@ def load(path: Path) -> Record:
             list(zip(address[part].tolist(), values[part].tolist(), strict=True))
             for part in (phase == _CONFIGURE, phase == _START)
         ]
+        after = data["post_w_phase"] == _ACKNOWLEDGE
+        columns = (data["post_w_addr"][after].tolist(), data["post_w_val"][after].tolist())
+        chosen.append(list(zip(*columns, strict=True)))
         meta = json.loads(str(data["meta"]))
     controls = {reg.Ctrl.address(q): q for q in range(mem.QUADRANTS)}
     return Record(
         meta=meta,
         configured={a: v for a, v in dict(chosen[0]).items() if v},
         started=tuple((controls[a], v) for a, v in chosen[1] if a in controls),
+        acknowledged=tuple((controls[a], v) for a, v in chosen[2] if a in controls),
     )
 
 
@@ -90,12 +96,12 @@ def meta_of(path: Path) -> dict[str, Any]:
 
 
 def lowerable(meta: dict[str, Any]) -> bool:
-    """Whether all layers are of the kinds that are lowered, and the input is loaded directly."""
-    return not any("fifo" in f for f in meta["features"]) and all(
-        layer["operator"] in _KINDS
-        and not layer["streaming"]
-        and not layer["bypass"]
-        and layer["dilation"] == [1, 1]
+    """Whether all layers are of the kinds that are lowered, and the core loads the input itself.
+
+    The fast FIFO belongs to the other core.
+    """
+    return "fast_fifo" not in meta["features"] and all(
+        layer["operator"] in _KINDS and not layer["bypass"] and layer["dilation"] == [1, 1]
         for layer in meta["layers"]
     )
 
@@ -138,6 +144,7 @@ def plan_of(record: Record) -> Plan:
         outputs=(plans[-1].output,),
         quadrants=record.quadrants,
         cycles=latency.STARTUP_CYCLES,
+        fifo="fifo" in record.meta["features"],
     )
 
 
@@ -242,6 +249,7 @@ def _layer_plan(
         kernels=kernels,
         bias=_bias(record, index, spec, target),
         cycles=0,
+        ring_words=layer["rollover"] or 0 if layer["streaming"] else 0,
     )
 
 

@@ -135,7 +135,9 @@ class LayerPlan:
         out_passes: output words per pixel.
         kernels: kernel memory, None for pass-through.
         bias: bias memory, None without bias.
-        cycles: estimated CNN clock cycles.
+        cycles: estimated CNN clock cycles; of a layer that streams its own work, without waiting.
+        ring_words: words of each data memory, from the input's offset on, in which the input of a
+            layer that streams circulates; 0 when the layer reads its input as a whole.
     """
 
     index: int
@@ -147,6 +149,12 @@ class LayerPlan:
     kernels: KernelSlot | None
     bias: BiasSlot | None
     cycles: int
+    ring_words: int = 0
+
+    @property
+    def streams(self) -> bool:
+        """The layer works while the layer before it (or the host) still writes its input."""
+        return self.ring_words > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +163,14 @@ class Plan:
 
     Attributes:
         network: what is placed.
-        layers: in order of execution, one per QuantLayer.
-        input: where the host writes the network's input.
+        layers: in order of execution, one per QuantLayer; those that stream come first.
+        input: where the network's input lies.
         outputs: where the host reads each output.
         quadrants: quadrants in use (quadrant 0 always).
-        cycles: estimated CNN clock cycles of one inference, start included.
+        cycles: estimated CNN clock cycles of one inference, start included; with layers that
+            stream a rough estimate, which includes the host that delivers the input.
+        fifo: the host writes the input, word by word, to the FIFOs of the quadrants in which it
+            lies, after the start; otherwise to data memory, before the start.
     """
 
     network: QuantNetwork
@@ -168,6 +179,12 @@ class Plan:
     outputs: tuple[Region, ...]
     quadrants: tuple[int, ...]
     cycles: int
+    fifo: bool = False
+
+    @property
+    def streams(self) -> int:
+        """Number of layers that stream: the first ones."""
+        return sum(layer.streams for layer in self.layers)
 
     def verify(self) -> None:
         """Check that the plan is about its network: same layers, same values, same order.
@@ -191,7 +208,7 @@ class Plan:
     def to_text(self) -> str:
         """Stable text, one line per layer."""
         lines = [f"plan {self.network.name}: {self.cycles} cycles"]
-        lines.append(f"  input {_region(self.input)}")
+        lines.append(f"  input {_region(self.input)}{' through FIFOs' if self.fifo else ''}")
         for layer in self.layers:
             kernels = (
                 f"kernels {layer.kernels.start_word}+{layer.kernels.words}"
@@ -203,9 +220,10 @@ class Plan:
                 if layer.bias
                 else "no bias"
             )
+            ring = f"ring of {layer.ring_words} words; " if layer.streams else ""
             lines.append(
                 f"  {layer.index} {layer.name}: {' + '.join(_region(r) for r in layer.inputs)} -> "
-                f"{_region(layer.output)}; {kernels}; {bias}; passes {layer.in_passes} -> "
+                f"{_region(layer.output)}; {ring}{kernels}; {bias}; passes {layer.in_passes} -> "
                 f"{layer.out_passes}; {layer.cycles} cycles"
             )
         lines += [f"  output {_region(r)}" for r in self.outputs]

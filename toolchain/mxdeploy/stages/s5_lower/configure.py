@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.program import Write
-from mxdeploy.stages.s5_lower import control, geometry, pointers
+from mxdeploy.stages.s5_lower import control, geometry, pointers, stream
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
 from mxdeploy.stages.s5_lower.sequences import write
 
@@ -32,6 +32,7 @@ def layer_registers(placed: PlacedLayer, quadrant: int) -> tuple[reg.LayerRegist
         geometry.tram_pointer(placed),
         control.post_processing(placed, quadrant),
         control.enable(placed, quadrant),
+        *stream.stream_registers(placed),
     )
 
 
@@ -44,10 +45,22 @@ def configure(plan: Plan) -> tuple[Write, ...]:
 
 
 def _configure(plan: Plan) -> Iterator[Write]:
-    for layer, layer_plan in zip(plan.network.layers, plan.layers, strict=True):
-        placed = PlacedLayer(layer=layer, plan=layer_plan)
+    layers = zip(plan.network.layers, plan.layers, stream.cadences_of(plan), strict=True)
+    for layer, layer_plan, cadence in layers:
+        placed = PlacedLayer(layer=layer, plan=layer_plan, cadence=cadence)
         for quadrant in plan.quadrants:
             for register in layer_registers(placed, quadrant):
                 if register.encode() != register.reset_word():
                     address = register.address(quadrant, layer_plan.index)
                     yield write(address, register, layer.name)
+    if plan.fifo:
+        yield from _fifos(plan)
+
+
+def _fifos(plan: Plan) -> Iterator[Write]:
+    """The length of the input, and the FIFOs that deliver it."""
+    frame = stream.input_frame(plan)
+    for quadrant in plan.quadrants:
+        yield write(frame.address(quadrant), frame, plan.input.value)
+    control = stream.fifo_control(plan)
+    yield write(control.address(), control, plan.input.value)

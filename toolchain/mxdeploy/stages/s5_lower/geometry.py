@@ -57,13 +57,17 @@ def stride(placed: PlacedLayer) -> reg.Stride:
 
 
 def tram_pointer(placed: PlacedLayer) -> reg.TramPointer:
-    """Row cache: a 3x3 kernel rolls over after a row, long flattened inputs use a window of it."""
+    """Row cache: a 3x3 kernel rolls over after a row, long flattened inputs use a window of it.
+
+    Layers that stream share the row cache, one behind the other.
+    """
     if placed.extended_passes:
         start = placed.plan.in_passes - 1
         return reg.TramPointer(tptr_sad=start, tptr_max=2 * start + 1)
+    start = 0 if placed.cadence is None else placed.cadence.cache_start
     if placed.spec.kernel[1] == 1:
-        return reg.TramPointer()
-    return reg.TramPointer(tptr_max=max(0, placed.spec.out_size[1] - 1))
+        return reg.TramPointer(tptr_sad=start, tptr_max=start)
+    return reg.TramPointer(tptr_sad=start, tptr_max=start + max(0, placed.spec.out_size[1] - 1))
 
 
 def one_dimensional(placed: PlacedLayer) -> reg.OneDimensional:

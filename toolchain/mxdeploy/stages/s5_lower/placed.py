@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import layouts, limits
+from mxdeploy.chip.max78000.streaming import Cadence
 from mxdeploy.ir.plan import LayerPlan, Region
 from mxdeploy.ir.quantized import QuantLayer
 from mxdeploy.ops.layer import Kind, LayerSpec
@@ -17,10 +18,12 @@ class PlacedLayer:
     Attributes:
         layer: integers and geometry.
         plan: placement.
+        cadence: when it works, for layers that stream or read from FIFOs.
     """
 
     layer: QuantLayer
     plan: LayerPlan
+    cadence: Cadence | None = None
 
     @property
     def spec(self) -> LayerSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 from mxdeploy.chip.bits import Register
 from mxdeploy.chip.max78000 import limits
@@ -23,7 +23,7 @@ def init(plan: Plan) -> tuple[Write, ...]:
     writes = [write(reg.AlwaysOnControl.address(), reg.AlwaysOnControl(rdy_sel=0), Phase.INIT)]
     for quadrant in plan.quadrants:
         registers = (
-            reg.Ctrl(rdy_sel=0, clk_en=1, mexpress=1),
+            reg.Ctrl(rdy_sel=0, clk_en=1, mexpress=1, fifo_en=int(plan.fifo)),
             reg.Sram(),
             reg.LayerCountMax(lcnt=len(plan.layers) - 1),
         )
@@ -32,31 +32,40 @@ def init(plan: Plan) -> tuple[Write, ...]:
 
 
 def start(plan: Plan) -> tuple[Write, ...]:
-    """Quadrants are coupled and the others enabled; enabling the leading one starts them all."""
-    return tuple(_start(plan))
+    """Quadrants are coupled and the others enabled; enabling the leading one starts them all.
 
-
-def _start(plan: Plan) -> Iterator[Write]:
-    for quadrant in plan.quadrants:
-        yield _control(quadrant, ext_sync_en=1, cnn_en=int(quadrant != _LEADER), step=Phase.START)
-    yield _control(_LEADER, ext_sync_en=0, cnn_en=1, step=Phase.START)
+    Where the input comes through the FIFOs, working programs leave the leading quadrant coupled
+    (to itself).
+    """
+    others = (
+        _control(plan, coupled=True, cnn_en=int(quadrant != _LEADER)) for quadrant in plan.quadrants
+    )
+    leader = _control(plan, coupled=plan.fifo, cnn_en=1)
+    controls = (*zip(plan.quadrants, others, strict=True), (_LEADER, leader))
+    return tuple(write(c.address(quadrant), c, Phase.START) for quadrant, c in controls)
 
 
 def acknowledge(plan: Plan) -> tuple[Write, ...]:
-    """After the interrupt: clear the completion flag and the enables."""
-    return tuple(
-        _control(quadrant, ext_sync_en=int(quadrant != _LEADER), cnn_en=0, step=Phase.ACKNOWLEDGE)
+    """After the interrupt: clear the completion flag, the enables and the streaming mode."""
+    controls = (
+        (quadrant, _control(plan, coupled=plan.fifo or quadrant != _LEADER))
         for quadrant in plan.quadrants
+    )
+    return tuple(
+        write(c.address(quadrant), replace(c, stream_en=0), Phase.ACKNOWLEDGE)
+        for quadrant, c in controls
     )
 
 
-def _control(quadrant: int, *, ext_sync_en: int, cnn_en: int, step: Phase) -> Write:
-    control = reg.Ctrl(
+def _control(plan: Plan, *, coupled: bool, cnn_en: int = 0) -> reg.Ctrl:
+    return reg.Ctrl(
         cnn_en=cnn_en,
         rdy_sel=0,
         clk_en=1,
-        ext_sync_quadrant=_LEADER if ext_sync_en else 0,
-        ext_sync_en=ext_sync_en,
+        ext_sync_quadrant=_LEADER if coupled else 0,
+        ext_sync_en=int(coupled),
+        stream_en=int(plan.streams > 0),
+        fifo_en=int(plan.fifo),
+        lilbuf=int(plan.streams > 0),
         mexpress=1,
     )
-    return write(reg.Ctrl.address(quadrant), control, step)
