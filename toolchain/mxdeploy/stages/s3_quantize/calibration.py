@@ -14,7 +14,6 @@ from mxdeploy.ops.layer import Activation, Kind, LayerSpec
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.float_model import (
     build_probe_model,
-    layer_of,
     operand_name,
     raw_name,
 )
@@ -23,6 +22,7 @@ from mxdeploy.stages.s3_quantize.layer_graph import is_matrix_product
 from mxdeploy.stages.s3_quantize.options import QuantizeOptions
 from mxdeploy.stages.s3_quantize.ranges import Seen, scale_of_clip
 from mxdeploy.stages.s3_quantize.session import Session
+from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
@@ -121,7 +121,7 @@ def calibrate(network: Network, data: FloatArray, options: QuantizeOptions) -> C
     """
     data = _thinned(network, data, options.max_samples)
     session = Session(build_probe_model(network), options.threads)
-    collectors = [_Collector(network, node, len(data)) for node in network.nodes]
+    collectors = [_Collector(network, node, len(data)) for node in layer_nodes(network)]
     per_sample = sum(collector.bytes_per_sample for collector in collectors)
     batch = max(1, _BATCH_BYTES // max(per_sample, 1))
     for start in range(0, len(data), batch):
@@ -238,7 +238,8 @@ def _active(output: Seen, spec: LayerSpec) -> DoubleArray:
 
 def _thinned(network: Network, data: FloatArray, most: int) -> FloatArray:
     """Evenly spaced samples, so many that the widest layer stays within the memory budget."""
-    widest = max((int(np.prod(layer_of(node).spec.out_shape)) for node in network.nodes), default=1)
+    sizes = (int(np.prod(layer_of(node).spec.out_shape)) for node in layer_nodes(network))
+    widest = max(sizes, default=1)
     count = min(len(data), most, max(_LEAST_SAMPLES, _WIDEST_ELEMENTS // widest))
     chosen = np.arange(count) * len(data) // count
     return np.ascontiguousarray(data[chosen])

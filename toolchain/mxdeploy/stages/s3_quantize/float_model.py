@@ -7,17 +7,24 @@ import numpy as np
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.network import LayerOp, Network, Node, Value
 from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec
-from mxdeploy.stages.s3_quantize.layer_graph import as_operand, combine, linear_map, pool
+from mxdeploy.stages.s3_quantize.layer_graph import (
+    as_operand,
+    combine,
+    join,
+    linear_map,
+    pool,
+)
 from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
+from mxdeploy.stages.s3_quantize.wiring import Shape, chip_shapes, is_join, layer_of
 
-Shapes = dict[str, tuple[int, ...]]
+Shapes = dict[str, Shape]
 
 
 def build_float_model(network: Network) -> bytes:
     """The float network as an ONNX model that shows every layer.
 
     Args:
-        network: legalized: every node is a hardware layer.
+        network: legalized: every node is a hardware layer or a join.
 
     Returns:
         The model's bytes: float32 inputs (batch, *shape in the model) under the names of the
@@ -49,58 +56,28 @@ def operand_name(value: str) -> str:
     return f"{value}:operand"
 
 
-def layer_of(node: Node) -> LayerOp:
-    """The node's hardware layer.
-
-    Raises:
-        TypeError: the network was not legalized.
-    """
-    if not isinstance(node.op, LayerOp):
-        raise TypeError(f"{node.name} is not a hardware layer: the network was not legalized")
-    return node.op
-
-
-def chip_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(channels, rows, columns) of a model's shape: 1-D data and vectors get trailing ones.
-
-    Raises:
-        ValueError: more than three dimensions.
-    """
-    channels, rows, columns = (*shape, 1, 1, 1)[: max(3, len(shape))]
-    return channels, rows, columns
-
-
-def input_shape(network: Network, name: str) -> tuple[int, int, int]:
-    """Shape in which the chip gets input ``name``: as its first reader wants it."""
-    value = network.value(name)
-    readers = network.consumers(name)
-    if readers:
-        wanted = layer_of(readers[0]).spec.in_shape
-        if int(np.prod(wanted)) == int(np.prod(value.shape)):
-            return wanted
-    return chip_shape(value.shape)
-
-
 def _build(network: Network, *, probes: bool) -> bytes:
     reserved = [value.name for value in network.values]
     if probes:
         reserved += [f(name) for name in reserved for f in (raw_name, operand_name)]
     graph = GraphBuilder(network.name, reserved)
+    shapes = chip_shapes(network)
     tensors: dict[str, str] = {}
-    shapes: Shapes = {}
     for name in network.inputs:
         graph.input(name, np.float32, network.value(name).shape)
-        shapes[name] = input_shape(network, name)
         tensors[name] = _clip(graph, network.value(name), graph.reshape(name, shapes[name]))
     for node in network.nodes:
+        value = network.value(node.output)
+        if is_join(node):
+            joined = join(graph, [tensors[name] for name in node.inputs])
+            tensors[value.name] = _clip(graph, value, joined)
+            continue
         layer = layer_of(node)
         spec = layer.spec
-        value = network.value(node.output)
         operand = _emit_operand(graph, node, spec, tensors, shapes)
         raw = _emit_raw(graph, layer, operand)
         clipped = _clip(graph, value, _activate(graph, spec.activation, raw))
         tensors[value.name] = clipped
-        shapes[value.name] = spec.out_shape
         if not probes:
             graph.output(clipped, value.name, np.float32, spec.out_shape)
             continue

@@ -1,14 +1,20 @@
-"""Which values share a scale: operands of an element-wise operation, both sides of pooling."""
+"""Which values share a scale.
+
+Operands of an element-wise operation, both sides of pooling, the parts of a join, and what a layer
+that only copies reads and writes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mxdeploy.errors import Diagnostic
-from mxdeploy.ir.network import Network
+from mxdeploy.ir.network import Network, Node
 from mxdeploy.ops.layer import Kind
+from mxdeploy.stages.s3_quantize.copies import keeps_scale
 from mxdeploy.stages.s3_quantize.findings import conflicting_scales
-from mxdeploy.stages.s3_quantize.float_model import layer_of
+from mxdeploy.stages.s3_quantize.wiring import is_join, layer_nodes, layer_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,31 +33,53 @@ class ScaleGroup:
 def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Diagnostic, ...]]:
     """The network's values by common scale, and what is wrong with their declarations."""
     used = [*network.inputs, *(node.output for node in network.nodes)]
-    leader = {name: name for name in used}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            name = leader[name]
-        return name
-
+    sets = _DisjointSets(used)
     for node in network.nodes:
-        spec = layer_of(node).spec
-        same = [*node.inputs, node.output] if spec.kind is Kind.PASSTHROUGH else [*node.inputs]
-        for other in same[1:]:
-            leader[find(other)] = find(same[0])
-
-    members: dict[str, list[str]] = {}
-    for name in used:
-        members.setdefault(find(name), []).append(name)
+        sets.unite(_necessarily_equal(node))
+    declared = {name: value.scale for name in used if (value := network.value(name).declared)}
+    for node in layer_nodes(network):
+        if keeps_scale(network, node):
+            source, output = node.inputs[0], node.output
+            known = {declared[n] for n in used if n in declared and sets.related(n, source, output)}
+            if len(known) <= 1:
+                sets.unite([source, output])
     findings = []
     groups = []
-    for names in members.values():
-        scales = [
-            (name, declared.scale)
-            for name in names
-            if (declared := network.value(name).declared) is not None
-        ]
-        if len({scale for _, scale in scales}) > 1:
-            findings.append(conflicting_scales([n for n, _ in scales], [s for _, s in scales]))
-        groups.append(ScaleGroup(values=tuple(names), declared=scales[0][1] if scales else None))
+    for names in sets.members():
+        scales = {name: declared[name] for name in names if name in declared}
+        if len(set(scales.values())) > 1:
+            findings.append(conflicting_scales(list(scales), list(scales.values())))
+        groups.append(ScaleGroup(values=tuple(names), declared=next(iter(scales.values()), None)))
     return tuple(groups), tuple(findings)
+
+
+def _necessarily_equal(node: Node) -> list[str]:
+    """Values around a node that the accelerator cannot give different scales."""
+    if is_join(node) or layer_of(node).spec.kind is Kind.PASSTHROUGH:
+        return [*node.inputs, node.output]
+    return list(node.inputs)
+
+
+class _DisjointSets:
+    """Names in groups that grow together."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._leader = {name: name for name in names}
+
+    def unite(self, names: Sequence[str]) -> None:
+        for name in names[1:]:
+            self._leader[self._find(name)] = self._find(names[0])
+
+    def related(self, name: str, *others: str) -> bool:
+        return self._find(name) in {self._find(other) for other in others}
+
+    def members(self) -> list[list[str]]:
+        groups: dict[str, list[str]] = {}
+        for name in self._leader:
+            groups.setdefault(self._find(name), []).append(name)
+        return list(groups.values())
+
+    def _find(self, name: str) -> str:
+        while self._leader[name] != name:
+            name = self._leader[name]
+        return name

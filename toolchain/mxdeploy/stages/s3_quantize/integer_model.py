@@ -6,6 +6,7 @@ that it can judge everything else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from mxdeploy.stages.s3_quantize.integer_layer import (
     emit_operand,
     emit_output,
 )
+from mxdeploy.stages.s3_quantize.layer_graph import join
 from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
 
 WIDE_BITS = WIDE_OUTPUT_BITS.value
@@ -55,6 +57,9 @@ def build_integer_model(network: QuantNetwork, *, all_layers: bool) -> bytes:
     graph.input(source.name, np.int8, source.shape)
     wires = {source.name: _Wire(graph.cast(source.name, np.float32), source.shape, np.int8)}
     for layer in network.layers:
+        for name in layer.inputs:
+            if name not in wires:
+                wires[name] = _emit_join(graph, network, name, wires)
         wires[layer.output] = _emit_layer(graph, layer, [wires[name] for name in layer.inputs])
     shown = [layer.output for layer in network.layers] if all_layers else network.outputs
     for name in shown:
@@ -85,6 +90,21 @@ def _operand_of_inputs(graph: GraphBuilder, spec: LayerSpec) -> str:
     names = [graph.input(f"x{k}", np.int8, spec.in_shape) for k in range(spec.operands)]
     inputs = [(graph.cast(name, np.float32), spec.in_shape) for name in names]
     return emit_operand(graph, spec, inputs)
+
+
+def _emit_join(
+    graph: GraphBuilder, network: QuantNetwork, name: str, wires: Mapping[str, _Wire]
+) -> _Wire:
+    """The parts of a join side by side.
+
+    Raises:
+        ValueError: no join makes this value.
+    """
+    found = network.join(name)
+    if found is None:
+        raise ValueError(f"{network.name}: {name} is read before it is written")
+    parts = [wires[part].tensor for part in found.inputs]
+    return _Wire(join(graph, parts), network.value(name).shape, np.int8)
 
 
 def _emit_layer(graph: GraphBuilder, layer: QuantLayer, inputs: list[_Wire]) -> _Wire:

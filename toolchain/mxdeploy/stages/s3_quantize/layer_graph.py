@@ -50,6 +50,11 @@ def combine(graph: GraphBuilder, function: EltwiseFunction, tensors: Sequence[st
     return result
 
 
+def join(graph: GraphBuilder, tensors: Sequence[str]) -> str:
+    """Concatenation along the channels."""
+    return graph.node("Concat", tensors, axis=1)
+
+
 def is_matrix_product(spec: LayerSpec) -> bool:
     """Whether the layer sees its operand as one vector."""
     return spec.flatten or (spec.kind is Kind.LINEAR and spec.pooled_size == (1, 1))

@@ -9,10 +9,10 @@ from mxdeploy.ir.network import Network, Node
 from mxdeploy.ir.quantized import LayerQuality
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish
 from mxdeploy.stages.s3_quantize.calibration import Calibration, sampled
-from mxdeploy.stages.s3_quantize.float_model import layer_of
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN, IntArray
 from mxdeploy.stages.s3_quantize.integer_model import build_accumulator_model, build_operand_model
 from mxdeploy.stages.s3_quantize.session import Session
+from mxdeploy.stages.s3_quantize.wiring import layer_of
 
 FloatArray = NDArray[np.float32]
 
@@ -35,6 +35,12 @@ class Rehearsal:
         steps = np.rint(self._calibration.data.astype(np.float64) / scale)
         integers = np.clip(steps, DATA_MIN, DATA_MAX).astype(np.int8)
         self._integers[name] = integers.reshape(-1, *shape)
+
+    def join(self, node: Node) -> None:
+        """Put the parts of a join side by side."""
+        parts = [self._integers[name] for name in node.inputs]
+        self._integers[node.output] = np.concatenate(parts, axis=1)
+        self._forget(node)
 
     def pass_through(self, node: Node, scale: float) -> LayerQuality:
         """Run a layer without weights."""

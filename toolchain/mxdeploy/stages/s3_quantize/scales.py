@@ -9,7 +9,6 @@ from mxdeploy.errors import UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.calibration import Calibration
-from mxdeploy.stages.s3_quantize.float_model import layer_of
 from mxdeploy.stages.s3_quantize.groups import ScaleGroup
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
@@ -22,6 +21,7 @@ from mxdeploy.stages.s3_quantize.ranges import (
     scale_candidates,
     scale_of_clip,
 )
+from mxdeploy.stages.s3_quantize.wiring import is_join, layer_nodes, layer_of
 
 DoubleArray = NDArray[np.float64]
 
@@ -69,6 +69,10 @@ class Scales:
         """The scale of value ``name``; KeyError before it is fixed."""
         return self._fixed[name]
 
+    def shared(self, first: str, second: str) -> bool:
+        """Whether two values have one scale by necessity."""
+        return self._group[first] is self._group[second]
+
     def fix(self, name: str, scale: float) -> None:
         """Give ``name``, and all that share its scale, this scale."""
         for member in self._group[name].values:
@@ -105,14 +109,16 @@ class Scales:
         calibration = self._calibration
         if calibration is None:
             raise ValueError(f"{name}: no calibration data")
-        members = self._group[name].values
+        network, members = self._network, self._group[name].values
+        joins = {node.output for node in network.nodes if is_join(node)}
         seen = [
             calibration.layers[member].output
             if member in calibration.layers
-            else Seen(samples=calibration.data, clip=self._network.value(member).clip)
+            else Seen(samples=calibration.data, clip=network.value(member).clip)
             for member in members
+            if member not in joins
         ]
-        for node in self._network.nodes:
+        for node in layer_nodes(network):
             combined = calibration.layers[node.output].combined
             if combined is not None and node.inputs[0] in members:
                 seen.append(combined)
@@ -124,4 +130,6 @@ class Scales:
 
     def _is_wide(self, group: ScaleGroup) -> bool:
         producer = self._network.producer(group.values[0])
-        return producer is not None and layer_of(producer).spec.output_bits == WIDE_BITS
+        if producer is None or is_join(producer):
+            return False
+        return layer_of(producer).spec.output_bits == WIDE_BITS

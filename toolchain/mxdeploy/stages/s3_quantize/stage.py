@@ -6,27 +6,27 @@ loses is seen, and partly taken up, by the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000.limits import MAX_OUTPUT_SHIFT
+from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import LayerOp, Network, Node
-from mxdeploy.ir.quantized import LayerQuality, QuantLayer, QuantNetwork, QuantValue
+from mxdeploy.ir.quantized import Join, LayerQuality, QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import Activation, Kind
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish, measured_bias, rounded_bias
 from mxdeploy.stages.s3_quantize.bounds import with_bounds
 from mxdeploy.stages.s3_quantize.calibration import Calibration, calibrate, check_data
-from mxdeploy.stages.s3_quantize.float_model import input_shape, layer_of
+from mxdeploy.stages.s3_quantize.copies import copy_bits, is_copy
 from mxdeploy.stages.s3_quantize.groups import scale_groups
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
 from mxdeploy.stages.s3_quantize.layer_graph import features_of
-from mxdeploy.stages.s3_quantize.options import QuantizeOptions
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
 from mxdeploy.stages.s3_quantize.rehearsal import Rehearsal
 from mxdeploy.stages.s3_quantize.scales import Scales
 from mxdeploy.stages.s3_quantize.weights import (
@@ -36,8 +36,10 @@ from mxdeploy.stages.s3_quantize.weights import (
     WeightProblem,
     choose_narrow,
     choose_wide,
+    lossless,
     supposed_statistics,
 )
+from mxdeploy.stages.s3_quantize.wiring import chip_shapes, is_join, layer_of
 
 
 def quantize(
@@ -48,9 +50,9 @@ def quantize(
     """Turn a legalized float network into integers.
 
     Args:
-        network: every node is a hardware layer.
-        calibration: representative inputs, (n, *shape of the input), real numbers in the model's
-            own units; None when the model declares its ranges.
+        network: every node is a hardware layer or a join.
+        calibration: representative inputs (after ``network.head``), (n, *shape of the input), real
+            numbers in the model's own units; None when the model declares its ranges.
         options: what the user chose.
 
     Returns:
@@ -83,6 +85,7 @@ class _Parameters:
     """A layer's parameters in integers."""
 
     weight: NDArray[np.int8]
+    bits: WeightBits
     bias: BiasChoice | None
     shift: int
 
@@ -101,39 +104,44 @@ class _Quantizer:
         self._scales = scales
         self._calibration = calibration
         self._options = options
+        self._shapes = chip_shapes(network)
 
     def run(self) -> QuantNetwork:
         """Quantize the input, then every layer."""
         network = self._network
         source = network.inputs[0]
-        shape = input_shape(network, source)
         self._scales.fix_input(source)
         rehearsal = None
         if self._calibration is not None:
             rehearsal = Rehearsal(network, self._calibration, self._options.threads)
-            rehearsal.start(source, shape, self._scales[source])
-        values = [self._value(source, shape, 8)]
-        layers = []
+            rehearsal.start(source, self._shapes[source], self._scales[source])
+        layers, joins = [], []
         for node in network.nodes:
-            layer = self._layer(node, rehearsal)
-            layers.append(layer)
-            values.append(self._value(node.output, layer.spec.out_shape, layer.spec.output_bits))
+            if is_join(node):
+                joins.append(Join(inputs=node.inputs, output=node.output, origin=node.origin))
+                if rehearsal is not None:
+                    rehearsal.join(node)
+            else:
+                layers.append(self._layer(node, rehearsal))
+        bits = {layer.output: layer.spec.output_bits for layer in layers}
         return QuantNetwork(
             name=network.name,
-            values=tuple(values),
+            values=tuple(self._value(n, bits.get(n, DATA_BITS.value)) for n in self._shapes),
             input=source,
             outputs=network.outputs,
             layers=tuple(layers),
+            joins=tuple(joins),
+            head=network.head,
             tail=network.tail,
             rewrites=network.rewrites,
             source_digest=network.source_digest,
         )
 
-    def _value(self, name: str, shape: tuple[int, int, int], bits: int) -> QuantValue:
+    def _value(self, name: str, bits: int) -> QuantValue:
         value = self._network.value(name)
         return QuantValue(
             name=name,
-            shape=shape,
+            shape=self._shapes[name],
             scale=self._scales[name],
             bits=bits,
             origin=value.origin,
@@ -157,14 +165,18 @@ class _Quantizer:
         if rehearsal is None:
             saturated = 0 if bias is None else bias.saturated
             quality = LayerQuality(sqnr_db=None, saturated=None, bias_saturated=saturated)
-            return self._quant_layer(node, _Parameters(weight, bias, choice.shift), quality)
+            return self._quant_layer(
+                node, _Parameters(weight, problem.bits, bias, choice.shift), quality
+            )
         finish = _finish(op, problem, choice)
         sums = rehearsal.accumulate(node, weight)
         wanted = problem.wanted_bias(choice.factor, integers)
         if self._options.bias_correction and plain is not None and wanted is not None:
             bias = measured_bias(plain, wanted, *rehearsal.compared(node, sums), finish)
         quality = rehearsal.finish(node, sums, bias, finish)
-        return self._quant_layer(node, _Parameters(weight, bias, choice.shift), quality)
+        return self._quant_layer(
+            node, _Parameters(weight, problem.bits, bias, choice.shift), quality
+        )
 
     def _choose(self, node: Node, op: LayerOp) -> tuple[WeightProblem, WeightChoice]:
         """The scales of a layer's weights and output."""
@@ -172,6 +184,9 @@ class _Quantizer:
         if op.spec.output_bits == WIDE_BITS:
             problem = self._problem(node, op, (-np.inf, np.inf))
             return problem, choose_wide(problem)
+        if is_copy(op) and self._scales.shared(node.inputs[0], node.output):
+            problem = self._problem(node, replace(op, bias=None), (-np.inf, np.inf))
+            return problem, lossless(scale, problem.bits)
         scales, errors = self._scales.candidates(node.output)
         low = 0 if op.spec.activation is Activation.RELU else DATA_MIN
         problem = self._problem(node, op, (low * float(scales[0]), DATA_MAX * float(scales[0])))
@@ -188,6 +203,7 @@ class _Quantizer:
         features = features_of(op.spec, op.weight.array.astype(np.float32))
         bias = None if op.bias is None else op.bias.array.astype(np.float64)
         scale = self._scales[node.inputs[0]]
+        bits = self._options.weight_bits
         if self._calibration is None:
             statistics = supposed_statistics(features, bias, scale * DATA_MAX)
         else:
@@ -203,15 +219,16 @@ class _Quantizer:
             statistics=statistics,
             limits=limits,
             input_scale=scale,
-            bits=self._options.weight_bits,
+            bits=copy_bits(bits) if is_copy(op) else bits,
         )
 
     def _quant_layer(
         self, node: Node, parameters: _Parameters | None, quality: LayerQuality | None
     ) -> QuantLayer:
         weight = bias = None
+        bits: WeightBits = 8
         if parameters is not None:
-            weight = Tensor(parameters.weight)
+            weight, bits = Tensor(parameters.weight), parameters.bits
             bias = None if parameters.bias is None else Tensor(parameters.bias.values)
         return QuantLayer(
             name=node.name,
@@ -219,7 +236,7 @@ class _Quantizer:
             inputs=node.inputs,
             output=node.output,
             weight=weight,
-            weight_bits=self._options.weight_bits,
+            weight_bits=bits,
             bias=bias,
             shift=0 if parameters is None else parameters.shift,
             origin=node.origin,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000.limits import MAX_OUTPUT_SHIFT
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN, FRACTION_BITS
+from mxdeploy.stages.s3_quantize.options import WeightBits
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
@@ -91,7 +92,7 @@ class WeightProblem:
     statistics: Statistics
     limits: tuple[float, float]
     input_scale: float
-    bits: int
+    bits: WeightBits
 
     @property
     def fitting_factor(self) -> float:
@@ -223,3 +224,13 @@ def choose_wide(problem: WeightProblem) -> WeightChoice:
     errors = [problem.error(float(factor)) for factor in factors]
     factor = float(factors[int(np.argmin(errors))])
     return WeightChoice(output_scale=problem.input_scale / factor, factor=factor, shift=0)
+
+
+def lossless(scale: float, bits: WeightBits) -> WeightChoice:
+    """How a copy is represented whose input and output have the same ``scale``.
+
+    One becomes the largest power of two among the weights, and the shift takes it back.
+    """
+    exponent = bits - 2
+    shift = FRACTION_BITS - exponent
+    return WeightChoice(output_scale=scale, factor=float(1 << exponent), shift=shift)
