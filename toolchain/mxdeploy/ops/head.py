@@ -26,7 +26,10 @@ class Affine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pad:
-    """Zeros around rows and columns (channels first): ``pads`` = (top, left, bottom, right)."""
+    """Zeros around rows and columns (channels first): ``pads`` = (top, left, bottom, right).
+
+    Negative amounts take rows or columns away, also from what an earlier step has put in.
+    """
 
     origin: str
     pads: tuple[int, int, int, int]
