@@ -114,26 +114,28 @@ class _Conversion:
 
     def _emit(self, view: NodeView, reading: Reading) -> None:
         sources = tuple(self._source(view, i) for i in reading.inputs)
-        output = view.node.outputs[0]
-        if not reading.steps:
-            self.renamed[output] = sources[0]
-            return
-        for number, step in enumerate(reading.steps):
-            last = number == len(reading.steps) - 1
-            suffix = "" if last else f".{type(step.op).__name__.lower()}"
-            sources = (self._append(view, step, sources, suffix),)
-        self.renamed[output] = sources[0]
+        chains = (reading.steps, *reading.further)
+        for output, chain in zip(view.node.outputs, chains, strict=False):
+            if output is view.node.outputs[0] or _is_used(output):
+                self.renamed[output] = self._chain(view, output, chain, sources)
 
-    def _append(self, view: NodeView, step: Step, sources: tuple[str, ...], suffix: str) -> str:
-        output = view.node.outputs[0]
-        value = self.value_names.unique((output.name or view.name) + suffix)
-        shape = _known_shape(output, self.graph.batch) if step.shape is None else step.shape
-        self.values.append(Value(name=value, shape=shape, origin=view.name))
-        name = self.node_names.unique(view.name + suffix) if suffix else view.name
-        self.nodes.append(
-            Node(name=name, op=step.op, inputs=sources, output=value, origin=(view.name,))
-        )
-        return value
+    def _chain(
+        self, view: NodeView, output: ir.Value, steps: tuple[Step, ...], sources: tuple[str, ...]
+    ) -> str:
+        """Append ``steps``, which lead from ``sources`` to ``output``; the name of the result."""
+        for number, step in enumerate(steps):
+            last = number == len(steps) - 1
+            suffix = "" if last else f".{type(step.op).__name__.lower()}"
+            value = self.value_names.unique((output.name or view.name) + suffix)
+            shape = _known_shape(output, self.graph.batch) if step.shape is None else step.shape
+            self.values.append(Value(name=value, shape=shape, origin=view.name))
+            first = output is view.node.outputs[0]
+            name = view.name if last and first else self.node_names.unique(view.name + suffix)
+            self.nodes.append(
+                Node(name=name, op=step.op, inputs=sources, output=value, origin=(view.name,))
+            )
+            sources = (value,)
+        return sources[0]
 
     def _source(self, view: NodeView, index: int) -> str:
         value = view.node.inputs[index]
@@ -151,7 +153,7 @@ class _Conversion:
         op = Unsupported(op_type=printable(op_type), detail=printable(detail))
         self.doubtful.update(view.node.outputs)
         for number, output in enumerate(view.node.outputs):
-            if number and not output.uses() and not output.is_graph_output():
+            if number and not _is_used(output):
                 continue
             value = self.value_names.unique(output.name or view.name)
             shape = _known_shape(output, self.graph.batch)
@@ -189,15 +191,20 @@ def _read(view: NodeView) -> Reading:
     reader = READERS.get(view.node.op_type) if _is_standard(view.node) else None
     if reader is None:
         raise NotReadableError("")
-    used = [o for o in view.node.outputs[1:] if o.uses() or o.is_graph_output()]
-    if used:
-        raise NotReadableError(f"{len(used) + 1} outputs in use")
     try:
-        return reader(view)
+        reading = reader(view)
     except UnknownShapeError:
-        return Reading(inputs=view.computed()[:1], steps=(Step(op=Reshape(shape=())),))
+        reading = Reading(inputs=view.computed()[:1], steps=(Step(op=Reshape(shape=())),))
     except _DAMAGE as error:
         raise view.disagree(printable(str(error))) from None
+    further = [o for o in view.node.outputs[1 + len(reading.further) :] if _is_used(o)]
+    if further:
+        raise NotReadableError(f"{len(further) + 1} outputs in use")
+    return reading
+
+
+def _is_used(value: ir.Value) -> bool:
+    return bool(value.uses()) or value.is_graph_output()
 
 
 def _is_standard(node: ir.Node) -> bool:

@@ -42,10 +42,12 @@ class Reading:
     Attributes:
         inputs: positions of the ONNX inputs that are computed values, in operand order.
         steps: operations in order; all but the first have one operand.
+        further: the chains that lead to the second, third ... output of the node.
     """
 
     inputs: tuple[int, ...]
     steps: tuple[Step, ...]
+    further: tuple[tuple[Step, ...], ...] = ()
 
 
 def single(op: GraphOp, *inputs: int) -> Reading:

@@ -13,7 +13,9 @@ from mxdeploy.stages.s1_import.operators import (
     matrix,
     pooling,
     quantization,
+    resize,
     shape,
+    slicing,
 )
 
 Reader = Callable[[NodeView], Reading]
@@ -26,7 +28,9 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         **matrix.READERS,
         **pooling.READERS,
         **quantization.READERS,
+        **resize.READERS,
         **shape.READERS,
+        **slicing.READERS,
     }
 )
 """Reader of every ONNX operator that can be imported."""

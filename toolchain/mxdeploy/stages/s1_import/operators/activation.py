@@ -8,6 +8,7 @@ import numpy as np
 
 from mxdeploy.ops.graph import Abs, ArgMax, Clip, Relu, Sigmoid, Softmax
 from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
+from mxdeploy.stages.s1_import.operators import quantization
 
 _SOFTMAX_ALONG_AXIS = 13
 """From this operator set on Softmax works along one axis; before, on a flattened matrix."""
@@ -42,9 +43,13 @@ def _bound(view: NodeView, index: int, default: float) -> float:
 
 def clip(view: NodeView) -> Reading:
     """Clip with constant bounds."""
+    if quantization.clips_integers(view):
+        return Reading(inputs=(0,), steps=())
     low, high = _bound(view, 1, -math.inf), _bound(view, 2, math.inf)
     if math.isnan(low) or math.isnan(high):
         raise NotReadableError("a bound that is not a number")
+    if low > high:
+        raise NotReadableError(f"bounds from {low:g} down to {high:g}")
     return single(Clip(low=low, high=high))
 
 

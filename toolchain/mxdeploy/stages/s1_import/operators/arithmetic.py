@@ -1,9 +1,11 @@
-"""Add, Sub, Mul, Div, Neg, Sum and BatchNormalization.
+"""Add, Sub, Mul, Div, Neg, Sum, Mean and BatchNormalization.
 
 With a constant they are affine functions per channel; with two computed values, element-wise.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,10 @@ from mxdeploy.stages.s1_import.node_view import (
 )
 
 Floats = NDArray[np.float32]
-_PAIR = 2
 
 
 def _elementwise(view: NodeView, function: str) -> Reading:
     computed = view.computed()
-    if len(computed) != len(view.node.inputs):
-        raise NotReadableError("it mixes computed values and constants")
     shapes = {view.full_shape(i) for i in computed}
     if len(shapes) > 1:
         text = " and ".join(str(list(s)) for s in sorted(shapes))
@@ -120,12 +119,29 @@ def negate(view: NodeView) -> Reading:
 
 
 def total(view: NodeView) -> Reading:
-    """Sum of computed values."""
-    if len(view.node.inputs) == 1:
-        return Reading(inputs=(0,), steps=())
-    if len(view.computed()) == 1 and len(view.node.inputs) == _PAIR:
-        return add(view)
-    return _elementwise(view, "add")
+    """Sum of computed values and constants."""
+    return _sum(view, 1)
+
+
+def mean(view: NodeView) -> Reading:
+    """Mean of computed values and constants: their sum, divided by their number."""
+    return _sum(view, len(view.node.inputs))
+
+
+def _sum(view: NodeView, count: int) -> Reading:
+    """The sum of all inputs divided by ``count``: element-wise, then affine."""
+    computed = view.computed()
+    constants = [view.weight(i) for i in range(len(view.node.inputs)) if i not in computed]
+    together = _elementwise(view, "add") if len(computed) > 1 else Reading(inputs=(0,), steps=())
+    if not constants and count == 1:
+        return together
+    offset = np.sum(np.broadcast_arrays(*constants), axis=0) if constants else np.zeros(())
+    scale = np.full_like(offset, 1 / count, dtype=np.float32)
+    affine = _affine(view, scale, np.asarray(offset / count, np.float32))
+    if len(computed) == 1:
+        return affine
+    steps = tuple(replace(s, shape=view.out_shape()) for s in together.steps)
+    return Reading(inputs=together.inputs, steps=(*steps, *affine.steps))
 
 
 def batch_normalization(view: NodeView) -> Reading:
@@ -150,5 +166,6 @@ READERS = {
     "Div": divide,
     "Neg": negate,
     "Sum": total,
+    "Mean": mean,
     "BatchNormalization": batch_normalization,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,22 +56,38 @@ def conv_transpose(view: NodeView) -> Reading:
     _check(view, weight.shape[0], weight.shape[1] * groups, weight.shape, bias)
     if not 1 <= axes <= _MAX_AXES:
         raise NotReadableError(f"a transposed convolution over {axes} axes")
-    if view.get_ints("output_shape") is not None:
-        raise NotReadableError("its padding follows from output_shape")
-    if view.get_string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
-        raise NotReadableError("its padding follows from auto_pad")
     ones, zeros = (1,) * axes, (0,) * axes
-    return single(
-        ConvTranspose(
-            weight=tensor(weight),
-            bias=None if bias is None else tensor(bias),
-            pads=view.get_ints("pads") or (*zeros, *zeros),
-            strides=view.get_ints("strides", ones) or ones,
-            dilations=view.get_ints("dilations", ones) or ones,
-            output_padding=view.get_ints("output_padding", zeros) or zeros,
-            groups=groups,
-        )
+    op = ConvTranspose(
+        weight=tensor(weight),
+        bias=None if bias is None else tensor(bias),
+        pads=view.get_ints("pads") or (*zeros, *zeros),
+        strides=view.get_ints("strides", ones) or ones,
+        dilations=view.get_ints("dilations", ones) or ones,
+        output_padding=view.get_ints("output_padding", zeros) or zeros,
+        groups=groups,
     )
+    return single(replace(op, pads=_transposed_padding(view, op)))
+
+
+def _transposed_padding(view: NodeView, op: ConvTranspose) -> tuple[int, ...]:
+    """Padding of a transposed convolution from ``pads``, ``output_shape`` or ``auto_pad``."""
+    mode, wanted = view.get_string("auto_pad", "NOTSET"), view.get_ints("output_shape")
+    same = mode in ("SAME_UPPER", "SAME_LOWER")
+    if wanted is None and not same:
+        return (0,) * len(op.pads) if mode == "VALID" else op.pads
+    shape = view.shape()[1:]
+    if wanted is None:
+        wanted = tuple(n * s for n, s in zip(shape, op.strides, strict=True))
+    begins, ends = [], []
+    for axis, size in enumerate(wanted[-len(shape) :]):
+        reach = (op.weight.shape[2 + axis] - 1) * op.dilations[axis] + 1
+        full = op.strides[axis] * (shape[axis] - 1) + op.output_padding[axis] + reach
+        if full < size:
+            raise NotReadableError(f"an output of {size} from {shape[axis]} rows or columns")
+        small, large = (full - size) // 2, (full - size) - (full - size) // 2
+        begins.append(small if mode == "SAME_UPPER" else large)
+        ends.append(large if mode == "SAME_UPPER" else small)
+    return (*begins, *ends)
 
 
 def _check(

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mxdeploy.ops.graph import Linear
-from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single, tensor
+from mxdeploy.ops.graph import Conv, Linear, Reshape
+from mxdeploy.stages.s1_import.node_view import (
+    NodeView,
+    NotReadableError,
+    Reading,
+    Step,
+    single,
+    tensor,
+)
 
 _MATRIX_RANK = 2
 
@@ -30,14 +38,49 @@ def gemm(view: NodeView) -> Reading:
 
 
 def matmul(view: NodeView) -> Reading:
-    """MatMul of a vector (per image) with a constant matrix."""
+    """MatMul of a vector (per image), or of the last axis, with a constant matrix."""
     if view.constant(1) is None:
-        what = "two computed values" if view.constant(0) is None else "a constant on the left"
-        raise NotReadableError(f"a matrix product of {what}")
-    matrix = view.weight(1)
-    if matrix.ndim != _MATRIX_RANK:
-        raise NotReadableError(f"its constant has shape {list(matrix.shape)}, not a matrix")
+        if view.constant(0) is None:
+            raise NotReadableError("a matrix product of two computed values")
+        return _constant_on_the_left(view)
+    matrix = _without_leading_ones(view, 1)
+    if matrix.ndim == 1:  # the axis vanishes
+        steps = (
+            Step(op=Linear(weight=tensor(matrix[None]), bias=None), shape=(*view.shape()[:-1], 1)),
+            Step(op=Reshape(shape=view.out_shape())),
+        )
+        return Reading(inputs=(0,), steps=steps)
     return single(Linear(weight=tensor(matrix.T), bias=None))
+
+
+def _without_leading_ones(view: NodeView, index: int) -> NDArray[np.float32]:
+    """The constant matrix, or vector, of a product: batches of one are dropped."""
+    matrix = view.weight(index)
+    other = view.full_shape(1 - index)
+    while matrix.ndim > _MATRIX_RANK and matrix.shape[0] == 1 and matrix.ndim <= len(other):
+        matrix = matrix[0]
+    if not 1 <= matrix.ndim <= _MATRIX_RANK:
+        raise NotReadableError(f"its constant has shape {list(matrix.shape)}, not a matrix")
+    return matrix
+
+
+def _constant_on_the_left(view: NodeView) -> Reading:
+    """A matrix times (channels, length): a convolution of size 1 along the length."""
+    shape = view.shape(1)
+    matrix = _without_leading_ones(view, 0)
+    if len(shape) != _MATRIX_RANK or matrix.ndim != _MATRIX_RANK:
+        raise NotReadableError(f"a matrix on the left of a value of shape {list(shape)}")
+    return single(
+        Conv(
+            weight=tensor(matrix[:, :, None]),
+            bias=None,
+            pads=(0, 0),
+            strides=(1,),
+            dilations=(1,),
+            groups=1,
+        ),
+        1,
+    )
 
 
 READERS = {"Gemm": gemm, "MatMul": matmul}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mxdeploy.ops.graph import Pooling, Reshape, Transpose
+import math
+
+import numpy as np
+
+from mxdeploy.ops.graph import Affine, Pooling, Reshape, Transpose
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
     NotReadableError,
@@ -10,6 +14,7 @@ from mxdeploy.stages.s1_import.node_view import (
     Step,
     same_padding,
     single,
+    tensor,
 )
 
 _MAX_AXES = 2
@@ -60,52 +65,52 @@ def global_max_pool(view: NodeView) -> Reading:
     return single(_whole(view.shape()[1:], average=False))
 
 
-def _reduce(view: NodeView, *, average: bool) -> Reading:
+def _reduce(view: NodeView, *, average: bool) -> tuple[Step, ...]:
+    """Pooling over the axes that a reduction leaves out, the channels brought to the front."""
     shape = view.shape()
     given = view.integers(1, "axes")
-    if given is None or not given:
+    if not given and view.get_int("noop_with_empty_axes", 0):
+        return ()
+    if not given:
         raise NotReadableError("it reduces over all axes, the batch included")
-    axes = sorted((a + len(shape) + 1 if a < 0 else a) - 1 for a in given)
+    axes = sorted({(a + len(shape) + 1 if a < 0 else a) - 1 for a in given})
     if axes[0] < 0:
         raise NotReadableError("it reduces over the batch axis")
-    last = len(shape) - 1
     if len(shape) not in (2, 3):
         raise NotReadableError(f"it reduces a value of shape {list(shape)}")
+    last = len(shape) - 1
     if 0 not in axes:
-        return _reduce_pixels(view, shape, axes, average=average)
-    if axes != list(range(last)):
+        there = tuple(range(last + 1))
+    elif axes == list(range(last)):  # channels last: bring them to the front
+        there = (last, *range(last))
+    else:
         raise NotReadableError("it reduces over the channels")
-    moved = (shape[last], *shape[:last])  # channels last: bring them to the front
-    pool = _whole(moved[1:], average=average)
-    pooled = (shape[last], *(1,) * last)
-    steps = [
-        Step(op=Transpose(axes=(last, *range(last))), shape=moved),
-        Step(op=pool, shape=pooled),
-        Step(op=Reshape(shape=view.out_shape())),
-    ]
-    return Reading(inputs=(0,), steps=tuple(steps))
-
-
-def _reduce_pixels(
-    view: NodeView, shape: tuple[int, ...], axes: list[int], *, average: bool
-) -> Reading:
-    window = tuple(n if a in axes else 1 for a, n in enumerate(shape))[1:]
-    pooled = tuple(1 if a in axes else n for a, n in enumerate(shape))
-    pool = _whole(window, average=average)
-    if view.get_int("keepdims", 1):
-        return single(pool)
-    steps = (Step(op=pool, shape=pooled), Step(op=Reshape(shape=view.out_shape())))
-    return Reading(inputs=(0,), steps=steps)
+    moved = tuple(shape[a] for a in there)
+    window = tuple(shape[a] if a in axes else 1 for a in there)[1:]
+    pooled = (moved[0], *(1 if a in axes else shape[a] for a in there[1:]))
+    turn = () if there[0] == 0 else (Step(op=Transpose(axes=there), shape=moved),)
+    pool = Step(op=_whole(window, average=average), shape=pooled)
+    after = view.out_shape()
+    flat = () if pooled == after else (Step(op=Reshape(shape=after), shape=after),)
+    return (*turn, pool, *flat)
 
 
 def reduce_mean(view: NodeView) -> Reading:
     """ReduceMean over pixels: an average pool."""
-    return _reduce(view, average=True)
+    return Reading(inputs=(0,), steps=_reduce(view, average=True))
+
+
+def reduce_sum(view: NodeView) -> Reading:
+    """ReduceSum over pixels: an average pool, times the number of pixels."""
+    steps = _reduce(view, average=True)
+    size = math.prod(n for s in steps if isinstance(s.op, Pooling) for n in s.op.size)
+    times = Affine(scale=tensor(np.array(size)), offset=tensor(np.zeros(())))
+    return Reading(inputs=(0,), steps=(*steps, Step(op=times)) if size > 1 else steps)
 
 
 def reduce_max(view: NodeView) -> Reading:
     """ReduceMax over pixels: a max pool."""
-    return _reduce(view, average=False)
+    return Reading(inputs=(0,), steps=_reduce(view, average=False))
 
 
 READERS = {
@@ -115,4 +120,5 @@ READERS = {
     "GlobalMaxPool": global_max_pool,
     "ReduceMean": reduce_mean,
     "ReduceMax": reduce_max,
+    "ReduceSum": reduce_sum,
 }

@@ -13,19 +13,42 @@ _PARAMETERS = (1, 2)
 
 def quantize(view: NodeView) -> Reading:
     """QuantizeLinear: passed through; the DequantizeLinear behind it carries the range."""
-    readers = [use.node for use in view.node.outputs[0].uses()]
-    if any(r.op_type != "DequantizeLinear" for r in readers) or not readers:
-        raise NotReadableError("integers that no DequantizeLinear turns back")
     if view.node.outputs[0].is_graph_output():
         raise NotReadableError("integers as the output of the model")
+    if not _all_turned_back(view.node.outputs[0]):
+        raise NotReadableError("integers that no DequantizeLinear turns back")
     return Reading(inputs=(0,), steps=())
+
+
+def _all_turned_back(value: ir.Value) -> bool:
+    """Whether every reader of integers turns them into real numbers, or clips them first."""
+    readers = [use.node for use in value.uses()]
+    return bool(readers) and all(
+        r.op_type == "DequantizeLinear" or (r.op_type == "Clip" and _all_turned_back(r.outputs[0]))
+        for r in readers
+    )
+
+
+def clips_integers(view: NodeView) -> bool:
+    """Whether a Clip stands between a QuantizeLinear and its DequantizeLinear.
+
+    PyTorch writes fake quantization to fewer than 8 bits so; the DequantizeLinear carries it.
+    """
+    return _quantizer(view.node.inputs[0]) is not None
+
+
+def _quantizer(value: ir.Value | None) -> ir.Node | None:
+    """The QuantizeLinear that ``value`` comes from, through clips of integers."""
+    producer = None if value is None else value.producer()
+    while producer is not None and producer.op_type == "Clip" and producer.inputs[0] is not None:
+        producer = producer.inputs[0].producer()
+    return producer if producer is not None and producer.op_type == "QuantizeLinear" else None
 
 
 def dequantize(view: NodeView) -> Reading:
     """DequantizeLinear behind a QuantizeLinear with the same parameters."""
-    source = view.node.inputs[0]
-    producer = None if source is None else source.producer()
-    if producer is None or producer.op_type != "QuantizeLinear":
+    producer = _quantizer(view.node.inputs[0])
+    if producer is None:
         raise NotReadableError("integers that no QuantizeLinear made")
     other = NodeView(node=producer, name=view.name, opset=view.opset, batch=view.batch)
     for index in _PARAMETERS:
@@ -37,7 +60,7 @@ def dequantize(view: NodeView) -> Reading:
     scale = view.weight(1)
     if scale.size != 1:
         raise NotReadableError(f"{scale.size} scales for one value")
-    low, high = _integer_range(producer, other)
+    low, high = _clipped(view, *_integer_range(producer, other))
     zero = view.constant(2)
     return single(
         FakeQuantize(
@@ -61,6 +84,24 @@ def _integer_range(producer: ir.Node, view: NodeView) -> tuple[int, int]:
         raise NotReadableError(f"a quantization of {producer.op_type} to {kind}")
     limits = np.iinfo(kind)
     return int(limits.min), int(limits.max)
+
+
+def _clipped(view: NodeView, low: int, high: int) -> tuple[int, int]:
+    """The integers that clips between the two nodes leave."""
+    node = _producer(view.node)
+    while node is not None and node.op_type == "Clip":
+        clip = NodeView(node=node, name=view.name, opset=view.opset, batch=view.batch)
+        bounds = [clip.constant(i) if clip.has(i) else None for i in (1, 2)]
+        if any(clip.has(i) and b is None for i, b in zip((1, 2), bounds, strict=True)):
+            raise NotReadableError("its integers are clipped to bounds that are not constant")
+        low = low if bounds[0] is None else max(low, int(bounds[0].item()))
+        high = high if bounds[1] is None else min(high, int(bounds[1].item()))
+        node = _producer(node)
+    return low, high
+
+
+def _producer(node: ir.Node) -> ir.Node | None:
+    return None if node.inputs[0] is None else node.inputs[0].producer()
 
 
 READERS = {"QuantizeLinear": quantize, "DequantizeLinear": dequantize}

@@ -7,10 +7,13 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from mxdeploy.ops.graph import Concat, Pad, Reshape, Transpose
-from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
+from mxdeploy.ops.graph import Concat, Pad, Reshape, Slice, Transpose
+from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, Step, single
+from mxdeploy.stages.s1_import.operators.slicing import ranges
 
 _DROPOUT_TRAINING_INPUT = 2
+_INTEGERS = (ir.DataType.INT32, ir.DataType.INT64)
+"""Types of an index, e.g. the result of ArgMax."""
 
 
 def nothing(_view: NodeView) -> Reading:
@@ -27,11 +30,13 @@ def dropout(view: NodeView) -> Reading:
 
 
 def cast(view: NodeView) -> Reading:
-    """Cast to a floating-point type."""
+    """Cast to a floating-point type, or of integers to such that hold them."""
+    source = view.node.inputs[0]
+    before = ir.DataType.FLOAT if source is None or source.dtype is None else source.dtype
     target = ir.DataType(view.get_int("to", int(ir.DataType.FLOAT)))
-    if not target.is_floating_point():
+    if not target.is_floating_point() and not (before in _INTEGERS and target in _INTEGERS):
         raise NotReadableError(f"a conversion to {target.name}")
-    return Reading(inputs=(0,), steps=())
+    return nothing(view)
 
 
 def reshape(view: NodeView) -> Reading:
@@ -62,23 +67,49 @@ def concat(view: NodeView) -> Reading:
 
 
 def pad(view: NodeView) -> Reading:
-    """Pad with a constant."""
-    mode = view.get_string("mode", "constant")
+    """Pad with a constant; negative pads cut off rows and columns."""
+    shape, mode = view.shape(), view.get_string("mode", "constant")
+    before, after = _pads(view, len(shape) + 1)
+    if before[0] or after[0]:
+        raise NotReadableError("it pads the batch axis")
+    begins, ends = before[1:], after[1:]
+    kept = [
+        Slice(axis=axis, start=max(0, -begin), stop=length + min(0, end))
+        for axis, (length, begin, end) in enumerate(zip(shape, begins, ends, strict=True))
+    ]
+    steps = ranges(shape, kept)
+    pads = tuple(max(0, p) for p in (*begins, *ends))
+    if not any(pads):
+        return Reading(inputs=(0,), steps=steps)
     if mode != "constant":
         raise NotReadableError(f"padding by {mode}")
-    rank = len(view.full_shape(0))
+    return Reading(inputs=(0,), steps=(*steps, Step(op=Pad(pads=pads, value=_pad_value(view)))))
+
+
+def _pads(view: NodeView, rank: int) -> tuple[list[int], list[int]]:
+    """What is added before and after every axis, the batch included."""
     given = view.integers(1, "pads") or ()
-    axes = tuple(range(rank))
-    if view.has(3):
-        axes = tuple(a + rank if a < 0 else a for a in view.integers(3, "axes") or ())
+    axes = view.integers(3, "axes") if view.has(3) else None
+    if axes is None:
+        axes = tuple(range(rank))
+    if len(given) != 2 * len(axes):
+        raise view.disagree(f"{len(given)} pads for {len(axes)} axes")
     begins, ends = [0] * rank, [0] * rank
     for position, axis in enumerate(axes):
         begins[axis], ends[axis] = given[position], given[position + len(axes)]
-    if begins[0] or ends[0]:
-        raise NotReadableError("it pads the batch axis")
+    return begins, ends
+
+
+def _pad_value(view: NodeView) -> float:
+    if not view.has(2):
+        return 0.0
     constant = view.constant(2)
-    value = 0.0 if constant is None else float(np.asarray(constant).reshape(-1)[0])
-    return single(Pad(pads=(*begins[1:], *ends[1:]), value=value))
+    if constant is None or constant.size != 1:
+        raise NotReadableError("the value it pads with is not a constant scalar")
+    value = float(np.asarray(constant, np.float64).reshape(()))
+    if math.isnan(value):
+        raise NotReadableError("it pads with a value that is not a number")
+    return value
 
 
 READERS = {
