@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mxdeploy.data import Layout, Scale, load_data, parse_reference, to_integers
+from mxdeploy.data import Layout, ModelInput, Scale, load_data, parse_reference
 from mxdeploy.errors import UsageError
 
 
@@ -16,8 +16,9 @@ def save(path: Path, **arrays: np.ndarray) -> Path:
     return path
 
 
-def load(path: Path | str, shape: tuple[int, ...], **options: object):
-    return load_data(parse_reference(str(path)), shape, default_key="x_test", **options)  # type: ignore[arg-type]
+def load(path: Path | str, shape: tuple[int, ...], own: Layout = Layout.NCHW, **options: object):
+    model = ModelInput(shape=shape, layout=own)
+    return load_data(parse_reference(str(path)), model, default_key="x_test", **options)  # type: ignore[arg-type]
 
 
 def test_reference_splits_at_the_last_colon() -> None:
@@ -54,6 +55,22 @@ def test_channels_last_is_recognised_and_moved(tmp_path: Path) -> None:
     data = load(save(tmp_path / "d.npz", x=images), (3, 4, 5))
     assert data.layout is Layout.NHWC
     assert data.x[1, 2, 3, 4] == images[1, 3, 4, 2]
+
+
+def test_a_model_that_takes_channels_last(tmp_path: Path) -> None:
+    images = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3).astype(np.uint8)
+    file = save(tmp_path / "d.npz", x=images, p=np.moveaxis(images, -1, 1), g=images[..., 0])
+    for key, layout in (("x", Layout.NHWC), ("p", Layout.NCHW)):
+        data = load(f"{file}:{key}", (4, 5, 3), Layout.NHWC)
+        assert data.layout is layout
+        assert np.array_equal(data.x, images)
+    grey = load(f"{file}:g", (4, 5, 1), Layout.NHWC)
+    assert np.array_equal(grey.x, images[..., :1])
+    equal = save(tmp_path / "e.npz", x=np.arange(27).reshape(1, 3, 3, 3))
+    moved = load(equal, (3, 3, 3), Layout.NHWC, layout=Layout.NCHW)
+    assert moved.x[0, 0, 1, 2] == 2 * 9 + 0 * 3 + 1
+    with pytest.raises(UsageError, match="MX8004"):
+        load(f"{file}:p", (4, 5, 3), Layout.NHWC, layout=Layout.NHWC)
 
 
 def test_layout_option_overrides_the_guess(tmp_path: Path) -> None:
@@ -138,8 +155,3 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=code):
             load(tmp_path / name, (2,))
-
-
-def test_to_integers_rounds_and_saturates() -> None:
-    x = np.array([[0.25, -2.0, 0.9921875, 0.5 / 128 * 3]], np.float32)
-    assert to_integers(x, 1 / 128, (4, 1, 1)).reshape(-1).tolist() == [32, -128, 127, 2]

@@ -32,6 +32,9 @@ class Layout(StrEnum):
     NHWC = "nhwc"
 
 
+_OTHER = {Layout.NCHW: Layout.NHWC, Layout.NHWC: Layout.NCHW}
+
+
 class Scale(StrEnum):
     """How integers p of a data file become the model's input.
 
@@ -42,6 +45,19 @@ class Scale(StrEnum):
     NONE = "none"
     UNIT = "unit"
     CHIP = "chip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """What a model takes.
+
+    Attributes:
+        shape: without the batch dimension.
+        layout: where an image's channels are in it.
+    """
+
+    shape: tuple[int, ...]
+    layout: Layout = Layout.NCHW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +110,7 @@ def parse_reference(text: str) -> DataReference:
 
 def load_data(  # one parameter per option of the contract
     reference: DataReference,
-    shape: tuple[int, ...],
+    model: ModelInput,
     *,
     default_key: str,
     layout: Layout = Layout.AUTO,
@@ -102,11 +118,11 @@ def load_data(  # one parameter per option of the contract
     default_scale: Scale = Scale.NONE,
     limit: int | None = None,
 ) -> DataSet:
-    """Read inputs (and labels, if present) for a model whose input has ``shape`` (no batch).
+    """Read inputs (and labels, if present) for a model.
 
     Args:
         reference: file and key.
-        shape: the model's input shape without the batch dimension.
+        model: what it takes.
         default_key: second choice after ``x`` when no key is named (``x_train`` or ``x_test``).
         layout: order of axes in the file.
         scale: how 8-bit data become the model's input; refused for other data.
@@ -119,7 +135,7 @@ def load_data(  # one parameter per option of the contract
     raw, labels, key = _read(reference, default_key)
     source = f"{reference.path}:{key}" if key else str(reference.path)
     raw = raw[:limit]
-    arranged, found = _arrange(raw, shape, layout, source)
+    arranged, found = _arrange(raw, model, layout, source)
     if scale is None:
         scale = default_scale if raw.dtype in (np.uint8, np.int8) else Scale.NONE
     x = _scaled(arranged, scale, source)
@@ -131,7 +147,7 @@ def load_data(  # one parameter per option of the contract
 
 def load_input(
     path: Path,
-    shape: tuple[int, ...],
+    model: ModelInput,
     *,
     layout: Layout = Layout.AUTO,
     scale: Scale | None = None,
@@ -140,7 +156,7 @@ def load_input(
     """One or several inputs from ``.npy`` or ``.npz``; a single input may lack the batch axis."""
     return load_data(
         parse_reference(str(path)),
-        shape,
+        model,
         default_key="input",
         layout=layout,
         scale=scale,
@@ -190,31 +206,39 @@ def _choose_key(reference: DataReference, keys: list[str], default_key: str) -> 
 
 
 def _arrange(
-    raw: NDArray[np.generic], shape: tuple[int, ...], layout: Layout, source: str
+    raw: NDArray[np.generic], model: ModelInput, layout: Layout, source: str
 ) -> tuple[NDArray[np.generic], Layout]:
-    """Bring the axes to (n, *shape)."""
-    wanted = "x".join(map(str, shape))
-    channels_last = (*shape[1:], shape[0])
-    planes = shape[1:] if shape[:1] == (1,) else None
-    if raw.ndim == len(shape) and raw.shape in {shape, channels_last}:
+    """Bring the axes to (n, *shape of the model's input); and the layout found."""
+    shape, own = model.shape, model.layout
+    last = own is Layout.NHWC
+    other, axes = shape, (-1, 1)
+    if len(shape) == ONE_IMAGE:
+        other = (shape[-1], *shape[:-1]) if last else (*shape[1:], shape[0])
+        axes = (1, -1) if last else (-1, 1)
+    if raw.ndim == len(shape) and raw.shape in {shape, other}:
         raw = raw[None]
     item = raw.shape[1:]
-    if layout is not Layout.NHWC and item == shape:
-        return raw, Layout.NCHW
-    if layout is not Layout.NCHW and len(shape) == ONE_IMAGE and item == channels_last:
-        return np.moveaxis(raw, -1, 1), Layout.NHWC
-    if planes is not None and item == planes:
-        return raw[:, None], Layout.NCHW
+    if layout in (Layout.AUTO, own) and item == shape:
+        return raw, own
+    if layout is not own and len(shape) == ONE_IMAGE and item == other:
+        return np.moveaxis(raw, *axes), _OTHER[own]
+    planes, channels = (shape[:-1], shape[-1:]) if last else (shape[1:], shape[:1])
+    if channels == (1,) and item == planes:
+        return raw.reshape(len(raw), *shape), own
     raise _fail(
         "MX8004",
         source,
-        f"has shape {'x'.join(map(str, raw.shape))}",
-        f"give n x {wanted}"
-        + (f" or n x {'x'.join(map(str, channels_last))}" if planes else "")
+        f"has shape {_by(raw.shape)}",
+        f"give n x {_by(shape)}"
+        + (f" or n x {_by(other)}" if other != shape else "")
         + "; --layout nchw|nhwc says which axis holds the channels",
-        f"the model's input is {wanted}"
+        f"the model's input is {_by(shape)}"
         + ("" if layout is Layout.AUTO else f" and --layout {layout} was given"),
     )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _scaled(raw: NDArray[np.generic], scale: Scale, source: str) -> FloatArray:
@@ -257,12 +281,3 @@ def _check_labels(labels: NDArray[np.generic], count: int, source: str) -> NDArr
             "give one integer class per input",
         )
     return flat.astype(np.int64)
-
-
-def to_integers(x: FloatArray, scale: float, shape: tuple[int, int, int]) -> NDArray[np.int8]:
-    """The model's float inputs as the chip's integers: ``clip(round(x / scale), -128, 127)``.
-
-    Halves round to even. The result has shape (n, *shape), int8.
-    """
-    steps = np.clip(np.round(x.astype(np.float64) / scale), -128, 127)
-    return steps.astype(np.int8).reshape(len(x), *shape)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.builds import BuildFolder, open_build
-from mxdeploy.data import DataSet, to_integers
+from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.inputs import chip_inputs
 from mxdeploy.ops.tail import ArgMax
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ def evaluate(
         UsageError: labels do not suit the network's outputs.
     """
     network = folder.plan.network
-    source = network.value(network.input)
-    integers = to_integers(dataset.x, source.scale, source.shape)
+    integers = chip_inputs(network, dataset.x)
     name = network.outputs[0]
     float_outputs = _run_float(folder, dataset.x)
     integer_outputs = _run_integer(folder, integers)[name]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.data import DataReference, DataSet, Layout, Scale, load_data, to_integers
+from mxdeploy.arith.head import apply_head
+from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, load_data
 from mxdeploy.errors import Diagnostic
+from mxdeploy.inputs import chip_inputs, model_layout
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.program import Program
@@ -101,7 +103,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     network = read_network(request.model, trace)
     calibration = _calibration(request, network)
     with trace.stage("quantize"):
-        quantized = quantize(network, None if calibration is None else calibration.x)
+        quantized = quantize(network, _prepared(network, calibration))
         quantized = replace(quantized, classes=request.options.classes)
         quantized.verify()
         integer_model = build_integer_model(quantized, all_layers=True)
@@ -159,14 +161,19 @@ def read_network(model: Path, trace: Trace) -> Network:
 def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
     if request.calibration is None:
         return None
-    return read_data(request.calibration, network.value(network.inputs[0]).shape, "x_train")
+    return read_data(request.calibration, network, "x_train")
 
 
-def read_data(choice: DataChoice, shape: tuple[int, ...], default_key: str) -> DataSet:
-    """Read the data a user chose, for a model whose input has ``shape``."""
+def _prepared(network: Network, calibration: DataSet | None) -> NDArray[np.float32] | None:
+    """The calibration data as the network takes them, behind the steps of the host."""
+    return None if calibration is None else apply_head(network.head, calibration.x)
+
+
+def read_data(choice: DataChoice, network: Network | QuantNetwork, default_key: str) -> DataSet:
+    """Read the data a user chose, as the model takes them."""
     return load_data(
         choice.reference,
-        shape,
+        ModelInput(shape=network.input_shape, layout=model_layout(network.head)),
         default_key=default_key,
         layout=choice.layout,
         scale=choice.scale,
@@ -179,17 +186,15 @@ def _sample(
     request: BuildRequest, network: QuantNetwork, calibration: DataSet | None
 ) -> tuple[NDArray[np.int8], str]:
     """Input of the known-answer test, and where it came from."""
-    source = network.value(network.input)
     chosen = request.options.sample
     if chosen is not None:
         reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
         choice = DataChoice(reference=reference, default_scale=request.options.input.scale, limit=1)
-        x = read_data(choice, source.model_shape, "x").x
-        return to_integers(x, source.scale, source.shape)[0], chosen.file
+        x = read_data(choice, network, "x").x
+        return chip_inputs(network, x)[0], chosen.file
     if calibration is not None:
-        x = calibration.x[:1]
-        return to_integers(x, source.scale, source.shape)[0], f"{calibration.title} [0]"
-    return _random_input(source.shape), f"random numbers, seed {SEED}"
+        return chip_inputs(network, calibration.x[:1])[0], f"{calibration.title} [0]"
+    return _random_input(network.value(network.input).shape), f"random numbers, seed {SEED}"
 
 
 def _random_input(shape: tuple[int, int, int]) -> NDArray[np.int8]:

@@ -1,4 +1,4 @@
-"""Legalized networks evaluated in float with numpy, written without the package's arithmetic."""
+"""Legalized networks evaluated in float with numpy; layers without the package's arithmetic."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from mxdeploy.arith.head import apply_head
 from mxdeploy.ir.network import LayerOp, Network, Range
 from mxdeploy.ops import tail
 from mxdeploy.ops.layer import Activation, Kind, Pool, PoolKind
@@ -14,12 +15,13 @@ Floats = NDArray[np.float64]
 
 
 def evaluate(network: Network, x: NDArray[np.float32], *, rounded: bool = False) -> list[Floats]:
-    """Outputs for one input without batch dimension.
+    """Outputs for one input of the model, without batch dimension.
 
     With ``rounded``, values with a declared range are rounded to it.
     """
     (name,) = network.inputs
-    data = {name: _finish(network, name, x.astype(np.float64), rounded=rounded)}
+    prepared = apply_head(network.head, x[np.newaxis])[0].astype(np.float64)
+    data = {name: _finish(network, name, prepared, rounded=rounded)}
     for node in network.nodes:
         assert isinstance(node.op, LayerOp)
         assert len(node.inputs) == 1, "only chains"

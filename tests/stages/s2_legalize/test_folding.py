@@ -123,15 +123,6 @@ def test_a_factor_is_folded_into_a_padded_convolution(check: Check) -> None:
     assert texts(check(proto)) == ["conv2d 3x3 pad 1, 32-bit output"]
 
 
-def test_an_offset_in_front_of_padding_stays_a_layer(check: Check) -> None:
-    """Padding adds zeros after the offset: folding it would be wrong at the borders."""
-    proto = model(
-        "n = Sub(x, m) y = Conv <pads=[1,1,1,1]> (n, w)",
-        weights={"w": CONV, "m": random(3, 1, 1, seed=2)},
-    )
-    assert texts(check(proto)) == ["conv2d 1x1 pad 0", "conv2d 3x3 pad 1, 32-bit output"]
-
-
 def test_normalization_in_front_of_a_flattening(check: Check) -> None:
     proto = model(
         "n = Sub(x, m) f = Flatten(n) y = MatMul(f, w)",

@@ -169,7 +169,7 @@ def test_outputs_too_large_for_32_bits_have_8(check: Check, size: int, bits: int
         ("y = Tanh(x)", "Tanh(y)", "MX2001"),
         ("h = Conv(x, w) f = Flatten(h) y = Tanh(f)", "Tanh(y)", "MX2001"),
         ("a = Conv(x, w) y = Mul(a, a)", "Mul(y)", "MX2001"),
-        ("y = Pad(x, p)", "Pad(y)", "MX2031"),
+        ("h = Conv(x, w) y = Pad(h, p)", "Pad(y)", "MX2031"),
         ("y = Identity(x)", "net", "MX2007"),
     ],
 )

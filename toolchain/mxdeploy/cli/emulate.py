@@ -80,14 +80,18 @@ def _input(
     folder: BuildFolder, source: Path | None, layout: Layout, scale: Scale | None, index: int
 ) -> NDArray[np.int8]:
     """Integers (C, H, W) of the chosen input."""
-    from mxdeploy.data import load_input, to_integers
+    from mxdeploy.data import ModelInput, load_input
+    from mxdeploy.inputs import chip_inputs, model_layout
 
     network = folder.plan.network
-    value = network.value(network.input)
     if source is None:
         return folder.sample_input
     x = load_input(
-        source, value.model_shape, layout=layout, scale=scale, default_scale=folder.info.scale
+        source,
+        ModelInput(shape=network.input_shape, layout=model_layout(network.head)),
+        layout=layout,
+        scale=scale,
+        default_scale=folder.info.scale,
     )
     if index >= len(x):
         raise UsageError(
@@ -98,7 +102,7 @@ def _input(
                 fix=f"--index 0..{len(x) - 1}",
             )
         )
-    integers: NDArray[np.int8] = to_integers(x[index : index + 1], value.scale, value.shape)[0]
+    integers: NDArray[np.int8] = chip_inputs(network, x[index : index + 1])[0]
     return integers
 
 

@@ -41,9 +41,8 @@ def command(
     from mxdeploy.pipeline import read_data
 
     folder = open_build(build)
-    network = folder.plan.network
     choice = data_choice(data, layout, scale, limit, folder.info.scale)
-    dataset = read_data(choice, network.value(network.input).model_shape, "x_test")
+    dataset = read_data(choice, folder.plan.network, "x_test")
     with output.progress("evaluating", len(dataset)) as advance:
         result = evaluate(folder, dataset, jobs=jobs or os.cpu_count() or 1, advance=advance)
     output.result = result.to_dict()

@@ -106,7 +106,7 @@ def _inputs(
         return built_in_inputs(folder, count)
     network = folder.plan.network
     choice = data_choice(data, layout, scale, count, folder.info.scale)
-    dataset = read_data(choice, network.value(network.input).model_shape, "x_test")
+    dataset = read_data(choice, network, "x_test")
     return inputs_from(folder, dataset)
 
 

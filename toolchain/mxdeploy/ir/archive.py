@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -21,7 +22,7 @@ from mxdeploy.ir import network, plan, quantized, result
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import head, layer, tail
 
-VERSION = 1
+VERSION = 2
 
 _CLASSES: tuple[type, ...] = (
     network.Rewrite,
@@ -29,13 +30,22 @@ _CLASSES: tuple[type, ...] = (
     quantized.Join,
     plan.Region, plan.RegionPart, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,
     layer.Pool, layer.Eltwise, layer.LayerSpec,
-    head.Affine, head.Pad, head.SpaceToDepth, head.ShiftedCopies,
+    head.Transpose, head.Reshape, head.Affine, head.Clip, head.Pad, head.SpaceToDepth,
+    head.ShiftedCopies,
     tail.Softmax, tail.Sigmoid, tail.ArgMax, tail.Reshape,
     result.KnownAnswer,
 )  # fmt: skip
 _ENUMS: tuple[type[Enum], ...] = (
     layer.Kind, layer.Activation, layer.PoolKind, layer.EltwiseFunction, plan.DataOrder,
 )  # fmt: skip
+
+
+def _key(kind: type) -> str:
+    """Name of a class in a file; operators of different places may share their own."""
+    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+
+
+_KINDS = {_key(kind): kind for kind in _CLASSES}
 
 Artefact = plan.Plan | quantized.QuantNetwork | result.KnownAnswer
 
@@ -89,9 +99,11 @@ def _encode(value: Any, tensors: list[Tensor]) -> Any:  # noqa: ANN401 - any JSO
         return {"enum": type(value).__name__, "value": value.value}
     if is_dataclass(value) and not isinstance(value, type):
         content = {f.name: _encode(getattr(value, f.name), tensors) for f in fields(value)}
-        return {"class": type(value).__name__, "fields": content}
+        return {"class": _key(type(value)), "fields": content}
     if isinstance(value, tuple):
         return [_encode(item, tensors) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": str(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"cannot archive a {type(value).__name__}")
@@ -104,7 +116,10 @@ def _decode(node: Any, archive: Any) -> Any:  # noqa: ANN401 - any JSON value
         return node
     if "tensor" in node:
         return Tensor(archive[f"tensor_{int(node['tensor'])}"])
+    if "number" in node:
+        return float(node["number"])
     if "enum" in node:
         return {e.__name__: e for e in _ENUMS}[node["enum"]](node["value"])
-    kind = {c.__name__: c for c in _CLASSES}[node["class"]]
-    return kind(**{name: _decode(item, archive) for name, item in node["fields"].items()})
+    return _KINDS[node["class"]](
+        **{name: _decode(item, archive) for name, item in node["fields"].items()}
+    )

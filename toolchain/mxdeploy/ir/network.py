@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import GraphOp
-from mxdeploy.ops.head import HeadOp
+from mxdeploy.ops.head import HeadOp, shape_before
 from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.ops.tail import TailOp
 
@@ -113,7 +113,7 @@ class Network:
         inputs: names of the input values.
         outputs: names of the output values (before ``tail``).
         nodes: in topological order.
-        head: steps from the model's input to the input value, done by the host.
+        head: steps from the model's input to the (single) input value, done by the host.
         tail: steps after the (single) output, computed on the CPU.
         rewrites: what legalization did so far.
         source_digest: SHA-256 of the imported file, hexadecimal.
@@ -136,6 +136,11 @@ class Network:
                 return value
         raise KeyError(name)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the model's own input (before ``head``), without the batch dimension."""
+        return shape_before(self.head, self.value(self.inputs[0]).shape)
+
     def producer(self, name: str) -> Node | None:
         """The node that writes value ``name``; None for inputs."""
         return next((n for n in self.nodes if n.output == name), None)
@@ -148,11 +153,15 @@ class Network:
         """Check what must hold between stages.
 
         Raises:
-            ValueError: a value is written twice, read before it is written, or unknown.
+            ValueError: a value is written twice, read before it is written, or unknown; or no input
+                of the model gives the network's.
         """
         known = {v.name for v in self.values}
         if len(known) != len(self.values):
             raise ValueError(f"{self.name}: two values share a name")
+        if self.head and len(self.inputs) != 1:
+            raise ValueError(f"{self.name}: steps in front of {len(self.inputs)} inputs")
+        shape_before(self.head, self.value(self.inputs[0]).shape)
         written = set(self.inputs)
         for node in self.nodes:
             missing = [i for i in node.inputs if i not in written]
@@ -171,6 +180,7 @@ class Network:
         """Stable text, one line per node."""
         lines = [f"network {self.name}"]
         lines += [f"  input {n} {list(self.value(n).shape)}" for n in self.inputs]
+        lines += [f"  head {op}" for op in self.head]
         for node in self.nodes:
             shape = list(self.value(node.output).shape)
             kind = node.op.spec.to_text() if isinstance(node.op, LayerOp) else str(node.op)

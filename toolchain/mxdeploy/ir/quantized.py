@@ -11,7 +11,7 @@ import numpy as np
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.ir.network import Rewrite
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.head import HeadOp
+from mxdeploy.ops.head import Affine, HeadOp, shape_before
 from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.ops.tail import TailOp
 
@@ -26,7 +26,7 @@ class QuantValue:
         scale: real value of one integer step.
         bits: 8, or 32 for a raw accumulator.
         origin: ONNX node (or graph input) it came from.
-        model_shape: the shape in the user's model, without the batch dimension.
+        model_shape: the shape in the legalized network, without the batch dimension.
     """
 
     name: str
@@ -152,6 +152,11 @@ class QuantNetwork:
                 return value
         raise KeyError(name)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the model's own input (before ``head``), without the batch dimension."""
+        return shape_before(self.head, self.value(self.input).model_shape)
+
     def join(self, name: str) -> Join | None:
         """The join that makes value ``name``; None for values that are written."""
         return next((join for join in self.joins if join.output == name), None)
@@ -160,6 +165,9 @@ class QuantNetwork:
     def digest(self) -> str:
         """SHA-256 over everything that determines the integers, hexadecimal."""
         state = hashlib.sha256(self.to_text().encode())
+        for op in self.head:
+            if isinstance(op, Affine):
+                state.update((op.scale.digest + op.offset.digest).encode())
         for layer in self.layers:
             for tensor in (layer.weight, layer.bias):
                 state.update(tensor.digest.encode() if tensor is not None else b"-")
@@ -174,6 +182,7 @@ class QuantNetwork:
         known = {value.name for value in self.values}
         if len(known) != len(self.values):
             raise ValueError(f"{self.name}: two values share a name")
+        shape_before(self.head, self.value(self.input).model_shape)
         written = {self.input}
         for layer in self.layers:
             written |= {j.output for j in self.joins if written.issuperset(j.inputs)}

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.builds import BuildFolder
-from mxdeploy.data import DataSet, to_integers
+from mxdeploy.data import DataSet
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
 from mxdeploy.evaluation import Accuracy, accuracy_of
+from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.link.protocol.client import Client, Identity, RunTimes
 from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
@@ -61,9 +62,7 @@ def built_in_inputs(folder: BuildFolder, count: int) -> Inputs:
 
 def inputs_from(folder: BuildFolder, dataset: DataSet) -> Inputs:
     """Real data as the chip's integers."""
-    network = folder.plan.network
-    source = network.value(network.input)
-    x = to_integers(dataset.x, source.scale, source.shape)
+    x = chip_inputs(folder.plan.network, dataset.x)
     return Inputs(source=dataset.source, x=x, dataset=dataset)
 
 

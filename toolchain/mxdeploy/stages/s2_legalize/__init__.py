@@ -7,7 +7,7 @@ from mxdeploy.ir.network import Network
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.refuse import reasons
 from mxdeploy.stages.s2_legalize.rule import rewrite
-from mxdeploy.stages.s2_legalize.rules import CLEAN, COMPLETE, FINISH, FORM, POOLS
+from mxdeploy.stages.s2_legalize.rules import CLEAN, COMPLETE, FINISH, FORM, HOST, POOLS
 from mxdeploy.stages.s2_legalize.tail import split_tail
 
 
@@ -25,6 +25,7 @@ def legalize(network: Network) -> Network:
         ModelError: operators or sizes that the chip does not have; all of them.
     """
     graph = rewrite(Graph(network), CLEAN)
+    graph = rewrite(graph, (*HOST, *CLEAN))
     graph = split_tail(graph)
     for rules in (FORM, COMPLETE, POOLS, FINISH):
         graph = rewrite(graph, rules)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from mxdeploy.ir.network import Network, Node, Rewrite, Value
+from mxdeploy.ops.head import HeadOp, appended
 
 Shape = tuple[int, ...]
 Map = tuple[int, int, int]
@@ -21,6 +23,8 @@ class Edit:
         add: nodes put where the last removed node stood, in order.
         values: values that are new or have changed.
         rename: pairs (old, new): readers of ``old`` read ``new`` from now on.
+        head: steps for the host, behind those that there are; ``values`` holds the network's input
+            as they leave it.
     """
 
     text: str
@@ -28,6 +32,7 @@ class Edit:
     add: tuple[Node, ...] = ()
     values: tuple[Value, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
+    head: tuple[HeadOp, ...] = ()
 
 
 class Graph:
@@ -114,6 +119,7 @@ class Graph:
             nodes=nodes,
             outputs=outputs,
             values=tuple(v for v in values.values() if v.name in used),
+            head=reduce(appended, edit.head, self.network.head),
             rewrites=(*self.network.rewrites, record),
         )
         return self.with_network(network)

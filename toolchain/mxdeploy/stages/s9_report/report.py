@@ -63,7 +63,7 @@ def make_report(inputs: ReportInputs) -> Report:
         program_digest=inputs.program.digest,
         project_digest=inputs.project.digest,
         board=inputs.project.board,
-        input_shape=source.model_shape,
+        input_shape=network.input_shape,
         input_scale=source.scale,
         calibration=inputs.calibration,
         sample=inputs.answer.source,

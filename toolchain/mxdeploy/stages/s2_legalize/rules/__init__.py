@@ -1,7 +1,8 @@
 """The rewrite rules, in the order in which they are tried.
 
-``CLEAN`` works on imported operators, ``FORM`` makes hardware layers of them, ``COMPLETE`` gives
-a layer of their own to operations that no layer has taken over, ``FINISH`` looks at the whole.
+``CLEAN`` works on imported operators, ``HOST`` leaves to the CPU what then still stands in front of
+the network, ``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a layer of their own to
+operations that no layer has taken over, ``FINISH`` looks at the whole.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from mxdeploy.stages.s2_legalize.rules import (
     conv_transpose_layer,
     fake_quantize,
     grow_kernel,
+    head_affine,
+    head_clip,
+    head_pad,
     identity_layer,
     input_clip,
     linear_layer,
@@ -59,6 +63,7 @@ CLEAN = (
     grow_kernel.RULE,
     input_clip.RULE,
 )
+HOST = (head_affine.RULE, head_clip.RULE, head_pad.RULE)
 FORM = (
     conv_layer.RULE,
     conv_transpose_layer.RULE,

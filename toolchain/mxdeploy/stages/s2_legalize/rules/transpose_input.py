@@ -1,7 +1,7 @@
-"""A Transpose of the input (channels last to channels first) is left to the loader: exact.
+"""A Transpose of the input (channels last to channels first) is left to the host: exact.
 
-The input of the network becomes the transposed one; data are brought to the chip channel by
-channel or pixel by pixel as the chip needs them, whatever the order in the file.
+The input of the network becomes the transposed one; it is brought to the chip channel by channel
+or pixel by pixel as the chip needs it, whatever the order in the model.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mxdeploy.ir.network import Node
+from mxdeploy.ops import head
 from mxdeploy.ops.graph import Reshape, Transpose
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -21,7 +22,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
     name = node.inputs[0]
     if name not in graph.network.inputs or graph.only_reader(name) is not node:
         return None
-    if not _is_channels_last(graph, node):
+    step = _channels_first(graph, node)
+    if step is None:
         return None
     value = graph.value(name)
     shape = graph.shape(node.output)
@@ -33,16 +35,20 @@ def match(graph: Graph, node: Node) -> Edit | None:
         remove=(node,),
         values=(moved,),
         rename=((node.output, name),),
+        head=(step,),
     )
 
 
-def _is_channels_last(graph: Graph, node: Node) -> bool:
-    if isinstance(node.op, Transpose):
-        return node.op.axes in _CHANNELS_FIRST
+def _channels_first(graph: Graph, node: Node) -> head.HeadOp | None:
+    if isinstance(node.op, Transpose) and node.op.axes in _CHANNELS_FIRST:
+        return head.Transpose(origin=node.name, axes=node.op.axes)
     if not isinstance(node.op, Reshape):
-        return False
+        return None
     before, after = graph.shape(node.inputs[0]), graph.shape(node.output)
-    return before[-1:] == (1,) and after == (1, *before[:-1])
+    if before[-1:] != (1,) or after != (1, *before[:-1]):
+        return None
+    # With one channel the order is the same; said as a Transpose, it tells how the model counts.
+    return head.Transpose(origin=node.name, axes=(len(before) - 1, *range(len(before) - 1)))
 
 
 RULE = Rule(name="input-channels-first", exact=True, match=match)
