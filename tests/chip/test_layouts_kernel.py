@@ -45,7 +45,7 @@ def test_128_bit_view():
 def test_flatten_first_word():
     pixels = np.zeros((1, 1, 16), np.int64)
     pixels[0, 0, :9] = [-16, 44, 94, 46, -69, -28, 12, -7, -107]
-    kernels = lay.spread_flatten(pixels, input_processors=1, output_processors=1)
+    kernels = lay.spread_flatten(pixels, source=lay.input_places(1, 1), output_processors=1)
     word = words_of(kernels, 8)[0, 0].view(np.int8)
     assert word.tolist() == [-107, -7, 12, -28, -69, 46, 94, 44, -16]
     assert lay.start_kernel(128, 1) == (1152, 0)
@@ -53,7 +53,7 @@ def test_flatten_first_word():
 
 def test_conv1d_two_inputs_three_outputs():
     weights = np.arange(1, 19).reshape(3, 2, 3)
-    kernels = lay.spread_kernels(weights, input_processors=0x3, output_processors=0x7)
+    kernels = lay.spread_kernels(weights, source=lay.input_places(2, 0x3), output_processors=0x7)
     words = lay.stream_to_words(lay.pack_kernels(kernels, 8))[:, 0]
     assert words[0].tolist() == [13, 14, 15, 7, 8, 9, 1, 2, 3]
     assert words[1].tolist() == [16, 17, 18, 10, 11, 12, 4, 5, 6]
@@ -63,7 +63,7 @@ def test_1x1_two_passes():
     output, channel = np.mgrid[0:5, 0:66]
     weights = (30 * output + channel - 64)[..., None]
     kernels = lay.spread_kernels(
-        weights, input_processors=(1 << 36) - 1, output_processors=(1 << 5) - 1
+        weights, source=lay.input_places(66, (1 << 36) - 1), output_processors=(1 << 5) - 1
     )
     assert kernels.shape == (36, 5, 2, 1)
     stream = lay.pack_kernels(kernels, 8).view(np.int8)
@@ -97,7 +97,7 @@ def test_2_bit_3x3_five_outputs():
 
 def test_unaligned_outputs_begin_with_zero_slots():
     weights = np.array([1, 2, 3])[:, None, None] * np.ones((3, 1, 9), np.int64)
-    kernels = lay.spread_kernels(weights, input_processors=1, output_processors=0xE)
+    kernels = lay.spread_kernels(weights, source=lay.input_places(1, 1), output_processors=0xE)
     words = words_of(kernels[0], 8)
     assert words[:, 0].tolist() == [0, 1, 2, 3]
     biases = lay.spread_bias(np.array([7, 8, 9]), output_processors=0xE)
@@ -106,7 +106,9 @@ def test_unaligned_outputs_begin_with_zero_slots():
 
 def test_ragged_last_output_pass_is_padded_with_zero_kernels():
     weights = np.ones((100, 1, 1), np.int64)
-    kernels = lay.spread_kernels(weights, input_processors=1, output_processors=(1 << 52) - 1)
+    kernels = lay.spread_kernels(
+        weights, source=lay.input_places(1, 1), output_processors=(1 << 52) - 1
+    )
     assert kernels.shape == (1, 104, 1, 1)
     assert kernels[0, :100].all()
     assert not kernels[0, 100:].any()
@@ -219,16 +221,16 @@ def test_bad_arguments_are_refused():
         lay.unpack_kernels(stream, slots=3, passes=1, kernel_elements=9, weight_bits=8)
     with pytest.raises(ValueError, match="not a multiple"):
         lay.unpack_kernels(stream, slots=1, passes=1, kernel_elements=9, weight_bits=4, mcnt_sad=2)
-    with pytest.raises(ValueError, match="do not fill"):
-        lay.spread_flatten(np.zeros((1, 70, 4), int), input_processors=0xF, output_processors=1)
     with pytest.raises(ValueError, match="do not fit 8 bits"):
-        lay.spread_kernels(np.full((1, 1, 1), 200), input_processors=1, output_processors=1)
+        lay.spread_kernels(
+            np.full((1, 1, 1), 200), source=lay.input_places(1, 1), output_processors=1
+        )
 
 
 def test_a_large_network_packs_fast():
     weights = np.random.default_rng(0).integers(-128, 128, (512, 64, 9))
     full = (1 << 64) - 1
     started = time.process_time()
-    kernels = lay.spread_kernels(weights, input_processors=full, output_processors=full)
+    kernels = lay.spread_kernels(weights, source=lay.input_places(64, full), output_processors=full)
     lay.words_to_packed(lay.stream_to_words(lay.pack_kernels(kernels, 8)))
     assert time.process_time() - started < 0.1

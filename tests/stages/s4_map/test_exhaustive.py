@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.stages.s4_map.search import Problem, search
+from mxdeploy.stages.s4_map.problem import Problem
+from mxdeploy.stages.s4_map.search import search
 from tests.stages.s4_map.test_search import STEPS, problem
 
 QUARTERS = 4

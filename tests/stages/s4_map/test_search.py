@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from mxdeploy.ir.plan import DataOrder
+from mxdeploy.stages.s4_map.arrangement import Piece
 from mxdeploy.stages.s4_map.fit import explain_failure
 from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
-from mxdeploy.stages.s4_map.search import Problem, search
+from mxdeploy.stages.s4_map.problem import Block, Problem, Reader
+from mxdeploy.stages.s4_map.search import search
 
 GROUPS, ROWS = 16, 192
 """Kernel memory in units of four processors and four words."""
@@ -40,13 +41,38 @@ def problem(rectangles, pixels=None) -> Problem:
         )
         for i, (groups, rows) in enumerate(rectangles)
     )
+    blocks = tuple(
+        Block(
+            members=((i, tuple(range(widths[i]))),),
+            readers=(
+                (Reader(layer=i, processors=tuple(range(widths[i])), words=layer.kernel_words),)
+                if i < len(layers)
+                else ()
+            ),
+            pieces=(i,),
+            data_words=pixels[i],
+        )
+        for i, layer in enumerate([*layers, None])
+    )
     return Problem(
         tensors=tensors,
         layers=layers,
-        tied=(False,) * len(layers),
-        kept=frozenset({len(layers)}),
-        input_order=DataOrder.HWC,
+        blocks=blocks,
+        pieces=tuple(
+            Piece(tensors=(i,), step=0, birth=i - 1, death=i) for i in range(len(tensors))
+        ),
+        words=tuple(pixels),
+        bundles=tuple((i,) for i in range(len(tensors))),
     )
+
+
+def kept(problem: Problem, *tensors: int) -> Problem:
+    """The problem with tensors that the host reads after the last layer."""
+    pieces = tuple(
+        replace(piece, death=len(problem.layers)) if i in tensors else piece
+        for i, piece in enumerate(problem.pieces)
+    )
+    return replace(problem, pieces=pieces)
 
 
 def cut(numbers, groups, rows, count) -> list[tuple[int, int]]:
@@ -105,7 +131,7 @@ def test_what_is_in_the_way():
     kernels = problem([(3, 128)] * 6)
     assert codes(kernels) == ["MX4010"]
     data = problem([(6, 1), (6, 1), (6, 1)], pixels=[6000] * 4)
-    assert codes(replace(data, kept=frozenset({0, 3}))) == ["MX4014"]
+    assert codes(kept(data, 0)) == ["MX4014"]
     # The kernels of the first and the third layer need different halves of the chip; the large
     # tensor between them cannot share data memories with either.
     both = problem([(8, 190), (8, 1), (8, 190)], pixels=[6000, 6000, 6000, 1])

@@ -209,13 +209,13 @@ def test_long_flatten():
 
 
 def test_pass_through_writes_from_each_quadrant():
-    plan = map_network(build((24, 4, 4), [passthrough(max_pool(2))]))
+    plan = map_network(build((40, 4, 4), [passthrough(max_pool(2))]))
     target = plan.layers[0].output
-    assert target.processors == 0xFFFFFF
+    assert target.processors == 0xFFFFFFFFFF
     word = target.offset_bytes // 4
     assert words(plan, pointers.write_pointer_base, 0) == [word]
     assert words(plan, pointers.write_pointer_base, 1) == [4 << 13 | word]
-    assert words(plan, control.enable, 1) == [0xFF]
+    assert words(plan, control.enable, 2) == [0xFF]
     assert words(plan, geometry.one_dimensional) == [0x103]
     assert words(plan, control.post_processing, 0) == [3 << 24]
     assert words(plan, pointers.write_pointer_time_slot_offset) == [0x2000]

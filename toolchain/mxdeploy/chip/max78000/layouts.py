@@ -40,18 +40,26 @@ from mxdeploy.chip.max78000.layouts_kernel import (
     words_to_stream,
     words_to_wide,
 )
-from mxdeploy.chip.max78000.layouts_layer import spread_bias, spread_flatten, spread_kernels
+from mxdeploy.chip.max78000.layouts_layer import (
+    InputPlaces,
+    input_places,
+    spread_bias,
+    spread_flatten,
+    spread_kernels,
+)
 
 __all__ = [
     "BIAS_FACTOR",
     "LANES",
     "WEIGHT_BITS",
+    "InputPlaces",
     "MemoryImage",
     "channel_location",
     "channel_locations",
     "end_bytes",
     "expansion",
     "first_column",
+    "input_places",
     "kernel_stream_bytes",
     "kernel_words",
     "output_columns",

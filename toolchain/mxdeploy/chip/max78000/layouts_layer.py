@@ -6,10 +6,13 @@ no output channel and passes that belong to no input channel hold zeros.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from mxdeploy.chip.max78000.layouts_data import (
+    Index,
     channel_locations,
     expansion,
     output_columns,
@@ -20,60 +23,83 @@ from mxdeploy.chip.max78000.layouts_data import (
 Integers = npt.NDArray[np.integer]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InputPlaces:
+    """Where a layer finds its input channels.
+
+    Attributes:
+        processors: 64-bit mask of the input.
+        passes: words of a pixel.
+        pass_number: of each channel.
+        processor: of each channel.
+    """
+
+    processors: int
+    passes: int
+    pass_number: Index
+    processor: Index
+
+    @property
+    def ordinal(self) -> Index:
+        """Number of each channel's processor among the input's."""
+        found: Index = np.searchsorted(processor_list(self.processors), self.processor)
+        return found
+
+
+def input_places(channels: int, processors: int) -> InputPlaces:
+    """Channels in ascending order on the processors of a mask, pass by pass."""
+    pass_number, processor = channel_locations(channels, processors)
+    return InputPlaces(processors, expansion(channels, processors), pass_number, processor)
+
+
 def spread_kernels(
-    weights: Integers, *, input_processors: int, output_processors: int
+    weights: Integers, *, source: InputPlaces, output_processors: int
 ) -> npt.NDArray[np.int8]:
     """Kernels of a convolution (or fully connected layer, K = 1) by processor.
 
     Args:
         weights: ``[O, C, K]``, the elements of a kernel in natural order (rows, columns).
-        input_processors: 64-bit mask of the input.
+        source: where the input channels are.
         output_processors: 64-bit mask of the output.
 
     Returns:
         int8 ``[input processors, slots, passes, K]``, processors in ascending order.
     """
-    outputs, channels, elements = weights.shape
-    processors = len(processor_list(input_processors))
-    passes = expansion(channels, input_processors)
+    outputs, _, elements = weights.shape
+    processors = len(processor_list(source.processors))
     slots = expansion(outputs, output_processors) * output_columns(output_processors)
-    spread = np.zeros((processors, slots, passes, elements), np.int8)
-    pass_number, _ = channel_locations(channels, input_processors)
-    ordinal = np.arange(channels) % processors
+    spread = np.zeros((processors, slots, source.passes, elements), np.int8)
     slot = output_slots(outputs, output_processors)
-    spread[ordinal, slot[:, None], pass_number] = _int8(weights)
+    spread[source.ordinal, slot[:, None], source.pass_number] = _int8(weights)
     return spread
 
 
 def spread_flatten(
-    weights: Integers, *, input_processors: int, output_processors: int
+    weights: Integers, *, source: InputPlaces, output_processors: int
 ) -> npt.NDArray[np.int8]:
     """Kernels of a fully connected layer over all pixels of its input (flatten) by processor.
 
     Args:
         weights: ``[O, C, pixels]``; the flattened input index of a trained network is
             ``channel * pixels + pixel``.
-        input_processors: 64-bit mask of the input; must hold the channels exactly.
+        source: where the input channels are.
         output_processors: 64-bit mask of the output.
 
     Returns:
         int8 ``[input processors, slots, pixels * passes, 1]``; the pass counter runs over the
         channel passes of a pixel, then over the pixels. Trailing slots without a channel are
-        left out.
-
-    Raises:
-        ValueError: the channels do not fill all processors in every pass.
+        left out. Processors that hold no channel in a pass have zero weights there: whatever lies
+        in their memory is ignored.
     """
-    outputs, channels, pixels = weights.shape
-    processors = len(processor_list(input_processors))
-    if channels % processors:
-        raise ValueError(f"flatten: {channels} channels do not fill {processors} processors")
-    passes = channels // processors
+    outputs, _, pixels = weights.shape
+    processors = len(processor_list(source.processors))
     slot = output_slots(outputs, output_processors)
-    spread = np.zeros((processors, int(slot.max()) + 1, pixels * passes, 1), np.int8)
-    by_place = _int8(weights).reshape(outputs, passes, processors, pixels).transpose(2, 0, 3, 1)
-    spread[:, slot] = by_place.reshape(processors, outputs, pixels * passes, 1)
-    return spread
+    spread = np.zeros((processors, int(slot.max()) + 1, pixels, source.passes), np.int8)
+    by_pixel = _int8(weights).transpose(1, 0, 2)  # [C, O, pixels], as the indices broadcast
+    pixel = np.arange(pixels, dtype=np.intp)
+    place = (source.ordinal[:, None, None], slot[None, :, None], pixel[None, None, :])
+    spread[(*place, source.pass_number[:, None, None])] = by_pixel
+    return spread.reshape(processors, int(slot.max()) + 1, pixels * source.passes, 1)
 
 
 def spread_bias(biases: Integers, *, output_processors: int) -> npt.NDArray[np.int8]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.joining import join_layout, join_passes
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map import findings
+from mxdeploy.stages.s4_map.arrangement import Arrangement, arrange
+from mxdeploy.stages.s4_map.in_place import overwriting
 from mxdeploy.stages.s4_map.needs import (
     LayerNeed,
     TensorNeed,
@@ -18,14 +22,17 @@ from mxdeploy.stages.s4_map.needs import (
     layer_need,
     tensor_needs,
 )
+from mxdeploy.stages.s4_map.problem import chw_possible
 from mxdeploy.stages.s4_map.rules import layer_findings
 
 WORD_BYTES = 4
-_PLACED = (Kind.CONV1D, Kind.CONV2D, Kind.LINEAR, Kind.PASSTHROUGH)
 
 
-def check_network(network: QuantNetwork) -> None:
+def check_network(network: QuantNetwork) -> Arrangement:
     """Refuse what cannot be placed, with all findings.
+
+    Returns:
+        Which tensors lie together.
 
     Raises:
         ModelError: the structure, a layer or the sum of all layers exceeds what the chip has.
@@ -33,18 +40,13 @@ def check_network(network: QuantNetwork) -> None:
     found = (*_structure(network), *(f for lr in network.layers for f in layer_findings(lr)))
     if found:
         raise ModelError(found)
-    layers = tuple(layer_need(layer) for layer in network.layers)
+    arrangement = arrange(network)
+    layers = tuple(layer_need(network, layer) for layer in network.layers)
     tensors = tensor_needs(network)
-    found = (*_kernels(layers), *_biases(layers), *_data(network, layers, tensors))
+    found = (*_kernels(layers), *_biases(layers), *_data(network, arrangement, layers, tensors))
     if found:
         raise ModelError(found)
-
-
-def chw_possible(network: QuantNetwork) -> bool:
-    """Whether the input may be in CHW order: few enough channels, read by a convolution."""
-    first = network.layers[0].spec
-    memories = mem.PROCESSORS // int(limits.CHW_PROCESSOR_STEP)
-    return first.in_channels <= memories and first.kind is not Kind.PASSTHROUGH
+    return arrangement
 
 
 def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:
@@ -52,17 +54,35 @@ def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:
         yield findings.no_layers()
     if len(network.layers) > limits.MAX_LAYERS:
         yield findings.too_many_layers(len(network.layers))
-    before = network.input
     for layer in network.layers:
-        if layer.inputs != (before,):
-            yield findings.not_a_chain(layer, before)
-        if layer.spec.kind not in _PLACED or layer.spec.eltwise is not None:
-            yield findings.not_placed(layer)
-        shape = network.value(layer.inputs[0]).shape
-        pixels = layer.spec.in_size[0] * layer.spec.in_size[1]
-        if (shape[0], shape[1] * shape[2]) != (layer.spec.in_channels, pixels):
-            yield findings.reshaped_channels(layer, shape)
-        before = layer.output
+        for name in layer.inputs:
+            shape = network.value(name).shape
+            pixels = layer.spec.in_size[0] * layer.spec.in_size[1]
+            if (shape[0], shape[1] * shape[2]) != (layer.spec.in_channels, pixels):
+                yield findings.reshaped_channels(layer, shape)
+    yield from _contract(network)
+
+
+def _contract(network: QuantNetwork) -> Iterator[Diagnostic]:
+    """What is interleaved has a single reader; joins are read by convolutions."""
+    joins = {join.output for join in network.joins}
+    readers = Counter(name for layer in network.layers for name in layer.inputs)
+    readers += Counter(part for join in network.joins for part in join.inputs)
+    for layer in network.layers:
+        operands = layer.inputs if layer.spec.operands > 1 else ()
+        for name in operands:
+            alone = readers[name] == 1 and name not in network.outputs
+            if not alone or name == network.input or name in joins:
+                yield findings.breaks_contract(layer.name, f"the operand {name} has other uses")
+        if layer.spec.kind is Kind.PASSTHROUGH and joins & {*layer.inputs}:
+            yield findings.breaks_contract(layer.name, "copies a concatenation")
+    for join in network.joins:
+        channels = [network.value(name).shape[0] for name in join.inputs]
+        several = join_passes(join_layout(channels)) > 1
+        for name in join.inputs:
+            alone = readers[name] == 1 and name not in network.outputs
+            if several and (not alone or name == network.input):
+                yield findings.breaks_contract(join.output, f"the part {name} has other uses")
 
 
 def _kernels(layers: tuple[LayerNeed, ...]) -> Iterator[Diagnostic]:
@@ -89,21 +109,28 @@ def _biases(layers: tuple[LayerNeed, ...]) -> Iterator[Diagnostic]:
 
 
 def _data(
-    network: QuantNetwork, layers: tuple[LayerNeed, ...], tensors: tuple[TensorNeed, ...]
+    network: QuantNetwork,
+    arrangement: Arrangement,
+    layers: tuple[LayerNeed, ...],
+    tensors: tuple[TensorNeed, ...],
 ) -> Iterator[Diagnostic]:
     source = tensors[0]
     hwc = WORD_BYTES * source.words(DataOrder.HWC)
-    chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network) else None
+    chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network, arrangement) else None
     if min(hwc, hwc if chw is None else chw) > mem.DATA_BYTES:
         yield findings.input_exceeds_data_memory(source, hwc, chw)
     for need, tensor in zip(layers, tensors[1:], strict=True):
         size = WORD_BYTES * tensor.words(DataOrder.HWC)
         if size > mem.DATA_BYTES:
             yield findings.tensor_exceeds_data_memory(tensor, need.name, size)
-    for index, layer in enumerate(network.layers):
+    in_place = overwriting(network, arrangement)
+    piece_of = {t: i for i, piece in enumerate(arrangement.pieces) for t in piece.tensors}
+    for index, (layer, reading) in enumerate(zip(network.layers, arrangement.sources, strict=True)):
         tied = layer.spec.kind is Kind.PASSTHROUGH
-        if tied or index:
-            yield from _shared_data(layer.name, tensors[index], tensors[index + 1], tied=tied)
+        first = reading.tensors[0]
+        possible = (piece_of[first], piece_of[index + 1]) in in_place
+        if (tied or first) and not possible and len(reading.tensors) == 1:
+            yield from _shared_data(layer.name, tensors[first], tensors[index + 1], tied=tied)
 
 
 def _shared_data(

@@ -8,7 +8,13 @@ from mxdeploy.ops.layer import Kind, LayerSpec
 
 
 def layer_shape(
-    spec: LayerSpec, *, in_passes: int, slots: int, source: Region, target: Region
+    spec: LayerSpec,
+    *,
+    in_passes: int,
+    slots: int,
+    source: Region,
+    target: Region,
+    first_word: int = 0,
 ) -> latency.LayerShape:
     """The numbers that decide the layer's cycles.
 
@@ -18,12 +24,15 @@ def layer_shape(
         slots: output slots, dummy slots included.
         source: where the input lies.
         target: where the output goes.
+        first_word: of the layer's kernels.
     """
     passthrough = spec.kind is Kind.PASSTHROUGH
     rows, columns = (1, 1) if spec.flatten else spec.convolved_size
     return latency.LayerShape(
         passes=in_passes,
+        operands=spec.operands,
         pool=(1, 1) if spec.pool is None else spec.pool.size,
+        pool_first=spec.eltwise is None or spec.eltwise.pool_first,
         rows=rows,
         columns=columns,
         output_columns=spec.out_size[1],
@@ -31,6 +40,7 @@ def layer_shape(
         pad=spec.pad,
         output_slots=0 if passthrough else slots,
         time_slots=source.time_slots,
+        kernel_offset=first_word,
         passthrough=passthrough,
         output_passes=target.passes,
         flatten_enabled=spec.flatten and in_passes > limits.MAX_PASSES,

@@ -22,15 +22,26 @@ SMALLER_WEIGHTS = (
 )
 
 
-def not_a_chain(layer: QuantLayer, expected: str) -> Diagnostic:
-    """A layer reads something else than the layer before it wrote."""
+def two_places(layer: str, what: str, names: Sequence[str]) -> Diagnostic:
+    """What a layer reads cannot lie as other layers need it, too."""
     return Diagnostic(
         code="MX4001",
-        where=layer.name,
-        what=f"reads {', '.join(layer.inputs)}, not the output {expected} of the layer before it",
-        why="branches, residual connections and concatenations are not placed yet; only chains of "
-        "layers are",
-        fix="use a sequential network",
+        where=layer,
+        what=f"reads {', '.join(names)}, and {what} would have to lie at two places at once",
+        why="operands of an element-wise layer interleave, parts of a concatenation lie side by "
+        "side, and a layer without convolution writes to the processors it reads from",
+        fix="put a convolution between the layers that share these values",
+    )
+
+
+def tied_too_wide(names: Sequence[str], processors: int) -> Diagnostic:
+    """Values that must lie side by side need more processors than there are."""
+    return Diagnostic(
+        code="MX4021",
+        where=names[0],
+        what=f"{', '.join(names)} must lie side by side and take {processors} processors",
+        why=limits.MAX_PROCESSORS.text,
+        fix="put a convolution between the concatenations that share these values",
     )
 
 
@@ -45,14 +56,15 @@ def no_layers() -> Diagnostic:
     )
 
 
-def not_placed(layer: QuantLayer) -> Diagnostic:
-    """An operation that the mapping does not handle."""
+def breaks_contract(where: str, what: str) -> Diagnostic:
+    """A network that legalization should not have let through."""
     return Diagnostic(
         code="MX4002",
-        where=layer.name,
-        what=f"{layer.spec.to_text()} is not placed yet",
-        why="placement handles 1-D and 2-D convolutions, linear layers and pooling",
-        fix="replace the operation by one of these",
+        where=where,
+        what=what,
+        why="a value that interleaves with others is read by one layer alone, which the rewriting "
+        "of the network sees to by copies",
+        fix="please report it with the model's layer shapes",
     )
 
 
@@ -199,8 +211,8 @@ def layer_exceeds_data_memory(layer: str, read: int, written: int) -> Diagnostic
         where=layer,
         what=f"its input ({read:,} bytes) and its output ({written:,} bytes) must share data "
         f"memories and exceed their {mem.DATA_BYTES:,} bytes by {excess:,}",
-        why="an output does not overwrite its layer's input; with many channels both use the same "
-        "data memories",
+        why="an output overwrites its layer's input only behind what has been read; with many "
+        "channels both use the same data memories",
         fix="pool or subsample earlier, use fewer channels (up to 32 in and 32 out can use "
         "separate memories), or a smaller input",
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mxdeploy.errors import Diagnostic
-from mxdeploy.ir.plan import DataOrder
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.check import WORD_BYTES
-from mxdeploy.stages.s4_map.search import Problem, search
+from mxdeploy.stages.s4_map.problem import Problem
+from mxdeploy.stages.s4_map.search import search
 
 _LISTED = 3
 _SHARE = 4
@@ -32,9 +32,13 @@ def explain_failure(problems: tuple[Problem, ...], steps: int) -> tuple[Diagnost
 
 def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:
     pairs = []
+    births = {piece.birth: i for i, piece in enumerate(problem.pieces) if piece.birth >= 0}
     for index, layer in enumerate(problem.layers):
-        order = problem.input_order if index == 0 else DataOrder.HWC
-        read = WORD_BYTES * problem.tensors[index].words(order)
-        written = WORD_BYTES * problem.tensors[index + 1].words(DataOrder.HWC)
-        pairs.append((layer.name, read, written))
+        deaths = [
+            problem.words[i]
+            for i, piece in enumerate(problem.pieces)
+            if piece.birth < index <= piece.death
+        ]
+        written = problem.words[births[index]] if index in births else 0
+        pairs.append((layer.name, WORD_BYTES * max(deaths, default=0), WORD_BYTES * written))
     return sorted(pairs, key=lambda pair: -pair[1] - pair[2])[:_LISTED]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.joining import PartPlace, join_layout, join_passes
 from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ops.layer import Kind, LayerSpec
@@ -63,7 +65,7 @@ class LayerNeed:
         in_passes: words read per pixel (flatten: words read in all).
         slots: output slots of all output passes.
         kernel_words: 72-bit words on each input processor; 0 for pass-through.
-        processors: input processors.
+        processors: input processors (of all parts of a join).
         weight_bits: 8, 4, 2 or 1.
         bias_bytes: bytes of one bias memory, one for each output slot (those without a channel
             are read as well, and hold zero); 0 without (or with an all-zero) bias.
@@ -97,7 +99,7 @@ def tensor_need(value: QuantValue) -> TensorNeed:
 
 
 def tensor_needs(network: QuantNetwork) -> tuple[TensorNeed, ...]:
-    """Tensors of a chain: the input, then the output of each layer."""
+    """The tensors in data memory: the input, then the output of each layer."""
     names = (network.input, *(layer.output for layer in network.layers))
     return tuple(tensor_need(network.value(name)) for name in names)
 
@@ -107,10 +109,11 @@ def kernel_elements(spec: LayerSpec) -> int:
     return 1 if spec.kind is Kind.LINEAR else spec.kernel[0] * spec.kernel[1]
 
 
-def layer_need(layer: QuantLayer) -> LayerNeed:
+def layer_need(network: QuantNetwork, layer: QuantLayer) -> LayerNeed:
     """What ``layer`` needs; its channels must be within the chip's limit."""
     spec = layer.spec
-    in_passes = limits.passes(spec.in_channels)
+    places = source_places(network, layer)
+    in_passes = join_passes(places)
     slots = limits.passes(spec.out_channels) * limits.channels_per_pass(spec.out_channels)
     if spec.flatten:
         in_passes *= spec.in_size[0] * spec.in_size[1]
@@ -124,10 +127,27 @@ def layer_need(layer: QuantLayer) -> LayerNeed:
         in_passes=in_passes,
         slots=slots,
         kernel_words=words,
-        processors=limits.channels_per_pass(spec.in_channels),
+        processors=processor_count(places),
         weight_bits=layer.weight_bits,
         bias_bytes=slots if has_bias else 0,
     )
+
+
+def processor_count(places: Sequence[PartPlace]) -> int:
+    """Processors that parts at these places take together."""
+    return len({p.first_processor + k for p in places for k in range(p.processors)})
+
+
+def source_channels(network: QuantNetwork, layer: QuantLayer) -> tuple[int, ...]:
+    """Channels of what ``layer`` reads: of an operand (all are alike), or of a join's parts."""
+    join = network.join(layer.inputs[0])
+    names = (layer.inputs[0],) if join is None else join.inputs
+    return tuple(network.value(name).shape[0] for name in names)
+
+
+def source_places(network: QuantNetwork, layer: QuantLayer) -> tuple[PartPlace, ...]:
+    """Where the parts of what ``layer`` reads lie relative to each other (one: not a join)."""
+    return join_layout(source_channels(network, layer))
 
 
 def aligned_words(words: int) -> int:

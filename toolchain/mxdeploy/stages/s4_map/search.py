@@ -3,9 +3,10 @@
 A layer's kernels lie in the processors of its input. Where a tensor has fewer than 64 channels per
 pass, its first processor is free (a multiple of four); the search spreads such tensors so that the
 kernel memories fill evenly and tensors that are too large to share data memories do not meet.
-Strategies are tried from the simplest map to the densest one; each is a depth-first search with
-first fit and a bounded number of steps. What still cannot be placed then is moved to the front and
-the search is repeated. There is no chance in any of it.
+Places at which layers take fewer cycles come first. Strategies are tried from the simplest map to
+the densest one; each is a depth-first search with first fit and a bounded number of steps. What
+still cannot be placed then is moved to the front and the search is repeated. There is no chance in
+any of it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.ir.plan import DataOrder
 from mxdeploy.stages.s4_map.data_memory import Occupant, allocate
 from mxdeploy.stages.s4_map.kernel_memory import KernelMemory
-from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
+from mxdeploy.stages.s4_map.problem import Block, Problem
 
-_GROUP = mem.PROCESSORS_PER_MEMORY
 _DENSEST = 1
 """The strategy whose searches are repaired."""
 _REPAIR_SHARE = 12
@@ -32,90 +30,28 @@ _OFFSET_PENALTY = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A chain of layers: layer ``i`` reads tensor ``i`` and writes tensor ``i + 1``.
-
-    Attributes:
-        tensors: the input, then each layer's output.
-        layers: what each layer needs.
-        tied: for each layer, whether its output must lie on its input's processors.
-        kept: tensors (by number) that the host reads after the last layer.
-        input_order: order of tensor 0 in data memory.
-        heed_kernels: whether kernel memory counts (off to find out what is in the way).
-        heed_data: whether data memory counts.
-    """
-
-    tensors: tuple[TensorNeed, ...]
-    layers: tuple[LayerNeed, ...]
-    tied: tuple[bool, ...]
-    kept: frozenset[int]
-    input_order: DataOrder
-    heed_kernels: bool = True
-    heed_data: bool = True
-
-    def order(self, tensor: int) -> DataOrder:
-        """Order of a tensor in data memory."""
-        return self.input_order if tensor == 0 else DataOrder.HWC
-
-    def processors(self, tensor: int, start: int) -> range:
-        """Processors of a tensor whose first one is ``start``."""
-        step = _GROUP if self.order(tensor) is DataOrder.CHW else 1
-        return range(start, start + step * self.tensors[tensor].width, step)
-
-    def starts(self, tensor: int) -> range:
-        """Legal first processors: whole data memories, the last processor exists."""
-        return range(0, mem.PROCESSORS - self.processors(tensor, 0)[-1], _GROUP)
-
-    def occupant(self, tensor: int, start: int) -> Occupant:
-        """The tensor as a claim on data memory."""
-        memories = {processor // _GROUP for processor in self.processors(tensor, start)}
-        return Occupant(
-            memories=sum(1 << memory for memory in memories),
-            words=self.tensors[tensor].words(self.order(tensor)),
-            birth=tensor - 1,
-            death=len(self.layers) if tensor in self.kept else tensor,
-        )
-
-    def blocks(self) -> tuple[Block, ...]:
-        """Tensors that must lie on the same processors, together."""
-        blocks: list[list[int]] = [[0]]
-        for layer, tied in enumerate(self.tied):
-            if tied:
-                blocks[-1].append(layer + 1)
-            else:
-                blocks.append([layer + 1])
-        return tuple(
-            Block(
-                tensors=tuple(block),
-                width=self.tensors[block[0]].width,
-                words=self.layers[block[-1]].kernel_words if block[-1] < len(self.layers) else 0,
-            )
-            for block in blocks
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """Tensors on the same processors, and the kernel words of the layer that reads the last one."""
-
-    tensors: tuple[int, ...]
-    width: int
-    words: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """An answer of the search.
 
     Attributes:
         starts: first processor of each tensor.
         kernel_starts: first kernel word of each layer (0 for layers without kernels).
-        data_starts: first word of each tensor in its data memories.
+        data_starts: first word of each piece in its data memories.
     """
 
     starts: tuple[int, ...]
     kernel_starts: tuple[int, ...]
     data_starts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A place that fits: the block's first processor, and the first word of each reader."""
+
+    start: int
+    words: tuple[int, ...]
+    top: int
+    price: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +94,18 @@ _STRATEGIES = (
         first_block=lambda block: (-block.width * block.words, *block.tensors),
         first_place=lambda start, top: (top, -start),
     ),
+    _Strategy(
+        name="most data first, lowest processors",
+        first_block=lambda block: (-block.width * block.data_words, *block.tensors),
+        first_place=lambda start, _top: (start,),
+    ),
 )
 
 
 def search(problem: Problem, steps: int) -> Placement | None:
     """The first placement found, or None when every strategy gave up."""
     for strategy in _STRATEGIES:
-        blocks = sorted(problem.blocks(), key=strategy.first_block)
+        blocks = sorted(problem.blocks, key=strategy.first_block)
         found = _Search(problem, strategy, blocks, steps).run(0)
         if found is not None:
             return found
@@ -174,7 +115,7 @@ def search(problem: Problem, steps: int) -> Placement | None:
 def _repair(problem: Problem, steps: int) -> Placement | None:
     """Many short searches; the block that none of the places was free for comes earlier next."""
     strategy = _STRATEGIES[_DENSEST]
-    blocks = sorted(problem.blocks(), key=strategy.first_block)
+    blocks = sorted(problem.blocks, key=strategy.first_block)
     seen = set()
     for _ in range(steps // _REPAIR_SHARE):
         attempt = _Search(problem, strategy, blocks, steps // _REPAIR_SHARE)
@@ -214,78 +155,93 @@ class _Search:
         self.memory = KernelMemory()
         self.starts: dict[int, int] = {}
         self.kernel_starts: dict[int, int] = {}
+        self.occupants: dict[int, Occupant] = {}
 
     def run(self, index: int) -> Placement | None:
         if index == len(self.blocks):
             return self._finish()
         self.deepest = max(self.deepest, index)
         block = self.blocks[index]
-        for start, word in self._places(block):
+        for place in self._places(block):
             if self.steps <= 0:
                 return None
             self.steps -= 1
-            found = self._descend(index, block, start, word)
+            found = self._descend(index, block, place)
             if found is not None:
                 return found
         return None
 
-    def _descend(self, index: int, block: Block, start: int, word: int) -> Placement | None:
-        last = block.tensors[-1]
-        processors = self.problem.processors(last, start)
-        if self.problem.heed_kernels:
-            self.memory.toggle(processors, word, block.words)
-        self.starts.update(dict.fromkeys(block.tensors, start))
-        self.kernel_starts[last] = word
+    def _descend(self, index: int, block: Block, place: _Place) -> Placement | None:
+        self._toggle(block, place.start, place.words)
+        occupants = self.problem.occupants(block, place.start)
+        self.occupants |= occupants
+        self.starts |= block.starts(place.start)
+        self.kernel_starts |= {
+            reader.layer: word for reader, word in zip(block.readers, place.words, strict=True)
+        }
         found = self.run(index + 1)
         if found is None:
-            for tensor in block.tensors:
-                del self.starts[tensor]
-            if self.problem.heed_kernels:
-                self.memory.toggle(processors, word, block.words)
+            for piece in occupants:
+                del self.occupants[piece]
+            self._toggle(block, place.start, place.words)
         return found
 
-    def _places(self, block: Block) -> list[tuple[int, int]]:
-        """Places that fit, as (first processor, first kernel word), the preferred one first."""
-        places: list[tuple[int, int]] = []
-        last = block.tensors[-1]
-        for start in self.problem.starts(block.tensors[0]):
-            word: int | None = 0
-            if block.words and self.problem.heed_kernels:
-                word = self.memory.first_fit(self.problem.processors(last, start), block.words)
-            if word is not None and self._data_fits(block, start):
-                places.append((start, word))
+    def _toggle(self, block: Block, start: int, words: Sequence[int]) -> None:
+        if not self.problem.heed_kernels:
+            return
+        for reader, word in zip(block.readers, words, strict=False):
+            self.memory.toggle(reader.on_processors(start), word, reader.words)
+
+    def _places(self, block: Block) -> list[_Place]:
+        """Places that fit, the preferred one first."""
+        places: list[_Place] = []
+        for start in block.legal_starts():
+            words = self._kernel_words(block, start)
+            if words is None or not self._data_fits(block, start):
+                continue
+            ends = [w + reader.words for w, reader in zip(words, block.readers, strict=True)]
+            price = self.problem.price(block, start)
+            places.append(_Place(start=start, words=words, top=max(ends, default=0), price=price))
         choose = self.strategy.first_place
-        return sorted(places, key=lambda place: choose(place[0], place[1] + block.words))
+        return sorted(places, key=lambda place: (place.price, *choose(place.start, place.top)))
+
+    def _kernel_words(self, block: Block, start: int) -> tuple[int, ...] | None:
+        """First word of each reader's kernels, or None when they do not fit."""
+        if not self.problem.heed_kernels:
+            return (0,) * len(block.readers)
+        words: list[int] = []
+        for reader in block.readers:
+            word = self.memory.first_fit(reader.on_processors(start), reader.words)
+            if word is None:
+                break
+            self.memory.toggle(reader.on_processors(start), word, reader.words)
+            words.append(word)
+        self._toggle(block, start, words)
+        return tuple(words) if len(words) == len(block.readers) else None
 
     def _data_fits(self, block: Block, start: int) -> bool:
-        """Whether no two tensors that meet are too large for the memories they share."""
+        """Whether no two pieces that meet are too large for the memories they share."""
         if not self.problem.heed_data:
             return True
-        placed = {**self.starts, **dict.fromkeys(block.tensors, start)}
-        for tensor in block.tensors:
-            new = self.problem.occupant(tensor, start)
-            rivals: Sequence[int] = sorted({tensor - 1, tensor + 1} | self.problem.kept)
-            for rival in rivals:
-                if rival == tensor or rival not in placed:
-                    continue
-                old = self.problem.occupant(rival, placed[rival])
-                if new.meets(old) and new.words + old.words > mem.DATA_WORDS:
-                    return False
-        return True
+        new = self.problem.occupants(block, start)
+        return not any(
+            self.problem.collide(piece, occupant, other, placed)
+            for piece, occupant in new.items()
+            for other, placed in self.occupants.items()
+        )
 
     def _finish(self) -> Placement | None:
-        count = len(self.problem.tensors)
-        starts = tuple(self.starts[tensor] for tensor in range(count))
-        occupants = [self.problem.occupant(t, start) for t, start in enumerate(starts)]
-        data = (0,) * count
-        if self.problem.heed_data:
-            found = allocate(occupants, steps=_OFFSET_STEPS)
+        problem = self.problem
+        data: tuple[int, ...] = (0,) * len(self.occupants)
+        if problem.heed_data:
+            occupants = [self.occupants[piece] for piece in range(len(self.occupants))]
+            found = allocate(occupants, _OFFSET_STEPS, problem.bundles, problem.overwriting)
             if found is None:
                 self.steps -= _OFFSET_PENALTY
                 return None
             data = found
         return Placement(
-            starts=starts,
-            kernel_starts=tuple(self.kernel_starts.get(i, 0) for i in range(count - 1)),
+            starts=tuple(self.starts[tensor] for tensor in range(len(problem.tensors))),
+            kernel_starts=tuple(self.kernel_starts.get(i, 0) for i in range(len(problem.layers))),
             data_starts=data,
         )

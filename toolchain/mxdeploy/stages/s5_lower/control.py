@@ -44,14 +44,18 @@ def _summed_quadrants(placed: PlacedLayer) -> int:
 
 def layer_control_1(placed: PlacedLayer) -> reg.LayerControl1:
     """Input passes, words per output pixel, output columns (times the weight bits)."""
-    passes = int(limits.MAX_PASSES)
+    most = int(limits.MAX_PASSES)
     if placed.passthrough:
         in_passes, _ = placed.counted_passes
-        return reg.LayerControl1(inpchexp=in_passes - 1, wptr_inc=placed.target.gap)
+        # From a word of its output to the next, be it the next pass or the next pixel.
+        step, passes = placed.target.step_words, placed.target.passes
+        if step % passes or (passes > 1 and step // passes != placed.target.gap + 1):
+            raise ValueError(f"{placed.layer.name}: pass-through cannot leave uneven gaps")
+        return reg.LayerControl1(inpchexp=in_passes - 1, wptr_inc=step // passes - 1)
     columns = layouts.output_columns(placed.target.processors)
     return reg.LayerControl1(
-        inpchexp=(placed.plan.in_passes - 1) % passes,
-        wptr_inc=placed.plan.out_passes * (placed.target.gap + 1) - 1,
+        inpchexp=(placed.plan.in_passes - 1) % most,
+        wptr_inc=placed.target.step_words - 1,
         xpch_max=(columns - 1) * placed.layer.weight_bits,
     )
 

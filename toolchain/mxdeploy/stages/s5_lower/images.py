@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.chip.max78000 import memories as mem
-from mxdeploy.ir.plan import KernelSlot, Plan
+from mxdeploy.ir.plan import KernelSlot, Plan, Region
 from mxdeploy.ir.program import BiasImage, KernelImage
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
+
+WORD_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,27 @@ def layer_words(placed: PlacedLayer) -> npt.NDArray[np.uint8]:
         raise ValueError(f"{placed.layer.name} has kernel memory but no weights")
     weight = placed.layer.weight.array.astype(np.int8)
     outputs, channels = weight.shape[:2]
-    source, target = placed.source, placed.target.processors
-    if placed.spec.flatten:
-        # Channels missing in the last pass become zero weights: whatever lies there is ignored.
-        missing = source.processors.bit_count() * source.passes - channels
-        flat = np.pad(weight.reshape(outputs, channels, -1), ((0, 0), (0, missing), (0, 0)))
-        kernels = layouts.spread_flatten(
-            flat, input_processors=source.processors, output_processors=target
-        )
-    else:
-        kernels = layouts.spread_kernels(
-            weight.reshape(outputs, channels, -1),
-            input_processors=source.processors,
-            output_processors=target,
-        )
+    spread = layouts.spread_flatten if placed.spec.flatten else layouts.spread_kernels
+    kernels = spread(
+        weight.reshape(outputs, channels, -1),
+        source=input_places(placed.source, channels),
+        output_processors=placed.target.processors,
+    )
     return layouts.stream_to_words(layouts.pack_kernels(kernels, placed.layer.weight_bits))
+
+
+def input_places(region: Region, channels: int) -> layouts.InputPlaces:
+    """Where a layer finds the ``channels`` of ``region``: those of a join part by part."""
+    if not region.parts:
+        return layouts.input_places(channels, region.processors)
+    parts = [layouts.input_places(p.channels, p.region.processors) for p in region.parts]
+    first = [(p.region.offset_bytes - region.offset_bytes) // WORD_BYTES for p in region.parts]
+    return layouts.InputPlaces(
+        processors=region.processors,
+        passes=region.passes,
+        pass_number=np.concatenate([f + p.pass_number for f, p in zip(first, parts, strict=True)]),
+        processor=np.concatenate([p.processor for p in parts]),
+    )
 
 
 def _runs(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
