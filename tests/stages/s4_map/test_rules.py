@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mxdeploy.ops.layer import Activation
+from mxdeploy.ops.layer import Activation, Eltwise, EltwiseFunction, Kind
 from mxdeploy.stages.s4_map.rules import layer_findings
 from tests.builders import average_pool, build, conv, conv1d, linear, max_pool, passthrough
 
@@ -74,6 +74,68 @@ def test_linear_reads_one_pixel_unless_it_flattens():
     one = layer((4, 1, 1), linear(3))
     assert codes(one) == []
     assert codes(replace(one, spec=replace(one.spec, in_size=(2, 1)))) == ["MX4005"]
+
+
+def combined(shape, draft, operands, *, pool_first=True):
+    """A layer that combines operands of ``shape`` on the way in."""
+    one = layer(shape, draft)
+    eltwise = Eltwise(function=EltwiseFunction.ADD, pool_first=pool_first)
+    spec = replace(one.spec, eltwise=eltwise, operands=operands)
+    return replace(one, spec=spec, inputs=("x",) * operands)
+
+
+@pytest.mark.parametrize(
+    ("shape", "draft", "operands", "pool_first"),
+    [
+        ((64, 4, 4), passthrough(), 16, True),
+        ((64, 4, 4), conv(3, 3, 1), 16, True),
+        ((64, 1, 1), linear(3), 3, True),
+        ((1024, 4, 4), passthrough(), 16, True),
+        ((128, 4, 4), conv(3, 3, pool=max_pool(2, stride=1)), 2, True),
+        ((64, 4, 4), passthrough(max_pool(2)), 2, False),
+        ((64, 4, 4), passthrough(max_pool(2)), 16, True),
+        ((128, 4, 4), passthrough(max_pool(4)), 2, True),
+    ],
+)
+def test_operands_that_can_be_combined(shape, draft, operands, pool_first):
+    assert codes(combined(shape, draft, operands, pool_first=pool_first)) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "draft", "operands", "pool_first", "wanted"),
+    [
+        ((4, 4, 4), passthrough(), 1, True, "MX4005"),
+        ((4, 4, 4), passthrough(), 17, True, "MX4005"),
+        ((4, 9, 1), conv1d(3, 3), 2, True, "MX4006"),
+        ((4, 4, 4), linear(3, flatten=True), 2, True, "MX4006"),
+        ((64, 4, 4), passthrough(max_pool(2)), 3, False, "MX4005"),
+        ((129, 4, 4), conv(3, 3), 2, True, "MX4005"),
+        ((128, 4, 4), conv(3, 3), 3, True, "MX4005"),
+        ((129, 4, 4), passthrough(max_pool(4)), 2, True, "MX4005"),
+        ((128, 4, 4), passthrough(max_pool(2)), 2, True, "MX4006"),
+    ],
+)
+def test_operands_that_cannot_be_combined(shape, draft, operands, pool_first, wanted):
+    assert codes(combined(shape, draft, operands, pool_first=pool_first)) == [wanted]
+
+
+def test_several_operands_without_a_function():
+    one = layer((4, 4, 4), conv(3, 3))
+    assert codes(replace(one, spec=replace(one.spec, operands=2))) == ["MX4005"]
+
+
+def transposed(shape, **changes):
+    """A transposed convolution: twice the rows and columns."""
+    one = layer(shape, conv(1, 3, 1))
+    return replace(one, spec=replace(one.spec, kind=Kind.CONV_TRANSPOSE2D, **changes))
+
+
+def test_transposed_convolution():
+    assert codes(transposed((1, 4, 4))) == []
+    assert codes(transposed((1, 511, 4))) == []
+    assert codes(transposed((1, 512, 4))) == ["MX2041", "MX4005"]
+    pooled = transposed((1, 4, 4), pool=max_pool(2))
+    assert codes(pooled) == ["MX4006"]
 
 
 def test_shift_of_four_bits():

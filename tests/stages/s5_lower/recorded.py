@@ -15,8 +15,8 @@ import numpy as np
 from mxdeploy.chip.max78000 import latency, layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
-from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region
-from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
+from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region, RegionPart
+from mxdeploy.ir.quantized import Join, QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import (
     Activation,
@@ -117,6 +117,11 @@ def is_chain(meta: dict[str, Any]) -> bool:
     )
 
 
+def is_joined(layer: dict[str, Any]) -> bool:
+    """Whether a layer reads several values as one."""
+    return layer["operands"] == 1 and len(layer["in_sequences"] or []) > 1
+
+
 def plan_of(record: Record) -> Plan:
     """The plan that the recorded program was made from, with zero weights.
 
@@ -129,12 +134,16 @@ def plan_of(record: Record) -> Plan:
         _value(f"y{i}", layer["out_chan"], layer["out_dim"], layer["output_width"])
         for i, layer in enumerate(layers)
     ]
+    last = values[-1].name
+    joined = {i: layer for i, layer in enumerate(layers) if is_joined(layer)}
+    values += [_value(f"j{i}", la["in_chan"], la["in_dim"], 8) for i, la in joined.items()]
     network = QuantNetwork(
         name=record.meta["name"],
         values=tuple(values),
         input="x",
-        outputs=(values[-1].name,),
+        outputs=(last,),
         layers=tuple(_layer(i, layer) for i, layer in enumerate(layers)),
+        joins=tuple(Join(inputs=_names(i, la), output=f"j{i}") for i, la in joined.items()),
     )
     plans = tuple(_layer_plan(record, network, i, layer) for i, layer in enumerate(layers))
     return Plan(
@@ -184,11 +193,15 @@ def _eltwise(layer: dict[str, Any]) -> Eltwise | None:
     return Eltwise(function=EltwiseFunction(layer["eltwise"]), pool_first=layer["pool_first"])
 
 
-def _inputs(index: int, layer: dict[str, Any]) -> tuple[str, ...]:
+def _names(index: int, layer: dict[str, Any]) -> tuple[str, ...]:
     """Values read; a single one that holds all operands is named once for each of them."""
     before = layer["in_sequences"] or [index - 1]
     names = [f"y{number}" if number >= 0 else "x" for number in before]
     return tuple(names) if len(names) > 1 else tuple(names * layer["operands"])
+
+
+def _inputs(index: int, layer: dict[str, Any]) -> tuple[str, ...]:
+    return (f"j{index}",) if is_joined(layer) else _names(index, layer)
 
 
 def _layer(index: int, layer: dict[str, Any]) -> QuantLayer:
@@ -219,17 +232,11 @@ def _layer_plan(
             passes=layer["in_expand"],
             order=DataOrder.CHW if layer["big_data"] else DataOrder.HWC,
             gap=layer["operands"] - 1,
+            parts=_parts(record, layer),
         )
         for number, value in enumerate(network.layers[index].inputs)
     )
-    target = Region(
-        value=f"y{index}",
-        processors=int(layer["output_processors"], 16),
-        offset_bytes=layer["out_offset"],
-        passes=layer["out_expand"],
-        bits=layer["output_width"],
-        gap=layer["write_gap"],
-    )
+    target = _target(record, index)
     in_passes = layer["in_expand"] * (spec.in_size[0] * spec.in_size[1] if spec.flatten else 1)
     kernels = None
     if spec.kind is not Kind.PASSTHROUGH:
@@ -250,6 +257,30 @@ def _layer_plan(
         bias=_bias(record, index, spec, target),
         cycles=0,
         ring_words=layer["rollover"] or 0 if layer["streaming"] else 0,
+    )
+
+
+def _target(record: Record, index: int) -> Region:
+    layer = record.meta["layers"][index]
+    return Region(
+        value=f"y{index}",
+        processors=int(layer["output_processors"], 16),
+        offset_bytes=layer["out_offset"],
+        passes=layer["out_expand"],
+        bits=layer["output_width"],
+        gap=layer["write_gap"],
+    )
+
+
+def _parts(record: Record, layer: dict[str, Any]) -> tuple[RegionPart, ...]:
+    """Where the parts of what a layer reads were written (all by layers)."""
+    if not is_joined(layer):
+        return ()
+    return tuple(
+        RegionPart(
+            region=_target(record, number), channels=record.meta["layers"][number]["out_chan"]
+        )
+        for number in layer["in_sequences"]
     )
 
 
