@@ -118,6 +118,14 @@ def test_overwritten_input(bench) -> None:
     assert found.what.startswith("overwrites-input: overwrites word 1 of its own input")
 
 
+def test_an_output_in_place_of_the_input_does_not_unwrite_it(bench) -> None:
+    """Two channels in, one out, in the same words: the second lane counts as written when read."""
+    prepare(bench, reg.WritePointerBase(word=0), reg.Enable(pro_en=3, mask_en=3))
+    bench.kernels(1, [[0, 0, 0, 0, 0, 0, 0, 0, 1]])
+    bench.start()
+    assert bench.accelerator.doubts == ()
+
+
 @pytest.mark.parametrize(("word", "doubtful"), [(1, True), (2, True), (3, False)])
 def test_a_word_of_four_pixels_is_needed_until_the_last_of_them_is_read(
     bench, word: int, doubtful: bool

@@ -163,8 +163,10 @@ def perform(run: Run, fifos: InputFifos, data: Store, only: int | None = None) -
         next_streams = index + 1 < len(run.layers) and run.layers[index + 1].streaming
         target: Store = RingMemory() if next_streams else data
         with _naming(layer):
+            # Before the layer writes: its output may lie where its input was.
+            doubts += unwritten_data(layer, banks, source)
             done = execute(layer, banks, source, target)
-            doubts += (*unwritten_data(layer, banks, source), *done.doubts)
+            doubts += done.doubts
         cycles = layer_cycles(layer.shape)
         results.append(LayerResult(description=layer, cycles=cycles, output=done.output))
         source = target

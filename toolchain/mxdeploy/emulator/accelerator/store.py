@@ -96,16 +96,20 @@ class DataMemory:
 
     def fetch(self, memories: Index, word: int, count: int) -> Words:
         """See Store."""
-        if word + count > mem.DATA_WORDS:
-            text = f"the layer reads words {word}..{word + count - 1} of {mem.DATA_WORDS}"
-            raise StoreError(text, reg.ReadPointerBase, "word", word)
+        self._check_end(word, count)
         return self._words[memories, word : word + count]
 
     def missing(self, memories: Index, word: int, count: int) -> Bytes:
         """See Store."""
+        self._check_end(word, count)
         if self._written is None:
             return np.zeros((len(memories), count), np.uint8)
         return self._written[memories, word : word + count] ^ np.uint8(ALL_LANES)
+
+    def _check_end(self, word: int, count: int) -> None:
+        if word + count > mem.DATA_WORDS:
+            text = f"the layer reads words {word}..{word + count - 1} of {mem.DATA_WORDS}"
+            raise StoreError(text, reg.ReadPointerBase, "word", word)
 
     def store(self, addresses: Addresses, words: Words, lanes: Bytes) -> None:
         """See Store."""
@@ -139,14 +143,18 @@ class RingMemory:
 
     def fetch(self, memories: Index, word: int, count: int) -> Words:
         """See Store."""
-        if word + count > self._words.shape[1]:
-            text = f"the layer reads {count} words from {word} on; the stream ends before"
-            raise StoreError(text, reg.ReadPointerBase, "word", word)
+        self._check_end(word, count)
         return self._words[memories, word : word + count]
 
     def missing(self, memories: Index, word: int, count: int) -> Bytes:
         """See Store."""
+        self._check_end(word, count)
         return self._written[memories, word : word + count] ^ np.uint8(ALL_LANES)
+
+    def _check_end(self, word: int, count: int) -> None:
+        if word + count > self._words.shape[1]:
+            text = f"the layer reads {count} words from {word} on; the stream ends before"
+            raise StoreError(text, reg.ReadPointerBase, "word", word)
 
     def store(self, addresses: Addresses, words: Words, lanes: Bytes) -> None:
         """See Store."""
