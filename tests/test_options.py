@@ -16,12 +16,16 @@ def test_reads_everything(tmp_path: Path) -> None:
     file.write_text(
         'classes = ["cat", "dog"]\n[input]\nscale = "chip"\n'
         '[sample]\nfile = "s.npz"\nlabel = "cat"\n'
+        '[quantize]\nweight_bits = 4\nfit = true\n[quantize.layers]\n"a*" = 2\n"ab" = 8\n'
     )
     options = load_options(file)
     assert options.classes == ("cat", "dog")
     assert options.input.scale is Scale.CHIP
     assert options.sample is not None
     assert options.sample.label == "cat"
+    assert options.quantize.weight_bits == 4
+    assert options.quantize.fit
+    assert list(options.quantize.layers.items()) == [("a*", 2), ("ab", 8)]
 
 
 def test_lies_beside_the_model() -> None:
@@ -30,12 +34,15 @@ def test_lies_beside_the_model() -> None:
 
 def test_all_faults_in_one_run(tmp_path: Path) -> None:
     file = tmp_path / "m.toml"
-    file.write_text('classes = 3\ncolour = "red"\n[input]\nscale = "huge"\n')
+    file.write_text(
+        'classes = 3\ncolour = "red"\n[input]\nscale = "huge"\n[quantize]\nweight_bits = 3\n'
+    )
     with pytest.raises(UsageError) as raised:
         load_options(file)
     places = " ".join(d.where for d in raised.value.diagnostics)
-    assert len(raised.value.diagnostics) == 3
-    assert all(key in places for key in ("classes", "colour", "input.scale"))
+    assert len(raised.value.diagnostics) == 4
+    keys = ("classes", "colour", "input.scale", "quantize.weight_bits")
+    assert all(key in places for key in keys)
 
 
 def test_broken_toml(tmp_path: Path) -> None:

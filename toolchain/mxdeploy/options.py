@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, UsageError
+
+WeightBits = Literal[8, 4, 2, 1]
 
 
 class _Section(BaseModel):
@@ -29,6 +32,21 @@ class InputOptions(_Section):
     scale: Scale = Scale.NONE
 
 
+class QuantizeSection(_Section):
+    """How the network becomes integers.
+
+    Attributes:
+        weight_bits: width of all weights but those of ``layers``.
+        layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
+            counts.
+        fit: make the fewest layers narrower that let the network fit.
+    """
+
+    weight_bits: WeightBits = 8
+    layers: dict[str, WeightBits] = Field(default_factory=dict)
+    fit: bool = False
+
+
 class ProjectOptions(_Section):
     """What a model file cannot say about itself.
 
@@ -36,11 +54,13 @@ class ProjectOptions(_Section):
         classes: names of the output channels, for people.
         input: how data files are scaled unless ``--scale`` says otherwise.
         sample: input of the known-answer test.
+        quantize: widths of the weights.
     """
 
     classes: tuple[str, ...] = ()
     input: InputOptions = Field(default_factory=InputOptions)
     sample: SampleOptions | None = None
+    quantize: QuantizeSection = Field(default_factory=QuantizeSection)
 
 
 def options_path(model: Path) -> Path:

@@ -20,11 +20,12 @@ from mxdeploy.ir.project import Firmware, Project
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.options import ProjectOptions
+from mxdeploy.options import ProjectOptions, QuantizeSection
 from mxdeploy.proof import Proof, prove, require_equal
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
+    from mxdeploy.stages.s3_quantize import QuantizeOptions
     from mxdeploy.stages.s8_run.board import BoardRun
 
 SEED = 78000
@@ -91,7 +92,6 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         MxdeployError: of the kind that belongs to the stage that failed.
     """
     from mxdeploy.boards import load_board
-    from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
     from mxdeploy.stages.s4_map import map_network
     from mxdeploy.stages.s5_lower import lower
@@ -103,9 +103,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     network = read_network(request.model, trace)
     calibration = _calibration(request, network)
     with trace.stage("quantize"):
-        quantized = quantize(network, _prepared(network, calibration))
-        quantized = replace(quantized, classes=request.options.classes)
-        quantized.verify()
+        quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
         integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("map"):
         plan = map_network(quantized)
@@ -135,7 +133,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         firmware=firmware,
         board_run=board_run,
         calibration=calibration,
-        diagnostics=diagnostics,
+        diagnostics=(*notes, *diagnostics),
     )
 
 
@@ -156,6 +154,32 @@ def read_network(model: Path, trace: Trace) -> Network:
         network = legalize(network)
         network.verify()
     return network
+
+
+def quantize_options(section: QuantizeSection) -> QuantizeOptions:
+    """What a user chose about quantization, as its stage takes it."""
+    from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
+
+    rules = (WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
+    return QuantizeOptions(weight_bits=section.weight_bits, widths=tuple(rules))
+
+
+def _quantize(
+    network: Network, data: NDArray[np.float32] | None, options: ProjectOptions
+) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
+    """The integer network and what the user should know about it."""
+    from mxdeploy.fitting import quantize_to_fit
+    from mxdeploy.stages.s3_quantize import quantize
+
+    chosen = quantize_options(options.quantize)
+    notes: tuple[Diagnostic, ...] = ()
+    if options.quantize.fit:
+        quantized, notes = quantize_to_fit(network, data, chosen)
+    else:
+        quantized = quantize(network, data, chosen)
+    quantized = replace(quantized, classes=options.classes)
+    quantized.verify()
+    return quantized, notes
 
 
 def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
@@ -239,18 +263,23 @@ def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
     return run
 
 
-def placement_of(network: Network, trace: Trace) -> Plan:
+def placement_of(network: Network, options: QuantizeSection, trace: Trace) -> Plan:
     """Where a legalized network would lie, without calibration data.
 
     Undeclared ranges are guessed: they decide numbers, not the placement.
 
     Raises:
+        UsageError: a width is given for a layer that is not there.
         ModelError: it does not fit.
     """
-    from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
+    from mxdeploy.fitting import fitting_steps, with_steps
+    from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s4_map import map_network
 
+    chosen = replace(quantize_options(options), guess_ranges=True)
     with trace.stage("quantize"):
-        quantized = quantize(network, None, QuantizeOptions(guess_ranges=True))
+        if options.fit:
+            chosen = with_steps(chosen, fitting_steps(network, chosen))
+        quantized = quantize(network, None, chosen)
     with trace.stage("map"):
         return map_network(quantized)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdeploy.cli.common import data_choice, data_options, read_options, talking
+from mxdeploy.cli.common import (
+    data_choice,
+    data_options,
+    read_options,
+    talking,
+    width_options,
+    with_widths,
+)
 from mxdeploy.cli.output import Output
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, MismatchError, ToolError, UsageError
@@ -26,6 +33,7 @@ BOARD = "max78000fthr"
 @click.option("--board", default=BOARD, show_default=True, help="Board the firmware is for.")
 @data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
+@width_options
 @click.option(
     "--compiler",
     type=click.Choice(["auto", "gcc", "zig", "none"]),
@@ -52,6 +60,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     scale: str | None,
     limit: int | None,
     config: Path | None,
+    weight_bits: tuple[str, ...],
+    fit: bool,
     compiler: str,
     app: tuple[Path, ...],
     run: bool,
@@ -66,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     if app and run:
         raise UsageError(_run_with_app())
-    options = read_options(model, config)
+    options = with_widths(read_options(model, config), weight_bits, fit)
     choice = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
     request = BuildRequest(
         model=model,

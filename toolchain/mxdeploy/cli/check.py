@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdeploy.cli.common import talking
+from mxdeploy.cli.common import read_options, talking, width_options, with_widths
 from mxdeploy.cli.output import Output
 
 if TYPE_CHECKING:
@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
 @click.command(name="check")
 @click.argument("model", type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
+@width_options
 @talking
-def command(output: Output, model: Path) -> None:
+def command(
+    output: Output,
+    model: Path,
+    *,
+    config: Path | None,
+    weight_bits: tuple[str, ...],
+    fit: bool,
+) -> None:
     """Say whether MODEL (an ONNX file) runs on the chip, without building it.
 
     Everything that stands in the way is reported at once: which node, which limit, what to do.
@@ -25,10 +34,11 @@ def command(output: Output, model: Path) -> None:
     from mxdeploy.pipeline import placement_of, read_network
     from mxdeploy.trace import Trace
 
+    options = with_widths(read_options(model, config), weight_bits, fit)
     with output.stages() as listener:
         trace = Trace(on_stage=listener)
         network = read_network(model, trace)
-        plan = placement_of(network, trace)
+        plan = placement_of(network, options.quantize, trace)
     output.result = _result(plan)
     _show(output, plan)
 
@@ -40,7 +50,13 @@ def _result(plan: Plan) -> dict[str, object]:
         "model": plan.network.name,
         "fits": True,
         "layers": [
-            {"index": p.index, "name": p.name, "operation": q.spec.to_text(), "cycles": p.cycles}
+            {
+                "index": p.index,
+                "name": p.name,
+                "operation": q.spec.to_text(),
+                "weight_bits": q.weight_bits if q.weight is not None else None,
+                "cycles": p.cycles,
+            }
             for p, q in zip(plan.layers, plan.network.layers, strict=True)
         ],
         "rewrites": [
@@ -54,13 +70,15 @@ def _result(plan: Plan) -> dict[str, object]:
 
 def _show(output: Output, plan: Plan) -> None:
     from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
+    from mxdeploy.chip.max78000.layouts import WEIGHT_BITS
 
     for rewrite in plan.network.rewrites:
         kind = "exact" if rewrite.exact else "approximate"
         output.detail(f"{rewrite.rule} ({kind}): {rewrite.text} [{', '.join(rewrite.nodes)}]")
     for placed, layer in zip(plan.layers, plan.network.layers, strict=True):
         shape = "x".join(map(str, layer.spec.out_shape))
-        output.say(f"{placed.index:3} {placed.name}: {layer.spec.to_text()} -> {shape}")
+        narrow = "" if layer.weight_bits == WEIGHT_BITS[0] else f", {layer.weight_bits}-bit weights"
+        output.say(f"{placed.index:3} {placed.name}: {layer.spec.to_text()}{narrow} -> {shape}")
     output.say(
         f"{plan.network.name} fits: {len(plan.layers)} hardware layers, "
         f"{plan.cycles:,} cycles = {plan.cycles / CNN_CLOCK_HZ * 1e3:.3f} ms (estimated)"

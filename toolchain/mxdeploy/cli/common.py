@@ -12,10 +12,12 @@ import click
 from mxdeploy.cli.output import Output, run
 from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
-from mxdeploy.options import ProjectOptions, load_options, options_path
+from mxdeploy.options import ProjectOptions, WeightBits, load_options, options_path
 from mxdeploy.pipeline import DataChoice
 
 Body = Callable[..., None]
+
+_WIDTHS: dict[str, WeightBits] = {"8": 8, "4": 4, "2": 2, "1": 1}
 
 
 def talking(body: Body) -> Callable[..., None]:
@@ -54,6 +56,55 @@ def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body
         return body
 
     return decorate
+
+
+def width_options(body: Body) -> Body:
+    """Add ``--weight-bits`` and ``--fit``."""
+    for option in (
+        click.option(
+            "--fit", is_flag=True, help="If weights do not fit, give the fewest layers narrower."
+        ),
+        click.option(
+            "--weight-bits",
+            metavar="[LAYER=]BITS",
+            multiple=True,
+            help="Width of weights: 8, 4, 2 or 1; of some layers with their name or pattern.",
+        ),
+    ):
+        body = option(body)
+    return body
+
+
+def with_widths(options: ProjectOptions, weight_bits: tuple[str, ...], fit: bool) -> ProjectOptions:
+    """Project options with the widths of the command line; these come after those of the file.
+
+    Raises:
+        UsageError: not a width.
+    """
+    section = options.quantize
+    default, layers = section.weight_bits, dict(section.layers)
+    for text in weight_bits:
+        pattern, equals, number = text.rpartition("=")
+        bits = _WIDTHS.get(number)
+        if bits is None:
+            raise UsageError(_no_width(text))
+        if equals:
+            layers.pop(pattern, None)
+            layers[pattern] = bits
+        else:
+            default = bits
+    changes = {"weight_bits": default, "layers": layers, "fit": fit or section.fit}
+    return options.model_copy(update={"quantize": section.model_copy(update=changes)})
+
+
+def _no_width(text: str) -> Diagnostic:
+    return Diagnostic(
+        code="MX8023",
+        where=f"--weight-bits {text}",
+        what="is no width of weights",
+        why=f"the accelerator has weights of {', '.join(_WIDTHS)} bits",
+        fix="--weight-bits 4, or --weight-bits LAYER=4 for one layer, or a pattern as conv*=4",
+    )
 
 
 def data_choice(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxdeploy.stages.s3_quantize.options import QuantizeOptions
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WidthRule
 from mxdeploy.stages.s3_quantize.stage import quantize
 
-__all__ = ["QuantizeOptions", "quantize"]
+__all__ = ["QuantizeOptions", "WidthRule", "quantize"]

@@ -154,3 +154,14 @@ def several_inputs(names: list[str]) -> Diagnostic:
         why="the accelerator is loaded with one input tensor",
         fix="join the inputs along the channels before the network",
     )
+
+
+def unknown_layer(pattern: str, near: list[str]) -> Diagnostic:
+    """A width is given for a layer that is not there."""
+    return Diagnostic(
+        code="MX3015",
+        where=f"weight width of {pattern}",
+        what="no layer with weights, and no ONNX node in one, has such a name",
+        why="widths are given by name or shell pattern (*, ?)",
+        fix=f"use a name that mxdeploy check shows, such as {', '.join(near)}",
+    )

@@ -10,11 +10,25 @@ RangeMethod = Literal["mse", "max"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WidthRule:
+    """Another width for some layers.
+
+    Attributes:
+        pattern: name of a layer, or of an ONNX node in it, or a shell pattern for such names.
+        bits: width of their weights.
+    """
+
+    pattern: str
+    bits: WeightBits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeOptions:
     """Options of the quantization stage.
 
     Attributes:
-        weight_bits: width of all weights.
+        weight_bits: width of all weights for which ``widths`` says nothing else.
+        widths: widths of some layers; the last rule that matches counts. (Biases have 8 bits.)
         method: how a value's range follows from calibration: ``mse`` cuts off what costs least,
             ``max`` covers everything seen.
         bias_correction: let biases take up the mean error that rounding leaves, where measuring
@@ -26,6 +40,7 @@ class QuantizeOptions:
     """
 
     weight_bits: WeightBits = 8
+    widths: tuple[WidthRule, ...] = ()
     method: RangeMethod = "mse"
     bias_correction: bool = True
     max_samples: int = 256

@@ -21,7 +21,7 @@ from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish, measured_bias, rounded_bias
 from mxdeploy.stages.s3_quantize.bounds import with_bounds
 from mxdeploy.stages.s3_quantize.calibration import Calibration, calibrate, check_data
-from mxdeploy.stages.s3_quantize.copies import copy_bits, is_copy
+from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.groups import scale_groups
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
@@ -39,6 +39,7 @@ from mxdeploy.stages.s3_quantize.weights import (
     lossless,
     supposed_statistics,
 )
+from mxdeploy.stages.s3_quantize.widths import layer_widths
 from mxdeploy.stages.s3_quantize.wiring import chip_shapes, is_join, layer_of
 
 
@@ -59,7 +60,8 @@ def quantize(
         The integer network; with calibration, every layer says what quantization did to it.
 
     Raises:
-        UsageError: the calibration data are unusable, or needed and missing.
+        UsageError: the calibration data are unusable, or needed and missing; a width is given for
+            a layer that is not there.
         ModelError: declared ranges that the accelerator cannot represent.
     """
     options = options or QuantizeOptions()
@@ -105,6 +107,7 @@ class _Quantizer:
         self._calibration = calibration
         self._options = options
         self._shapes = chip_shapes(network)
+        self._widths = layer_widths(network, options)
 
     def run(self) -> QuantNetwork:
         """Quantize the input, then every layer."""
@@ -203,7 +206,6 @@ class _Quantizer:
         features = features_of(op.spec, op.weight.array.astype(np.float32))
         bias = None if op.bias is None else op.bias.array.astype(np.float64)
         scale = self._scales[node.inputs[0]]
-        bits = self._options.weight_bits
         if self._calibration is None:
             statistics = supposed_statistics(features, bias, scale * DATA_MAX)
         else:
@@ -219,7 +221,7 @@ class _Quantizer:
             statistics=statistics,
             limits=limits,
             input_scale=scale,
-            bits=copy_bits(bits) if is_copy(op) else bits,
+            bits=self._widths[node.name],
         )
 
     def _quant_layer(

@@ -18,7 +18,7 @@ _NARROW_BITS = 4
 
 SMALLER_WEIGHTS = (
     "use fewer channels or a smaller kernel in the largest layers, or give them 4-, 2- or 1-bit "
-    "weights"
+    "weights (--fit chooses them)"
 )
 
 

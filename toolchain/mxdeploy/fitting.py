@@ -1,0 +1,185 @@
+"""Narrower weights for networks that do not fit: which layers, how narrow, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.network import Network
+from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
+from mxdeploy.stages.s3_quantize.copies import is_copy
+from mxdeploy.stages.s3_quantize.options import WeightBits
+from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
+from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s4_map.needs import layer_need
+
+NARROWER: tuple[WeightBits, ...] = (4, 2)
+"""Widths that are tried, in this order; one bit (0 and -1) is for networks trained so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer made narrower."""
+
+    layer: str
+    bits: WeightBits
+
+
+def fitting_steps(network: Network, options: QuantizeOptions) -> tuple[Step, ...]:
+    """The fewest layers with narrower weights with which the network fits on the chip.
+
+    Layers that only copy come first (two bits cost them nothing), then the largest layers at 4
+    bits, then at 2. Layers whose width the user chose keep it.
+
+    Args:
+        network: legalized.
+        options: the widths to start from.
+
+    Returns:
+        Steps in order, at most one per layer; empty when the network fits as it is.
+
+    Raises:
+        ModelError: it does not fit with all these steps either; carries what the mapping said about
+            the widths to start from.
+    """
+    guessed = quantize(network, None, replace(options, guess_ranges=True))
+    failure = _failure(guessed, {})
+    if failure is None:
+        return ()
+    free = _free_layers(network, options)
+    if _failure(guessed, dict.fromkeys(free, NARROWER[-1])) is not None:
+        raise ModelError((*failure.diagnostics, _narrower_is_no_help(len(free))))
+    steps = _steps(network, guessed, free)
+    low, high = 0, len(steps)  # the first ``low`` steps are not enough, the first ``high`` are
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _failure(guessed, _widths(steps[:middle])) is None:
+            high = middle
+        else:
+            low = middle
+    return tuple(Step(layer, bits) for layer, bits in _widths(steps[:high]).items())
+
+
+def with_steps(options: QuantizeOptions, steps: Sequence[Step]) -> QuantizeOptions:
+    """The options with other widths for the layers of ``steps``."""
+    rules = tuple(WidthRule(pattern=step.layer, bits=step.bits) for step in steps)
+    return replace(options, widths=(*options.widths, *rules))
+
+
+def quantize_to_fit(
+    network: Network, data: NDArray[np.float32] | None, options: QuantizeOptions
+) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
+    """Quantize with the fewest narrow layers that let the network fit, and say what that costs.
+
+    Args:
+        network: legalized.
+        data: calibration data, after the network's head; None when the model declares its ranges.
+        options: the widths to start from.
+
+    Raises:
+        UsageError, ModelError: as :func:`quantize`, and when nothing makes the network fit.
+    """
+    steps = fitting_steps(network, options)
+    wide = quantize(network, data, options)
+    if not steps:
+        return wide, ()
+    narrow = quantize(network, data, with_steps(options, steps))
+    return narrow, (_price(wide, narrow, steps),)
+
+
+def _free_layers(network: Network, options: QuantizeOptions) -> list[str]:
+    """Layers with weights whose width the user did not choose by name."""
+    chosen = {rule.pattern for rule in options.widths}
+    return [
+        node.name
+        for node in layer_nodes(network)
+        if layer_of(node).weight is not None and not chosen.intersection((node.name, *node.origin))
+    ]
+
+
+def _steps(network: Network, guessed: QuantNetwork, free: Sequence[str]) -> list[Step]:
+    """What may be made narrower, in the order in which it is."""
+    size = {layer.name: layer_need(guessed, layer).kernel_bytes for layer in guessed.layers}
+    width = {layer.name: layer.weight_bits for layer in guessed.layers}
+    copies = [node.name for node in layer_nodes(network) if is_copy(layer_of(node))]
+    steps = [Step(name, NARROWER[-1]) for name in free if name in copies]
+    others = sorted(set(free).difference(copies), key=lambda name: (-size[name], name))
+    steps += [Step(name, bits) for bits in NARROWER for name in others]
+    return [step for step in steps if step.bits < width[step.layer]]
+
+
+def _widths(steps: Sequence[Step]) -> dict[str, WeightBits]:
+    return {step.layer: step.bits for step in steps}
+
+
+def _failure(network: QuantNetwork, widths: Mapping[str, WeightBits]) -> ModelError | None:
+    """What the mapping says against the network with these widths; None when it fits."""
+    layers = tuple(_hollow(layer, widths.get(layer.name)) for layer in network.layers)
+    try:
+        map_network(replace(network, layers=layers))
+    except ModelError as error:
+        return error
+    return None
+
+
+def _hollow(layer: QuantLayer, bits: WeightBits | None) -> QuantLayer:
+    """A layer with narrower weights, all of them zero: enough to place it."""
+    if layer.weight is None or bits is None or bits >= layer.weight_bits:
+        return layer
+    zeros = np.zeros(layer.weight.array.shape, np.int8)
+    return replace(layer, weight=Tensor(zeros), weight_bits=bits)
+
+
+def _price(wide: QuantNetwork, narrow: QuantNetwork, steps: Sequence[Step]) -> Diagnostic:
+    """What the narrow weights save and cost."""
+    before, after = (
+        sum(layer_need(network, layer).kernel_bytes for layer in network.layers)
+        for network in (wide, narrow)
+    )
+    names = ", ".join(f"{step.layer}: {step.bits} bits" for step in steps)
+    return Diagnostic(
+        code="MX3016",
+        where="network",
+        what=f"{len(steps)} layer(s) have narrower weights so that the network fits ({names}); "
+        f"kernels take {after:,} instead of {before:,} bytes",
+        why=_cost(wide, narrow),
+        fix="mxdeploy evaluate on labelled data says what it means; other choices: --weight-bits",
+        severity="note",
+    )
+
+
+def _cost(wide: QuantNetwork, narrow: QuantNetwork) -> str:
+    """Signal to quantization noise of the outputs with and without the narrow weights."""
+    lines = []
+    for name in narrow.outputs:
+        ratios = [
+            layer.quality.sqnr_db
+            for network in (wide, narrow)
+            for layer in network.layers
+            if layer.output == name and layer.quality is not None
+        ]
+        known = [ratio for ratio in ratios if ratio is not None]
+        if len(known) == len((wide, narrow)):
+            noise = 100 * 10 ** (-known[1] / 20)
+            lines.append(
+                f"output {name}: noise {known[0]:.1f} dB below the signal becomes {known[1]:.1f} dB"
+                f" ({noise:.2g} %) on the calibration data"
+            )
+    return "; ".join(lines) or "without calibration data the price is not known"
+
+
+def _narrower_is_no_help(count: int) -> Diagnostic:
+    """Even the narrowest weights leave the network too large."""
+    return Diagnostic(
+        code="MX3017",
+        where="--fit",
+        what=f"the network does not fit with {NARROWER[-1]}-bit weights in {count} layer(s) either",
+        why="narrower weights shrink kernel memory only, and layers whose width was chosen keep it",
+        fix="see the findings above",
+    )

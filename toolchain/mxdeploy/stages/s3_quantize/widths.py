@@ -1,0 +1,49 @@
+"""The width of each layer's weights, as the options say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.ir.network import Network, Node
+from mxdeploy.stages.s3_quantize import findings
+from mxdeploy.stages.s3_quantize.copies import copy_bits, is_copy
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
+from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
+
+
+def layer_widths(network: Network, options: QuantizeOptions) -> Mapping[str, WeightBits]:
+    """Widths by name of the layer, for all layers with weights.
+
+    A layer that only copies has at least the width at which copying is lossless.
+
+    Raises:
+        UsageError: a rule names no layer with weights.
+    """
+    layers = [node for node in layer_nodes(network) if layer_of(node).weight is not None]
+    unused = [
+        rule.pattern
+        for rule in options.widths
+        if not any(_matches(node, rule.pattern) for node in layers)
+    ]
+    if unused:
+        raise UsageError(_unknown_layers(unused, layers))
+    widths = {}
+    for node in layers:
+        chosen = [rule.bits for rule in options.widths if _matches(node, rule.pattern)]
+        bits = chosen[-1] if chosen else options.weight_bits
+        widths[node.name] = copy_bits(bits) if is_copy(layer_of(node)) else bits
+    return widths
+
+
+def _matches(node: Node, pattern: str) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for name in (node.name, *node.origin))
+
+
+def _unknown_layers(patterns: list[str], layers: Iterable[Node]) -> Iterable[Diagnostic]:
+    names = [node.name for node in layers]
+    for pattern in patterns:
+        near = get_close_matches(pattern, names, n=3, cutoff=0.4) or names[:3]
+        yield findings.unknown_layer(pattern, near)
