@@ -106,8 +106,6 @@ def test_autoencoder_builds_from_its_own_sample(
     ("model", "parts"),
     [
         ("hswish_se_net", ("HardSwish", "Mul")),
-        ("mlperf-resnet8", ("residual",)),
-        ("camvid-unet-large", ("Concat",)),
         ("catsdogs", ("65,536", "32,768")),
     ],
 )

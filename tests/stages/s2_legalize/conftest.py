@@ -15,6 +15,7 @@ from mxdeploy.ops.layer import Activation, Kind, LayerSpec
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
 from tests.onnx_text import random, run, save
+from tests.stages.s2_legalize.contract import assert_legal
 from tests.stages.s2_legalize.float_evaluator import evaluate
 
 Check = Callable[[onnx.ModelProto], Network]
@@ -28,6 +29,7 @@ def check(tmp_path: Path) -> Check:
     def run_check(proto: onnx.ModelProto) -> Network:
         path = save(proto, tmp_path)
         network = legalize(import_onnx(path))
+        assert_legal(network)
         shape = [max(d.dim_value, 1) for d in proto.graph.input[0].type.tensor_type.shape.dim]
         for seed in range(3):
             x = random(*shape, seed=seed, scale=2.0)
@@ -66,14 +68,19 @@ def texts(network: Network) -> list[str]:
 
 def _words(spec: LayerSpec) -> str:
     parts = []
+    if spec.eltwise is not None:
+        parts.append(f"{spec.eltwise.function} {spec.operands}")
     if spec.pool is not None:
-        parts.append(f"{spec.pool.kind} {spec.pool.size[0]}x{spec.pool.size[1]}/{spec.pool.stride}")
+        pool = f"{spec.pool.kind} {spec.pool.size[0]}x{spec.pool.size[1]}/{spec.pool.stride}"
+        parts.insert(0 if spec.eltwise and spec.eltwise.pool_first else len(parts), pool)
     if spec.kind is Kind.LINEAR:
         parts.append("flatten, linear" if spec.flatten else "linear")
     elif spec.kind is not Kind.PASSTHROUGH:
         parts.append(f"{spec.kind} {spec.kernel[0]}x{spec.kernel[1]} pad {spec.pad[0]}")
     if spec.activation is not Activation.NONE:
         parts.append(str(spec.activation))
+    if not parts:
+        parts.append("copy")
     if spec.output_bits != 8:
         parts.append(f"{spec.output_bits}-bit output")
     return ", ".join(parts)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from mxdeploy.arith.head import apply_head
 from mxdeploy.ir.network import LayerOp, Network, Range
 from mxdeploy.ops import tail
-from mxdeploy.ops.layer import Activation, Kind, Pool, PoolKind
+from mxdeploy.ops.graph import Concat
+from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec, Pool, PoolKind
 
 Floats = NDArray[np.float64]
 
@@ -23,9 +24,12 @@ def evaluate(network: Network, x: NDArray[np.float32], *, rounded: bool = False)
     prepared = apply_head(network.head, x[np.newaxis])[0].astype(np.float64)
     data = {name: _finish(network, name, prepared, rounded=rounded)}
     for node in network.nodes:
-        assert isinstance(node.op, LayerOp)
-        assert len(node.inputs) == 1, "only chains"
-        result = _layer(node.op, data[node.inputs[0]])
+        operands = [data[name] for name in node.inputs]
+        if isinstance(node.op, LayerOp):
+            result = _layer(node.op, operands)
+        else:
+            assert node.op == Concat(axis=0)
+            result = np.concatenate([d.reshape(len(d), *_size(d)) for d in operands])
         data[node.output] = _finish(network, node.output, result, rounded=rounded)
     outputs = [data[o].reshape(network.value(o).shape) for o in network.outputs]
     return outputs if not network.tail else [_tail(network, outputs[0])]
@@ -41,11 +45,30 @@ def _finish(network: Network, name: str, data: Floats, *, rounded: bool) -> Floa
     return data
 
 
-def _layer(op: LayerOp, data: Floats) -> Floats:
+def _size(data: Floats) -> tuple[int, int]:
+    rows, columns = (*data.shape[1:], 1, 1)[:2]
+    return rows, columns
+
+
+def _operand(spec: LayerSpec, operands: list[Floats]) -> Floats:
+    """What the layer convolves: its operands pooled and combined, in either order."""
+    operands = [data.reshape(spec.in_shape) for data in operands]
+    assert len(operands) == spec.operands
+    if spec.eltwise is None:
+        (data,) = operands
+        return data if spec.pool is None else _pool(spec.pool, data)
+    if spec.pool is not None and spec.eltwise.pool_first:
+        operands = [_pool(spec.pool, data) for data in operands]
+    sign = {EltwiseFunction.ADD: 1, EltwiseFunction.SUB: -1}[spec.eltwise.function]
+    total = operands[0] + sign * sum(operands[1:])
+    if spec.pool is not None and not spec.eltwise.pool_first:
+        return _pool(spec.pool, total)
+    return total
+
+
+def _layer(op: LayerOp, operands: list[Floats]) -> Floats:
     spec = op.spec
-    data = data.reshape(spec.in_shape)
-    if spec.pool is not None:
-        data = _pool(spec.pool, data)
+    data = _operand(spec, operands)
     assert data.shape[1:] == spec.pooled_size
     if spec.kind is Kind.PASSTHROUGH:
         return data

@@ -9,9 +9,11 @@ import pytest
 
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import LayerOp, Network
+from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
 from tests.onnx_text import run
+from tests.stages.s2_legalize.contract import assert_legal
 from tests.stages.s2_legalize.float_evaluator import evaluate
 
 pytestmark = pytest.mark.shared
@@ -43,6 +45,19 @@ def test_both_exports_compute_the_recorded_output(shared: Path, name: str, expor
     close(evaluate(network, record["input"][0])[0], record["out0"][0])
     assert len(network.nodes) == LAYERS[name]
     assert all(isinstance(n.op, LayerOp) for n in network.nodes)
+
+
+@pytest.mark.parametrize("export", ["", "_dynamo"])
+def test_a_u_net_becomes_layers_and_joins(shared: Path, export: str) -> None:
+    """Two joins lie side by side; the third needs two passes and a copy of its shared part."""
+    network = legal(shared / "models" / f"camvid-unet-large{export}.onnx")
+    assert_legal(network)
+    record = np.load(shared / "models" / "camvid-unet-large_io.npz")
+    close(evaluate(network, record["input"][0])[0], record["out0"][0])
+    layers = [n.op.spec for n in network.nodes if isinstance(n.op, LayerOp)]
+    assert len(layers) == 19
+    assert sum(s.kind is Kind.PASSTHROUGH for s in layers) == 1
+    assert len(network.nodes) - len(layers) == 3
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -110,7 +125,6 @@ REFUSED = {
         ("node_mul", "product of two computed values"),
     },
     "lenet5": {("/c1/Conv", "5x5"), ("/c2/Conv", "5x5")},
-    "camvid-unet-large": {("/Concat", ""), ("/Concat_1", ""), ("/Concat_2", "")},
 }
 
 

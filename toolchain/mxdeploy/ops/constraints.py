@@ -21,6 +21,7 @@ Shape = tuple[int, ...]
 Check = Callable[[Op, Shape], str | None]
 
 _PLANE = 2
+_PAIR = 2
 
 
 class Constraint(Generic[Op]):
@@ -317,6 +318,49 @@ def layer_finite(op: LayerOp, _shape: Shape) -> str | None:
     return "weights that are too large for single precision"
 
 
+# --- element-wise layers ------------------------------------------------------------------------
+
+
+@_constraint("MX2070", fix="add in several steps")
+def eltwise_operands(op: LayerSpec, _shape: Shape) -> str | None:
+    """An element-wise operation has 2 to {MAX_OPERANDS} operands of equal shape.
+
+    When their combination is pooled by the same layer, it has {MAX_OPERANDS_POOL_LAST}.
+    """
+    if op.eltwise is None:
+        return None
+    last = op.pool is not None and not op.eltwise.pool_first
+    most = limits.MAX_OPERANDS_POOL_LAST if last else limits.MAX_OPERANDS
+    if _PAIR <= op.operands <= most:
+        return None
+    return f"{op.operands} operands" + (" and a pooling behind them" if last else "")
+
+
+@_constraint("MX2071", fix="use at most {MAX_PROCESSORS} channels, or add without pooling")
+def eltwise_channels(op: LayerSpec, _shape: Shape) -> str | None:
+    """On more than {MAX_PROCESSORS} channels values are combined without pooling and convolution.
+
+    In front of a convolution {MAX_OPERANDS_MULTIPASS} operands in {MAX_OPERANDS_MULTIPASS} passes
+    are combined, too.
+    """
+    if op.eltwise is None or layer_channels(op, ()) is not None:
+        return None
+    passes, most = limits.passes(op.in_channels), limits.MAX_OPERANDS_MULTIPASS
+    alone = op.kind is Kind.PASSTHROUGH and op.pool is None
+    pair = op.kind is not Kind.PASSTHROUGH and passes <= most and op.operands <= most
+    if passes == 1 or alone or pair:
+        return None
+    return f"{op.operands} operands of {op.in_channels} channels"
+
+
+@_constraint("MX2072", fix="use a 2-D convolution, or add in front of the layer")
+def eltwise_kind(op: LayerSpec, _shape: Shape) -> str | None:
+    """Values are combined while a 2-D convolution reads them, or in a layer of their own."""
+    if op.eltwise is None or op.kind in (Kind.CONV2D, Kind.PASSTHROUGH):
+        return None
+    return f"{op.operands} operands in front of {op.kind}"
+
+
 CONV: tuple[Constraint[Conv], ...] = (
     conv_groups,
     conv_stride,
@@ -329,7 +373,8 @@ CONV_TRANSPOSE: tuple[Constraint[ConvTranspose], ...] = (conv_transpose_geometry
 POOLING: tuple[Constraint[Pooling], ...] = (pool_size, pool_stride, pool_padding, pool_dilation)
 CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
 PAD: tuple[Constraint[Pad], ...] = (pad_zeros,)
-SPEC: tuple[Constraint[LayerSpec], ...] = (layer_channels, layer_size, layer_flatten)
+ELTWISE: tuple[Constraint[LayerSpec], ...] = (eltwise_operands, eltwise_channels, eltwise_kind)
+SPEC: tuple[Constraint[LayerSpec], ...] = (layer_channels, layer_size, layer_flatten, *ELTWISE)
 LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias, layer_finite)
 
 ALL: tuple[Constraint[Any], ...] = (

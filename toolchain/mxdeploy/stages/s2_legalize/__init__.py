@@ -1,4 +1,4 @@
-"""Legalization: every node becomes one hardware layer, by exact rewrites; the tail is split off."""
+"""Legalization: every node becomes a hardware layer or a join; the tail is split off."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from mxdeploy.ir.network import Network
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.refuse import reasons
 from mxdeploy.stages.s2_legalize.rule import rewrite
-from mxdeploy.stages.s2_legalize.rules import CLEAN, COMPLETE, FINISH, FORM, HOST, POOLS
+from mxdeploy.stages.s2_legalize.rules import (
+    CLEAN,
+    COMPLETE,
+    FINISH,
+    FORM,
+    HOST,
+    PLACES,
+    POOLS,
+    SUMS,
+)
 from mxdeploy.stages.s2_legalize.tail import split_tail
 
 
 def legalize(network: Network) -> Network:
-    """Rewrite an imported network until every node is one hardware layer.
+    """Rewrite an imported network until every node is one hardware layer or a join.
 
     Args:
         network: as imported.
 
     Returns:
-        The network in which every node is a ``LayerOp``, with what the CPU does in ``tail`` and
-        all rewrites recorded.
+        The network in which every node is a ``LayerOp`` or a ``Concat`` along the channels that
+        layers read, with what the CPU does in ``tail`` and all rewrites recorded.
 
     Raises:
         ModelError: operators or sizes that the chip does not have; all of them.
@@ -27,7 +36,7 @@ def legalize(network: Network) -> Network:
     graph = rewrite(Graph(network), CLEAN)
     graph = rewrite(graph, (*HOST, *CLEAN))
     graph = split_tail(graph)
-    for rules in (FORM, COMPLETE, POOLS, FINISH):
+    for rules in (FORM, COMPLETE, SUMS, POOLS, PLACES, FINISH):
         graph = rewrite(graph, rules)
     found = reasons(graph)
     if found:

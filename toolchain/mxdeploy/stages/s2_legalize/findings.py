@@ -71,27 +71,29 @@ def unsupported(where: str, op_type: str, detail: str) -> Diagnostic:
     )
 
 
-def several_operands(where: str, function: str, count: int) -> Diagnostic:
-    """An element-wise operation on computed values."""
+def different_operands(where: str, function: str, shapes: tuple[Shape, ...]) -> Diagnostic:
+    """An element-wise operation on values of different shapes."""
+    text = " and ".join(str(list(s)) for s in dict.fromkeys(shapes))
     return Diagnostic(
         code="MX2002",
         where=where,
-        what=f"element-wise {function} of {count} computed values (a residual connection)",
-        why="networks are built as chains of layers so far; values that come together again are "
-        "not placed yet",
-        fix="use a network without residual connections",
+        what=f"element-wise {function} of computed values of shapes {text}",
+        why=limits.MAX_OPERANDS.text + " Nothing is repeated along an axis.",
+        fix="bring the values to one shape: pool both, or enlarge the smaller one",
     )
 
 
-def concatenation(where: str, count: int, shape: Shape) -> Diagnostic:
-    """Values joined."""
+def no_join(where: str, axis: int, shapes: tuple[Shape, ...]) -> Diagnostic:
+    """Values that cannot lie side by side."""
+    text = ", ".join(str(list(s)) for s in shapes)
     return Diagnostic(
         code="MX2003",
         where=where,
-        what=f"{count} computed values are joined to {list(shape)}",
-        why="networks are built as chains of layers so far; values that come together again are "
-        "not placed yet",
-        fix="use a network without branches",
+        what=f"values of shapes {text} are joined along axis {axis} (without the batch)",
+        why="every channel has a place of its own, so channels of maps of one size come together "
+        "by themselves; rows and columns do not",
+        fix="join along the channels (axis 1 with the batch) in front of a convolution or a fully "
+        "connected layer, or at the end of the network",
     )
 
 

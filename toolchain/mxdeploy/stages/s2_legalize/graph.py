@@ -25,14 +25,16 @@ class Edit:
         rename: pairs (old, new): readers of ``old`` read ``new`` from now on.
         head: steps for the host, behind those that there are; ``values`` holds the network's input
             as they leave it.
+        change: nodes that take the place of the node of their name.
     """
 
     text: str
-    remove: tuple[Node, ...]
+    remove: tuple[Node, ...] = ()
     add: tuple[Node, ...] = ()
     values: tuple[Value, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
     head: tuple[HeadOp, ...] = ()
+    change: tuple[Node, ...] = ()
 
 
 class Graph:
@@ -101,13 +103,22 @@ class Graph:
             name = f"{wanted}_{number}"
         return name
 
+    def new_node_name(self, wanted: str) -> str:
+        """A node name that is not taken."""
+        taken = {n.name for n in self.network.nodes}
+        name, number = wanted, 1
+        while name in taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
+
     def with_network(self, network: Network) -> Graph:
         """``network`` with the order of this graph's ONNX nodes."""
         return Graph(network, self._order)
 
     def apply(self, edit: Edit, rule: str, *, exact: bool) -> Graph:
         """The graph after ``edit``, with a record of it; what nobody reads is dropped."""
-        origins = self.origins(*edit.remove, *edit.add)
+        origins = self.origins(*edit.remove, *edit.add, *edit.change)
         record = Rewrite(rule=rule, nodes=origins, text=edit.text, exact=exact)
         nodes = _renamed(_spliced(self.network.nodes, edit), dict(edit.rename))
         outputs = tuple(dict(edit.rename).get(o, o) for o in self.network.outputs)
@@ -126,6 +137,10 @@ class Graph:
 
 
 def _spliced(nodes: tuple[Node, ...], edit: Edit) -> tuple[Node, ...]:
+    changed = {n.name: n for n in edit.change}
+    nodes = tuple(changed.get(n.name, n) for n in nodes)
+    if not edit.remove:
+        return nodes
     removed = {n.name for n in edit.remove}
     last = max(i for i, n in enumerate(nodes) if n.name in removed)
     head = tuple(n for n in nodes[: last + 1] if n.name not in removed)

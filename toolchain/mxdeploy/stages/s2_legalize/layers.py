@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from mxdeploy.ir.network import LayerOp, Node, Value
+from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.constraints import common_stride
 from mxdeploy.ops.graph import Pooling, Reshape
 from mxdeploy.ops.layer import Kind, LayerSpec, Pool, PoolKind
@@ -48,6 +51,11 @@ def pointwise_spec(shape: Shape) -> LayerSpec:
         in_size=(rows, columns),
         out_channels=channels,
     )
+
+
+def unit_weight(channels: int) -> Tensor:
+    """Weights of a 1x1 convolution that changes nothing."""
+    return Tensor(np.eye(channels, dtype=np.float32).reshape(channels, channels, 1, 1))
 
 
 def chip_pool(op: Pooling, shape: Shape) -> Pool:

@@ -1,4 +1,4 @@
-"""Every reason why a rewritten network is not a sequence of hardware layers."""
+"""Every reason why a rewritten network is not made of hardware layers and joins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from mxdeploy.ops.graph import (
     Unsupported,
 )
 from mxdeploy.stages.s2_legalize import findings
-from mxdeploy.stages.s2_legalize.graph import Graph
+from mxdeploy.stages.s2_legalize.graph import Graph, chip_map
+from mxdeploy.stages.s2_legalize.joins import is_join, weighted_readers
 
 
 def reasons(graph: Graph) -> tuple[Diagnostic, ...]:
@@ -33,7 +34,9 @@ def reasons(graph: Graph) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     for node in graph.network.nodes:
         found += _of_layer(node) if isinstance(node.op, LayerOp) else _of_node(graph, node, node.op)
-    left = [n for n in graph.network.nodes if not isinstance(n.op, LayerOp)]
+    left = [
+        n for n in graph.network.nodes if not isinstance(n.op, LayerOp) and not is_placed(graph, n)
+    ]
     if left and not found:
         shape = graph.shape(left[0].inputs[0])
         found.append(findings.not_a_layer(left[0].name, type(left[0].op).__name__, shape))
@@ -43,7 +46,7 @@ def reasons(graph: Graph) -> tuple[Diagnostic, ...]:
 
 
 def _of_network(graph: Graph) -> list[Diagnostic]:
-    count = len(graph.network.nodes)
+    count = sum(isinstance(n.op, LayerOp) for n in graph.network.nodes)
     if not count:
         return [findings.no_layer(graph.network.name)]
     if count > limits.MAX_LAYERS.value:
@@ -90,13 +93,31 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
             found = _broken(node.name, constraints.CLIP, op, before, "the Clip")
         case Pad():
             found = _broken(node.name, constraints.PAD, op, before, "the Pad")
-        case Elementwise():
-            found = [findings.several_operands(node.name, op.function, len(node.inputs))]
-        case Concat():
-            found = [findings.concatenation(node.name, len(node.inputs), after)]
+        case Elementwise() | Concat():
+            found = _of_branches(graph, node, op)
         case _:
             found = [] if _is_excused(graph, node) else _of_shape(node, op, before, after)
     return found
+
+
+def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Diagnostic]:
+    """Findings about values that come together; shapes that are not known have other reasons."""
+    shapes = tuple(graph.shape(name) for name in node.inputs)
+    if not all(shapes) or any(chip_map(s) is None for s in shapes):
+        return []
+    if isinstance(op, Concat):
+        return [] if is_placed(graph, node) else [findings.no_join(node.name, op.axis, shapes)]
+    if len(set(shapes)) > 1:
+        return [findings.different_operands(node.name, op.function, shapes)]
+    return []
+
+
+def is_placed(graph: Graph, node: Node) -> bool:
+    """Whether ``node`` is a join that layers read."""
+    if not is_join(node.op) or not weighted_readers(graph, node):
+        return False
+    parts = [graph.producer(name) for name in node.inputs]
+    return all(p is None or isinstance(p.op, LayerOp) for p in parts)
 
 
 def _is_excused(graph: Graph, node: Node) -> bool:

@@ -17,6 +17,7 @@ from mxdeploy.ops.graph import Abs, Affine, Clip, Relu
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.layers import pointwise_spec
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.rules import activation
 from mxdeploy.stages.s2_legalize.rules.activation import FREE, compose
 
 
@@ -26,7 +27,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     shape = graph.shape(node.output)
     if not isinstance(op, Relu | Abs | Clip | Affine) or chip_map(shape) is None:
         return None
-    if shape[0] > limits.MAX_CHANNELS.value:
+    if shape[0] > limits.MAX_CHANNELS.value or activation.match(graph, node) is not None:
         return None
     value = graph.value(node.output)
     spec = pointwise_spec(shape)
@@ -42,8 +43,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
         state = compose(FREE, op)
         if state is None:
             return None
-        activation, low, high = state
-        spec = replace(spec, activation=activation)
+        function, low, high = state
+        spec = replace(spec, activation=function)
         value = replace(value, clip=None if np.isinf(high) else (low, high))
     weight = Tensor(diagonal.reshape(shape[0], shape[0], 1, 1).astype(np.float32))
     layer = LayerOp(spec=spec, weight=weight, bias=bias)

@@ -1,23 +1,22 @@
 """A pooling that no convolution reads becomes a layer of its own: exact.
 
 With up to 64 channels, or when a single pixel is left, the chip passes the pooled values through.
-Otherwise they pass a 1x1 convolution with the unit matrix.
+Otherwise, and where parts of a join come together, they pass a 1x1 convolution with the unit
+matrix.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp, Node
-from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Pooling
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
-from mxdeploy.stages.s2_legalize.layers import chip_pool, pointwise_spec, with_range
+from mxdeploy.stages.s2_legalize.joins import is_join
+from mxdeploy.stages.s2_legalize.layers import chip_pool, pointwise_spec, unit_weight, with_range
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -34,18 +33,28 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     channels = shape[0]
     spec = replace(pointwise_spec(shape), pool=chip_pool(op, shape))
-    if channels <= limits.MAX_PROCESSORS.value or pooled[1:] == (1, 1):
+    if not _is_for_joins(graph, node) and (
+        channels <= limits.MAX_PROCESSORS.value or pooled[1:] == (1, 1)
+    ):
         layer = LayerOp(spec=replace(spec, kind=Kind.PASSTHROUGH))
         text = "becomes a pass-through layer"
     else:
-        unit = np.eye(channels, dtype=np.float32).reshape(channels, channels, 1, 1)
-        layer = LayerOp(spec=spec, weight=Tensor(unit))
+        layer = LayerOp(spec=spec, weight=unit_weight(channels))
         text = f"becomes a 1x1 convolution with the unit matrix ({channels} channels)"
     return Edit(
         text=f"{node.name} {text}",
         remove=(node,),
         add=(replace(node, op=layer),),
         values=with_range(graph, node),
+    )
+
+
+def _is_for_joins(graph: Graph, node: Node) -> bool:
+    """Whether the values come from a join, or go to one in more passes than can pass through."""
+    source = graph.source(node)
+    wide = graph.shape(node.output)[0] > limits.MAX_PROCESSORS.value
+    return (source is not None and is_join(source.op)) or (
+        wide and any(is_join(r.op) for r in graph.readers(node.output))
     )
 
 
