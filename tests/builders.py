@@ -86,12 +86,12 @@ def build(
 ) -> QuantNetwork:
     """A chain of layers with random integer weights; values are called x, y0, y1, …"""
     random = np.random.default_rng(seed)
-    values = [_value("x", shape, 8)]
+    values = [value_of("x", shape, 8)]
     layers = []
     for index, draft in enumerate(drafts):
-        layer = _layer(index, values[-1], draft, random)
+        layer = layer_of(index, values[-1], draft, random)
         layers.append(layer)
-        values.append(_value(layer.output, layer.spec.out_shape, layer.spec.output_bits))
+        values.append(value_of(layer.output, layer.spec.out_shape, layer.spec.output_bits))
     network = QuantNetwork(
         name=name,
         values=tuple(values),
@@ -103,7 +103,8 @@ def build(
     return network
 
 
-def _value(name: str, shape: tuple[int, int, int], bits: int) -> QuantValue:
+def value_of(name: str, shape: tuple[int, int, int], bits: int) -> QuantValue:
+    """A value of scale 1/128."""
     return QuantValue(
         name=name, shape=shape, scale=1 / 128, bits=bits, origin=name, model_shape=shape
     )
@@ -126,7 +127,10 @@ def spec_of(draft: Draft, shape: tuple[int, int, int]) -> LayerSpec:
     )
 
 
-def _layer(index: int, source: QuantValue, draft: Draft, random: np.random.Generator) -> QuantLayer:
+def layer_of(
+    index: int, source: QuantValue, draft: Draft, random: np.random.Generator
+) -> QuantLayer:
+    """A layer with random integer weights."""
     spec = spec_of(draft, source.shape)
     weight = bias = None
     shift = draft.shift or 0

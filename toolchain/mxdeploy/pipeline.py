@@ -104,9 +104,10 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     calibration = _calibration(request, network)
     with trace.stage("quantize"):
         quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
-        integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("map"):
         plan = map_network(quantized)
+        quantized = plan.network
+        integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("lower"):
         program = lower(plan)
     with trace.stage("prove"):

@@ -14,7 +14,7 @@ from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ops.layer import Activation
 from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s4_map.verify import verify_plan
-from tests import zoo
+from tests import branches, zoo
 from tests.builders import build, conv, conv1d, linear, max_pool, passthrough, quant_networks
 
 
@@ -26,6 +26,8 @@ from tests.builders import build, conv, conv1d, linear, max_pool, passthrough, q
         (zoo.mnist, 70_157),
         (zoo.keywords, 71_782),
         (zoo.autoencoder, 3_415),
+        (lambda: branches.camvid(48), 1_408_913),
+        (branches.detector, 702_877),
     ],
 )
 def test_well_known_networks_are_as_fast_as_placed_by_hand(network, best_known):
@@ -227,6 +229,15 @@ def test_wide_input_and_output_that_must_share_memories():
     network = build((60, 70, 70), [conv(60, 1), conv(60, 1), conv(30, 1)], outputs=("y0", "y2"))
     found = findings_of(network)
     assert "its input (19,600 bytes) and its output (19,600 bytes) must share" in found["MX4013"]
+
+
+def test_layers_write_over_their_input_only_when_they_must():
+    """Two tensors of 60 channels and 4,900 words do not fit side by side."""
+    roomy = map_network(build((60, 60, 60), [conv(60, 1)] * 3))
+    tight = map_network(build((60, 70, 70), [conv(60, 1)] * 3))
+    offsets = [{layer.inputs[0].offset_bytes for layer in plan.layers} for plan in (roomy, tight)]
+    assert len(offsets[0]) == 2
+    assert len(offsets[1]) == 1
 
 
 def test_tensors_kept_for_the_host_can_be_in_the_way():

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000.joining import PartPlace, join_passes
-from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.needs import source_places
-from mxdeploy.stages.s4_map.ties import Ties
+from mxdeploy.stages.s4_map.ties import Groups, Ties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +122,26 @@ class Arrangement:
     blocks: tuple[Block, ...]
 
 
-def arrange(network: QuantNetwork) -> Arrangement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Tensors that would have to lie at two places at once.
+
+    Attributes:
+        layer: number of the layer that reads them.
+        value: the one that cannot lie where this layer needs it.
+        finding: in words.
+    """
+
+    layer: int
+    value: str
+    finding: Diagnostic
+
+
+def arrange(network: QuantNetwork) -> Arrangement | tuple[Conflict, ...]:
     """Derive the arrangement of a network that keeps the contract of legalized networks.
 
-    Raises:
-        ModelError: tensors would have to lie at two places at once.
+    Returns:
+        The arrangement, or what stands against it.
     """
     number = {network.input: 0}
     number |= {layer.output: i + 1 for i, layer in enumerate(network.layers)}
@@ -136,7 +151,7 @@ def arrange(network: QuantNetwork) -> Arrangement:
     blocks, more = _blocks(network, sources, len(number))
     conflicts = [*conflicts, *more]
     if conflicts:
-        raise ModelError(conflicts)
+        return tuple(conflicts)
     return Arrangement(
         sources=sources,
         spacings=spacings,
@@ -163,21 +178,32 @@ def _source(network: QuantNetwork, layer: QuantLayer, number: dict[str, int]) ->
 
 def _spacings(
     network: QuantNetwork, sources: tuple[Source, ...]
-) -> tuple[tuple[Spacing, ...], list[Diagnostic]]:
+) -> tuple[tuple[Spacing, ...], list[Conflict]]:
     """Operands and parts of joins of several passes interleave."""
-    spacings = [ALONE] * (len(sources) + 1)
+    names = tensor_names(network)
+    spacings = [ALONE] * len(names)
     conflicts = []
-    for layer, source in zip(network.layers, sources, strict=True):
+    for index, source in enumerate(sources):
         for tensor, wanted in _interleaved(source):
             if spacings[tensor] not in (ALONE, wanted):
-                conflicts.append(findings.two_places(layer.name, "its words", layer.inputs))
+                conflicts.append(_conflict(network, index, names[tensor], "its words"))
             spacings[tensor] = wanted
     for index, (layer, spacing) in enumerate(zip(network.layers, spacings[1:], strict=True)):
         passes = sources[index].passes
-        even = spacing.step % passes == 0 and spacing.gap + 1 == spacing.step // passes
+        even = passes == 1 or spacing.step == passes * (spacing.gap + 1)
         if layer.spec.kind is Kind.PASSTHROUGH and spacing.step and not even:
-            conflicts.append(findings.two_places(layer.name, "its passes", layer.inputs))
+            conflicts.append(_conflict(network, index, layer.output, "its passes"))
     return tuple(spacings), conflicts
+
+
+def tensor_names(network: QuantNetwork) -> tuple[str, ...]:
+    """Names of the tensors by number."""
+    return (network.input, *(layer.output for layer in network.layers))
+
+
+def _conflict(network: QuantNetwork, layer: int, value: str, what: str) -> Conflict:
+    found = findings.two_places(network.layers[layer].name, value, what)
+    return Conflict(layer=layer, value=value, finding=found)
 
 
 def _interleaved(source: Source) -> Iterator[tuple[int, Spacing]]:
@@ -227,7 +253,8 @@ def _bundles(sources: tuple[Source, ...], pieces: tuple[Piece, ...]) -> tuple[tu
 
 def _blocks(
     network: QuantNetwork, sources: tuple[Source, ...], tensors: int
-) -> tuple[tuple[Block, ...], list[Diagnostic]]:
+) -> tuple[tuple[Block, ...], list[Conflict]]:
+    names = tensor_names(network)
     ties = Ties(tensors)
     conflicts = []
     for index, (layer, source) in enumerate(zip(network.layers, sources, strict=True)):
@@ -238,27 +265,44 @@ def _blocks(
         ]
         if layer.spec.kind is Kind.PASSTHROUGH:
             wanted.append((index + 1, 0))
-        if not all(ties.tie(first, tensor, offset) for tensor, offset in wanted):
-            conflicts.append(findings.two_places(layer.name, "its processors", layer.inputs))
+        for tensor, offset in wanted:
+            if not ties.tie(first, tensor, offset):
+                conflicts.append(_conflict(network, index, names[tensor], "its processors"))
+    groups = ties.groups()
+    if not conflicts:
+        conflicts = list(_too_wide(network, sources, groups))
     blocks = tuple(
         Block(members=members, readers=_readers(network, sources, dict(members)))
-        for members in ties.groups()
+        for members in groups
     )
-    if not conflicts:
-        conflicts = list(_too_wide(network, blocks))
     return blocks, conflicts
 
 
-def _too_wide(network: QuantNetwork, blocks: tuple[Block, ...]) -> Iterator[Diagnostic]:
+def _too_wide(
+    network: QuantNetwork, sources: tuple[Source, ...], groups: Groups
+) -> Iterator[Conflict]:
     """Tied tensors need more processors than there are."""
-    names = [network.input, *(layer.output for layer in network.layers)]
-    for block in blocks:
+    names = tensor_names(network)
+    for members in groups:
+        place = dict(members)
         widths = [
             first + limits.channels_per_pass(network.value(names[tensor]).shape[0])
-            for tensor, first in block.members
+            for tensor, first in members
         ]
-        if max(widths) > limits.MAX_PROCESSORS:
-            yield findings.tied_too_wide([names[t] for t in block.tensors], max(widths))
+        if max(widths) <= limits.MAX_PROCESSORS:
+            continue
+        finding = findings.tied_too_wide([names[t] for t in place], max(widths))
+        layer = next(
+            i for i, s in enumerate(sources) if s.tensors[-1] in place and _ties(network, i)
+        )
+        yield Conflict(layer=layer, value=names[sources[layer].tensors[-1]], finding=finding)
+
+
+def _ties(network: QuantNetwork, index: int) -> bool:
+    """Whether a layer ties tensors together."""
+    layer = network.layers[index]
+    passes_through = layer.spec.kind is Kind.PASSTHROUGH
+    return passes_through or len(layer.inputs) > 1 or network.join(layer.inputs[0]) is not None
 
 
 def _readers(

@@ -13,7 +13,7 @@ from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map import findings
-from mxdeploy.stages.s4_map.arrangement import Arrangement, arrange
+from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.in_place import overwriting
 from mxdeploy.stages.s4_map.needs import (
     LayerNeed,
@@ -24,15 +24,17 @@ from mxdeploy.stages.s4_map.needs import (
 )
 from mxdeploy.stages.s4_map.problem import chw_possible
 from mxdeploy.stages.s4_map.rules import layer_findings
+from mxdeploy.stages.s4_map.untie import untied
 
 WORD_BYTES = 4
 
 
-def check_network(network: QuantNetwork) -> Arrangement:
+def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement]:
     """Refuse what cannot be placed, with all findings.
 
     Returns:
-        Which tensors lie together.
+        The network, with copies where values would have to lie at two places, and which of its
+        tensors lie together.
 
     Raises:
         ModelError: the structure, a layer or the sum of all layers exceeds what the chip has.
@@ -40,13 +42,13 @@ def check_network(network: QuantNetwork) -> Arrangement:
     found = (*_structure(network), *(f for lr in network.layers for f in layer_findings(lr)))
     if found:
         raise ModelError(found)
-    arrangement = arrange(network)
+    network, arrangement = untied(network)
     layers = tuple(layer_need(network, layer) for layer in network.layers)
     tensors = tensor_needs(network)
     found = (*_kernels(layers), *_biases(layers), *_data(network, arrangement, layers, tensors))
     if found:
         raise ModelError(found)
-    return arrangement
+    return network, arrangement
 
 
 def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:

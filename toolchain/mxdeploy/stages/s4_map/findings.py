@@ -22,15 +22,15 @@ SMALLER_WEIGHTS = (
 )
 
 
-def two_places(layer: str, what: str, names: Sequence[str]) -> Diagnostic:
-    """What a layer reads cannot lie as other layers need it, too."""
+def two_places(layer: str, value: str, what: str) -> Diagnostic:
+    """A value cannot lie as one layer reads it and as others need it, too."""
     return Diagnostic(
         code="MX4001",
         where=layer,
-        what=f"reads {', '.join(names)}, and {what} would have to lie at two places at once",
+        what=f"reads {value}, and {what} would have to lie at two places at once",
         why="operands of an element-wise layer interleave, parts of a concatenation lie side by "
         "side, and a layer without convolution writes to the processors it reads from",
-        fix="put a convolution between the layers that share these values",
+        fix="put a convolution between the layers that share this value",
     )
 
 

@@ -38,14 +38,15 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
         options: wishes of the caller.
 
     Returns:
-        A verified plan: processors, kernel, bias and data memory of every layer, and cycles.
+        A verified plan: processors, kernel, bias and data memory of every layer, and cycles. Its
+        network has further layers where values must be copied (``untie``); it computes the same.
 
     Raises:
         ModelError: the network has layers that are not supported, or does not fit; carries all
             findings.
         MxdeployError: the verifier refused the plan (a defect of the mapping).
     """
-    arrangement = check_network(network)
+    network, arrangement = check_network(network)
     problems = _problems(network, arrangement, options)
     for problem in problems:
         placement = search(problem, options.search_steps)
@@ -66,7 +67,8 @@ def _problems(
         make_problem(network, arrangement, order)
         for order in _orders(network, arrangement, options)
     )
-    return tuple(replace(problem, overwriting={}) for problem in problems)
+    cautious = tuple(replace(problem, overwriting={}) for problem in problems)
+    return (*cautious, *(problem for problem in problems if problem.overwriting))
 
 
 def _orders(

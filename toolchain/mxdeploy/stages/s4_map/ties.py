@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+Groups = tuple[tuple[tuple[int, int], ...], ...]
+"""Tied things, each with its distance from the first of them."""
+
 
 class Ties:
     """Union-find with distances: ``tie(a, b, d)`` says that ``b`` lies ``d`` behind ``a``."""
@@ -21,7 +24,7 @@ class Ties:
         self._distance[second] = begin + distance - end
         return True
 
-    def groups(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+    def groups(self) -> Groups:
         """Tied things with their distances from the first of them, by lowest number."""
         members: dict[int, list[tuple[int, int]]] = {}
         for item in range(len(self._leader)):
