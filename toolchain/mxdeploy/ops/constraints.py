@@ -170,25 +170,40 @@ def conv_transpose_geometry(op: ConvTranspose, _shape: Shape) -> str | None:
 
 
 @_constraint(
-    "MX2020", fix="use windows of at most {MAX_POOL_SIZE}; larger ones in two steps (a 32x32 "
-    "average is a 4x4 average of 8x8 averages)"
+    "MX2020", fix="use windows of at most {MAX_POOL_SIZE}, or with a side that is a product of "
+    "two numbers up to {MAX_POOL_SIZE}"
 )  # fmt: skip
 def pool_size(op: Pooling, _shape: Shape) -> str | None:
-    """A pooling window has at most {MAX_POOL_SIZE} rows and {MAX_POOL_SIZE} columns."""
+    """A pooling window has at most {MAX_POOL_SIZE} rows and {MAX_POOL_SIZE} columns.
+
+    A larger one is done in two steps, if windows that the chip has cover it (maximum) or tile it
+    (average) with one stride for rows and columns.
+    """
     return None if max(op.size) <= limits.MAX_POOL_SIZE.value else f"a window of {_by(op.size)}"
 
 
 @_constraint("MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions")
 def pool_stride(op: Pooling, shape: Shape) -> str | None:
-    """A pooling has the same stride in both directions, at most {MAX_POOL_STRIDE}."""
+    """A pooling has the same stride in both directions, at most {MAX_POOL_STRIDE}.
+
+    Where only one window fits, its stride does not matter. A larger stride is done in two steps, if
+    it is a product of two that the chip has.
+    """
     if not shape or common_stride(op, shape[1:]) is not None:
         return None
     return f"stride {_by(op.strides)}"
 
 
-@_constraint("MX2022", fix="drop the padding, or pad the convolution in front of the pooling")
+@_constraint(
+    "MX2022", fix="use an odd window with the same padding on both sides, or a stride of 2, or no "
+    "padding"
+)  # fmt: skip
 def pool_padding(op: Pooling, shape: Shape) -> str | None:
-    """A pooling has no padding, and only full windows count."""
+    """A pooling has no padding, and only full windows count.
+
+    Padding is written around the map by a layer in front; in a plane this makes an even number of
+    rows and of columns more.
+    """
     if any(op.pads):
         return f"padding {list(op.pads)}"
     if op.ceil_mode and shape and not _fits_exactly(op, shape[1:]):
@@ -196,9 +211,13 @@ def pool_padding(op: Pooling, shape: Shape) -> str | None:
     return None
 
 
-@_constraint("MX2023", fix="use dilation 1")
+@_constraint("MX2023", fix="use dilation 1, or strides that are multiples of the dilation")
 def pool_dilation(op: Pooling, _shape: Shape) -> str | None:
-    """A pooling has dilation 1."""
+    """A pooling has dilation 1.
+
+    With one dilation for rows and columns that divides the strides, every n-th pixel is taken
+    first.
+    """
     return f"dilation {_by(op.dilations)}" if set(op.dilations) - {1} else None
 
 
@@ -232,7 +251,10 @@ def clip_bounds(op: Clip, _shape: Shape) -> str | None:
 
 @_constraint("MX2031", fix="pad with zeros, in the convolution itself (padding=1)")
 def pad_zeros(op: Pad, _shape: Shape) -> str | None:
-    """Padding is done by the convolution that follows, with zeros, along rows and columns."""
+    """Padding is done with zeros, along rows and columns, by the convolution that follows.
+
+    Without one a layer copies the map, with an even number of rows and of columns more or less.
+    """
     if op.value:
         return f"padding with {op.value:g}"
     return f"padding {list(op.pads)} that no convolution takes over"

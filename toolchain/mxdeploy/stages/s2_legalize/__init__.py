@@ -15,6 +15,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     HOST,
     PLACES,
     POOLS,
+    SHAPES,
     SUMS,
 )
 from mxdeploy.stages.s2_legalize.tail import split_tail
@@ -36,7 +37,7 @@ def legalize(network: Network) -> Network:
     graph = rewrite(Graph(network), CLEAN)
     graph = rewrite(graph, (*HOST, *CLEAN))
     graph = split_tail(graph)
-    for rules in (FORM, COMPLETE, SUMS, POOLS, PLACES, FINISH):
+    for rules in ((*CLEAN, *HOST, *SHAPES), FORM, COMPLETE, SUMS, POOLS, PLACES, FINISH):
         graph = rewrite(graph, rules)
     found = reasons(graph)
     if found:

@@ -163,3 +163,15 @@ def not_a_layer(where: str, what: str, shape: Shape) -> Diagnostic:
         why="values have channels and at most two more axes, rows and columns",
         fix="use 2-D or 1-D data with the channels first",
     )
+
+
+def leaves_out_rows(where: str, before: Shape, after: Shape) -> Diagnostic:
+    """A range of rows or columns that no layer can cut out."""
+    return Diagnostic(
+        code="MX2080",
+        where=where,
+        what=f"only part of the rows and columns is taken: {list(before)} becomes {list(after)}",
+        why="a layer that copies a map can leave out an even number of rows and of columns, a "
+        "pooling every n-th of both",
+        fix="leave out one row (or column) more or less, or the same number at both ends",
+    )

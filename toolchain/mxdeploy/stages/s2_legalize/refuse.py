@@ -20,6 +20,7 @@ from mxdeploy.ops.graph import (
     Pooling,
     Reshape,
     Sigmoid,
+    Slice,
     Softmax,
     Transpose,
     Unsupported,
@@ -91,7 +92,7 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
             found = _broken(node.name, constraints.POOLING, op, before, "the pooling")
         case Clip():
             found = _broken(node.name, constraints.CLIP, op, before, "the Clip")
-        case Pad():
+        case Pad() if min(op.pads) >= 0:
             found = _broken(node.name, constraints.PAD, op, before, "the Pad")
         case Elementwise() | Concat():
             found = _of_branches(graph, node, op)
@@ -133,6 +134,8 @@ def _is_excused(graph: Graph, node: Node) -> bool:
 def _of_shape(node: Node, op: GraphOp, before: Shape, after: Shape) -> list[Diagnostic]:
     if isinstance(op, Reshape | Transpose) and before and after:
         return [findings.moves_data(node.name, type(op).__name__, before, after)]
+    if isinstance(op, Pad) or (isinstance(op, Slice) and op.axis > 0):
+        return [findings.leaves_out_rows(node.name, before, after)]
     if isinstance(op, Softmax | Sigmoid | ArgMax):
         return [findings.only_at_end(node.name, type(op).__name__)]
     if isinstance(op, Linear) and len(before) > 1:

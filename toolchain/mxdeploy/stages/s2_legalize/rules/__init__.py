@@ -1,10 +1,10 @@
 """The rewrite rules, in the order in which they are tried.
 
 ``CLEAN`` works on imported operators, ``HOST`` leaves to the CPU what then still stands in front of
-the network, ``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a layer of their own to
-operations that no layer has taken over, ``SUMS`` and ``POOLS`` to values that are combined or
-pooled, ``PLACES`` sees to it that values that come together can lie where they must, ``FINISH``
-looks at the whole.
+the network, ``SHAPES`` gives poolings and changes of shape a form that the chip has, ``FORM`` makes
+hardware layers of the rest, ``COMPLETE`` gives a layer of their own to operations that no layer has
+taken over, ``SUMS`` and ``POOLS`` to values that are combined or pooled, ``PLACES`` sees to it that
+values that come together can lie where they must, ``FINISH`` looks at the whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from mxdeploy.stages.s2_legalize.rules import (
     affine_forward,
     affine_identity,
     affine_merge,
+    average_border,
+    average_convolution,
     average_first,
+    average_single,
+    average_zeros,
     clip_relu,
     clip_simple,
     concat_function,
@@ -24,6 +28,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     concat_output,
     conv_layer,
     conv_transpose_layer,
+    crop,
     elementwise_in_flight,
     elementwise_layer,
     elementwise_merge,
@@ -43,14 +48,22 @@ from mxdeploy.stages.s2_legalize.rules import (
     linear_layer,
     linear_rank,
     operand_copy,
+    pad_chain,
     pad_drop,
+    pad_layer,
     pad_merge,
     part_copy,
     place_views,
     pool_concat,
+    pool_dilation,
     pool_in_flight,
     pool_layer,
+    pool_merge,
     pool_order,
+    pool_pad,
+    pool_pad_signed,
+    pool_split,
+    pool_trim,
     reshape_merge,
     sink_views,
     stretch_kernel,
@@ -93,6 +106,21 @@ CLEAN = (
     pool_concat.RULE,
 )
 HOST = (head_affine.RULE, head_clip.RULE, head_pad.RULE)
+SHAPES = (
+    crop.RULE,
+    pad_chain.RULE,
+    pool_trim.RULE,
+    pool_merge.RULE,
+    pool_dilation.RULE,
+    average_single.RULE,
+    average_border.RULE,
+    average_zeros.RULE,
+    average_convolution.RULE,
+    pool_pad.RULE,
+    pool_pad_signed.RULE,
+    pool_split.RULE,
+    pad_layer.RULE,
+)
 FORM = (
     place_views.RULE,
     conv_layer.RULE,

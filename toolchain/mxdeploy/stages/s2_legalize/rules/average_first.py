@@ -13,6 +13,7 @@ from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Conv, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.rules.average_convolution import is_pointwise
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
@@ -20,7 +21,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     conv = graph.private_source(node)
     if not isinstance(node.op, Pooling) or not node.op.average or conv is None:
         return None
-    if not isinstance(conv.op, Conv) or not _is_pointwise(conv.op):
+    if not isinstance(conv.op, Conv) or not is_pointwise(conv.op):
         return None
     before = graph.source(conv)
     if before is not None and isinstance(before.op, Pooling):
@@ -45,11 +46,6 @@ def match(graph: Graph, node: Node) -> Edit | None:
         ),
         values=(middle,),
     )
-
-
-def _is_pointwise(op: Conv) -> bool:
-    taps = {*op.weight.shape[2:], *op.strides}
-    return taps == {1} and not any(op.pads) and op.groups == 1
 
 
 RULE = Rule(name="average-first", exact=True, match=match)

@@ -2,7 +2,8 @@
 
 Relu and Clip never decrease, so they may be applied before a maximum is taken; an affine function
 per channel may be applied before an average without padding, and before a maximum when its
-factors are positive. In front of the pooling they belong to the layer that computes the map.
+factors are positive. In front of the pooling they belong to the layer that computes the map: an
+affine function only if it becomes part of the weights there.
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ from dataclasses import replace
 import numpy as np
 
 from mxdeploy.ir.network import Node, Value
-from mxdeploy.ops.graph import Affine, Clip, Pooling, Relu
+from mxdeploy.ops.graph import Affine, Clip, Conv, ConvTranspose, Linear, Pooling, Relu
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
+
+_FOLDS = (Affine, Conv, ConvTranspose, Linear, Pooling)
+"""Operators that an affine function becomes part of, at once or further in front."""
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
     """Relu, Clip or Affine that alone reads a pooling of a computed value."""
     pool = graph.private_source(node)
-    if pool is None or not isinstance(pool.op, Pooling) or graph.source(pool) is None:
+    source = None if pool is None else graph.source(pool)
+    if pool is None or not isinstance(pool.op, Pooling) or source is None:
         return None
     if graph.only_reader(pool.inputs[0]) is not pool or not commutes(pool.op, node):
+        return None
+    if isinstance(node.op, Affine) and not isinstance(source.op, _FOLDS):
         return None
     before = graph.value(pool.inputs[0])
     middle = Value(

@@ -1,0 +1,109 @@
+"""A pooling with too large a window or stride is done in two steps: exact.
+
+Windows of up to 16x16 are pooled, and their results are pooled again: the largest of the maxima of
+parts that cover a window, or the average of the averages of parts that tile it. Between the two
+steps the chip keeps 8 bits: an average is truncated twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.ir.network import Node, Value
+from mxdeploy.ops import constraints
+from mxdeploy.ops.graph import Pooling
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
+from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.windows import Window, reshaped, windows
+
+_MOST = limits.MAX_POOL_SIZE.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """Two poolings that make one, and the shape of what is between them."""
+
+    first: Pooling
+    second: Pooling
+    between: Shape
+
+
+def match(graph: Graph, node: Node) -> Edit | None:
+    """Pooling without padding whose window or stride the chip does not have."""
+    op, axes = node.op, windows(graph, node)
+    if not isinstance(op, Pooling) or axes is None or any(op.pads) or op.ceil_mode:
+        return None
+    shape = graph.shape(node.inputs[0])
+    if any(a.dilation != 1 for a in axes):
+        return None
+    if not constraints.violated(constraints.POOLING, op, shape):
+        return None
+    steps = split(op, axes, shape)
+    if steps is None:
+        return None
+    value = Value(
+        name=graph.new_name(f"{node.output}.first"), shape=steps.between, origin=node.name
+    )
+    first = replace(node, name=f"{node.name}.first", op=steps.first, output=value.name)
+    second = replace(node, op=steps.second, inputs=(value.name,))
+    return Edit(
+        text=f"pools {list(steps.first.size)} with stride {max(steps.first.strides)}, then "
+        f"{list(steps.second.size)}" + (", each truncated to 8 bits" if op.average else ""),
+        remove=(node,),
+        add=(first, second),
+        values=(value,),
+    )
+
+
+def split(op: Pooling, axes: tuple[Window, ...], shape: Shape) -> Steps | None:
+    """Two poolings that the chip can do and that make ``op``; the smallest map between them."""
+    for stride in range(limits.MAX_POOL_STRIDE.value, 0, -1):
+        for sizes in product(*(_first_sizes(a, stride, average=op.average) for a in axes)):
+            steps = _steps(op, axes, shape, stride, sizes)
+            pairs = ((steps.first, shape), (steps.second, steps.between))
+            if not any(constraints.violated(constraints.POOLING, p, s) for p, s in pairs):
+                return steps
+    return None
+
+
+def _first_sizes(axis: Window, stride: int, *, average: bool) -> Iterator[int]:
+    """Windows of a first step with ``stride`` along ``axis``."""
+    if axis.outputs == 1 and axis.size <= _MOST and axis.length - axis.size < stride:
+        yield axis.size  # all of the axis at once
+    if axis.outputs > 1 and axis.stride % stride:
+        return
+    for size in range(min(_MOST, axis.size), 0, -1):
+        rest = axis.size - size
+        tiles = size == stride if average else size >= stride
+        if rest % stride == 0 and rest // stride < _MOST and (tiles or not rest):
+            yield size
+
+
+def _steps(
+    op: Pooling, axes: tuple[Window, ...], shape: Shape, stride: int, sizes: tuple[int, ...]
+) -> Steps:
+    first = tuple(
+        replace(a, size=size, stride=stride, outputs=(a.length - size) // stride + 1)
+        for a, size in zip(axes, sizes, strict=True)
+    )
+    second = tuple(_second(a, f) for a, f in zip(axes, first, strict=True))
+    return Steps(
+        first=reshaped(op, first),
+        second=reshaped(op, second),
+        between=(shape[0], *(f.outputs for f in first)),
+    )
+
+
+def _second(axis: Window, first: Window) -> Window:
+    """What is left to do along ``axis`` after ``first``."""
+    size = (axis.size - first.size) // first.stride + 1
+    stride = axis.stride // first.stride
+    if axis.outputs == 1:  # the step is free, as long as there is one window
+        stride = 1 if first.outputs == size else first.outputs
+    return replace(axis, length=first.outputs, size=size, stride=stride)
+
+
+RULE = Rule(name="split-pooling", exact=True, match=match)

@@ -1,0 +1,138 @@
+"""Poolings axis by axis, and edits that several pooling rules share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mxdeploy.ir.network import Node, Value
+from mxdeploy.ops.graph import Pad, Pooling
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+
+_SEQUENCE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a pooling does along one axis.
+
+    Attributes:
+        length: rows (or columns) of the map.
+        outputs: rows (or columns) of the result.
+        size: elements of a window.
+        stride: distance of windows.
+        dilation: distance of the elements of a window.
+        begin: padding in front of the map.
+        end: padding behind it.
+    """
+
+    length: int
+    outputs: int
+    size: int
+    stride: int
+    dilation: int
+    begin: int
+    end: int
+
+    @property
+    def span(self) -> int:
+        """From the first to the last element of a window."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def reach(self) -> int:
+        """From the start of the first window to the end of the last one."""
+        return (self.outputs - 1) * self.stride + self.span
+
+    def counted(self, index: int, begin: int, end: int) -> int:
+        """Elements of window ``index`` on the map or in ``begin`` and ``end`` of the padding."""
+        first = index * self.stride - self.begin
+        places = range(first, first + self.span, self.dilation)
+        return sum(-begin <= place < self.length + end for place in places)
+
+
+def windows(graph: Graph, node: Node) -> tuple[Window, ...] | None:
+    """The axes of a pooling; None when it is none, or its shapes are not known.
+
+    Nor are there any when a window sees nothing but padding.
+    """
+    op = node.op
+    if not isinstance(op, Pooling):
+        return None
+    lengths, outputs = graph.shape(node.inputs[0])[1:], graph.shape(node.output)[1:]
+    axes = len(op.size)
+    if len(lengths) != axes or len(outputs) != axes:
+        return None
+    found = tuple(
+        Window(
+            length=lengths[i],
+            outputs=outputs[i],
+            size=op.size[i],
+            stride=op.strides[i],
+            dilation=op.dilations[i] if op.dilations else 1,
+            begin=op.pads[i],
+            end=op.pads[axes + i],
+        )
+        for i in range(axes)
+    )
+    ends = [(a, i) for a in found for i in (0, a.outputs - 1)]
+    return found if all(a.counted(i, 0, 0) for a, i in ends) else None
+
+
+def reshaped(op: Pooling, axes: tuple[Window, ...], *, ceil_mode: bool = False) -> Pooling:
+    """``op`` with the windows ``axes``."""
+    return replace(
+        op,
+        size=tuple(a.size for a in axes),
+        strides=tuple(a.stride for a in axes),
+        dilations=tuple(a.dilation for a in axes),
+        pads=(*(a.begin for a in axes), *(a.end for a in axes)),
+        ceil_mode=ceil_mode,
+    )
+
+
+def zero_padding(axes: tuple[Window, ...]) -> tuple[int, ...] | None:
+    """Zeros around a map (begins, then ends) with which its pooling needs no padding.
+
+    In a plane, a layer can add an even number of rows only. Behind the last window there may be
+    more or less than needed (less than nothing: rows are cut off), as long as the number of windows
+    stays. None where no even number does.
+    """
+    ends: list[int] = []
+    for axis in axes:
+        least = axis.reach - axis.begin - axis.length
+        some = (max(least, 0), *range(least, least + axis.stride))
+        even = [e for e in some if (axis.begin + e) % 2 == 0 and e < least + axis.stride]
+        if len(axes) > _SEQUENCE and not even:
+            return None
+        ends.append(even[0] if len(axes) > _SEQUENCE else some[0])
+    return (*(a.begin for a in axes), *ends)
+
+
+def pad_edit(graph: Graph, node: Node, text: str) -> Edit | None:
+    """Zeros are put around the map that ``node`` pools; the pooling has no padding then."""
+    axes, op = windows(graph, node), node.op
+    if axes is None or not isinstance(op, Pooling):
+        return None
+    pads = zero_padding(axes)
+    if pads is None:
+        return None
+    begins, ends = pads[: len(axes)], pads[len(axes) :]
+    size = tuple(a.length + b + e for a, b, e in zip(axes, begins, ends, strict=True))
+    padded = Value(
+        name=graph.new_name(f"{node.output}.padded"),
+        shape=(graph.shape(node.output)[0], *size),
+        origin=node.name,
+    )
+    pad = replace(
+        node,
+        name=f"{node.name}.pad",
+        op=Pad(pads=(0, *begins, 0, *ends), value=0.0),
+        output=padded.name,
+    )
+    bare = replace(op, pads=(0,) * len(pads))
+    return Edit(
+        text=text,
+        remove=(node,),
+        add=(pad, replace(node, op=bare, inputs=(padded.name,))),
+        values=(padded,),
+    )
