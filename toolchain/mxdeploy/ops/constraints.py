@@ -350,7 +350,7 @@ def eltwise_operands(op: LayerSpec, _shape: Shape) -> str | None:
     When their combination is pooled by the same layer, it has {MAX_OPERANDS_POOL_LAST}.
     """
     if op.eltwise is None:
-        return None
+        return None if op.operands == 1 else f"{op.operands} operands without a function"
     last = op.pool is not None and not op.eltwise.pool_first
     most = limits.MAX_OPERANDS_POOL_LAST if last else limits.MAX_OPERANDS
     if _PAIR <= op.operands <= most:
@@ -362,14 +362,15 @@ def eltwise_operands(op: LayerSpec, _shape: Shape) -> str | None:
 def eltwise_channels(op: LayerSpec, _shape: Shape) -> str | None:
     """On more than {MAX_PROCESSORS} channels values are combined without pooling and convolution.
 
-    In front of a convolution {MAX_OPERANDS_MULTIPASS} operands in {MAX_OPERANDS_MULTIPASS} passes
-    are combined, too.
+    In front of a convolution, or of a pooling to a single pixel, {MAX_OPERANDS_MULTIPASS} operands
+    in {MAX_OPERANDS_MULTIPASS} passes are combined, too.
     """
     if op.eltwise is None or layer_channels(op, ()) is not None:
         return None
     passes, most = limits.passes(op.in_channels), limits.MAX_OPERANDS_MULTIPASS
     alone = op.kind is Kind.PASSTHROUGH and op.pool is None
-    pair = op.kind is not Kind.PASSTHROUGH and passes <= most and op.operands <= most
+    continues = op.kind is not Kind.PASSTHROUGH or op.pooled_size == (1, 1)
+    pair = continues and passes <= most and op.operands <= most
     if passes == 1 or alone or pair:
         return None
     return f"{op.operands} operands of {op.in_channels} channels"
@@ -377,8 +378,12 @@ def eltwise_channels(op: LayerSpec, _shape: Shape) -> str | None:
 
 @_constraint("MX2072", fix="use a 2-D convolution, or add in front of the layer")
 def eltwise_kind(op: LayerSpec, _shape: Shape) -> str | None:
-    """Values are combined while a 2-D convolution reads them, or in a layer of their own."""
-    if op.eltwise is None or op.kind in (Kind.CONV2D, Kind.PASSTHROUGH):
+    """Values are combined while a 2-D convolution reads them, or in a layer of their own.
+
+    A fully connected layer on a single pixel will do as well.
+    """
+    connected = op.kind is Kind.LINEAR and not op.flatten
+    if op.eltwise is None or connected or op.kind in (Kind.CONV2D, Kind.PASSTHROUGH):
         return None
     return f"{op.operands} operands in front of {op.kind}"
 

@@ -11,8 +11,6 @@ from mxdeploy.ops.constraints import SPEC
 from mxdeploy.ops.layer import Activation, Kind
 from mxdeploy.stages.s4_map.findings import breaks_rule, over_limit
 
-_FEWEST_OPERANDS = 2
-
 
 def layer_findings(layer: QuantLayer) -> tuple[Diagnostic, ...]:
     """Every rule of the chip that ``layer`` breaks by itself, wherever it is placed."""
@@ -21,7 +19,6 @@ def layer_findings(layer: QuantLayer) -> tuple[Diagnostic, ...]:
         *_counters(layer),
         *_kernel(layer),
         *_pool(layer),
-        *_operands(layer),
         *_flatten(layer),
         *_passthrough(layer),
         *_output(layer),
@@ -116,47 +113,6 @@ def _pool(layer: QuantLayer) -> Iterator[Diagnostic]:
     if not 1 <= pool.stride <= int(limits.MAX_POOL_STRIDE):
         yield over_limit(
             layer.name, f"pooling stride {pool.stride}", limits.MAX_POOL_STRIDE, "pool in two steps"
-        )
-
-
-def _operands(layer: QuantLayer) -> Iterator[Diagnostic]:
-    """How many operands, in how many passes, in front of which convolutions."""
-    spec = layer.spec
-    if spec.eltwise is None and spec.operands == 1:
-        return
-    if spec.eltwise is None or not _FEWEST_OPERANDS <= spec.operands <= int(limits.MAX_OPERANDS):
-        yield over_limit(
-            layer.name,
-            f"{spec.operands} operands",
-            limits.MAX_OPERANDS,
-            "combine them in several steps",
-        )
-        return
-    if spec.kind in (Kind.CONV1D, Kind.CONV_TRANSPOSE2D) or spec.flatten:
-        yield breaks_rule(
-            layer.name,
-            spec.to_text(),
-            "an element-wise operation is followed by a 2-D convolution, a linear layer on a "
-            "single pixel, or nothing",
-            "combine the operands in a layer of their own",
-        )
-    last = spec.pool is not None and not spec.eltwise.pool_first
-    if last and spec.operands > limits.MAX_OPERANDS_POOL_LAST:
-        yield over_limit(
-            layer.name,
-            f"pools after combining {spec.operands} operands",
-            limits.MAX_OPERANDS_POOL_LAST,
-            "pool the operands before they are combined",
-        )
-    passes = limits.passes(min(spec.in_channels, int(limits.MAX_CHANNELS)))
-    most = limits.MAX_OPERANDS_MULTIPASS
-    copies = spec.kind is Kind.PASSTHROUGH and spec.pool is None
-    if passes > 1 and not copies and (passes > most or spec.operands > most):
-        yield over_limit(
-            layer.name,
-            f"{spec.operands} operands of {passes} passes in front of a convolution or pooling",
-            most,
-            "combine the operands in a layer of their own",
         )
 
 
