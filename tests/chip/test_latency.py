@@ -13,6 +13,7 @@ from mxdeploy.chip.max78000.latency import (
     LayerShape,
     layer_cycles,
     network_cycles,
+    output_cycles,
 )
 
 MNIST = (
@@ -65,6 +66,18 @@ BOARDS = {
 def test_one_constant_explains_the_boards(name):
     microseconds, cycles = BOARDS[name]
     assert seconds_on_a_board(cycles) == pytest.approx(microseconds * 1e-6, rel=1e-3)
+
+
+def test_cycles_that_compute_outputs():
+    """mnist's first layer: 28 rows of 28 pixels of 60 channels; the rest of 48,956 reads."""
+    first = LayerShape(
+        rows=28, columns=28, output_columns=28, kernel=(3, 3), pad=(1, 1), output_slots=60
+    )
+    assert layer_cycles(first) == 48_956
+    assert output_cycles(first) == 28 * 28 * 60
+    pool = LayerShape(rows=8, columns=8, output_columns=8, pool=(2, 2), passthrough=True)
+    assert output_cycles(pool) == 64
+    assert layer_cycles(pool) == 64 * (5 + 1)
 
 
 def shape_of(layer):

@@ -23,8 +23,10 @@ def layer_table(report: Report) -> Table:
     table.add_column("layer", overflow="fold", max_width=24)
     table.add_column("operation", overflow="fold")
     table.add_column("output", no_wrap=True)
-    for heading in ("cycles", "ms", "peak", "SQNR dB"):
+    for heading in ("cycles", "ms", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("bound by", overflow="fold")
+    table.add_column("SQNR dB", justify="right", no_wrap=True)
     for layer in report.layers:
         table.add_row(
             str(layer.index),
@@ -34,6 +36,7 @@ def layer_table(report: Report) -> Table:
             f"{layer.cycles:,}",
             f"{layer.milliseconds:.3f}",
             f"{layer.peak_share:.0%}",
+            str(layer.bound_by),
             "-" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
         )
     return table

@@ -74,6 +74,14 @@ def layer_cycles(layer: LayerShape) -> int:
     return _passthrough(layer) if layer.passthrough else _convolution(layer)
 
 
+def output_cycles(layer: LayerShape) -> int:
+    """Those of a layer's cycles in which it computes or writes outputs; in the rest it reads."""
+    if layer.passthrough:
+        return layer.rows * layer.columns * _written_passes(layer) * layer.time_slots
+    lead = layer.kernel[0] - 1 - layer.pad[0]
+    return _row_output(layer) * (layer.rows - lead + layer.pad[0])
+
+
 def network_cycles(layers: Iterable[LayerShape]) -> int:
     """CNN clock cycles of a network, start included."""
     return STARTUP_CYCLES + sum(map(layer_cycles, layers))
@@ -88,11 +96,20 @@ def _step(layer: LayerShape, passes: int) -> _Step:
 
 
 def _passthrough(layer: LayerShape) -> int:
-    passes = layer.passes
-    if layer.pool != (1, 1) and layer.output_passes > 1:
-        passes = 2 * passes - 1
+    passes = _written_passes(layer)
     data = _step(layer, passes).data
     return layer.rows * layer.columns * (data + passes * layer.time_slots)
+
+
+def _written_passes(layer: LayerShape) -> int:
+    several = layer.pool != (1, 1) and layer.output_passes > 1
+    return 2 * layer.passes - 1 if several else layer.passes
+
+
+def _row_output(layer: LayerShape) -> int:
+    """Cycles to compute a row of outputs."""
+    alone = layer.output_slots == 1 and layer.passes == 1
+    return layer.passes * layer.output_columns * layer.output_slots + int(alone)
 
 
 def _convolution(layer: LayerShape) -> int:
@@ -102,9 +119,7 @@ def _convolution(layer: LayerShape) -> int:
     pads = 2 * pad_columns * (step.pad + 1)
     first_pad_row = pads + step.repeats * layer.columns * (step.pad + 1)
     row_without_output = pads + step.repeats * layer.columns * (step.data + 1)
-    output = layer.passes * layer.output_columns * layer.output_slots
-    if layer.output_slots == 1 and layer.passes == 1:
-        output += 1
+    output = _row_output(layer)
     lead = kernel_rows - 1 - pad_rows
     return (
         int(layer.flatten_enabled)

@@ -16,11 +16,11 @@ from mxdeploy.ir.plan import (
     RegionPart,
 )
 from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.ir.timing import layer_shape
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement, Source
 from mxdeploy.stages.s4_map.bias_memory import place_biases
 from mxdeploy.stages.s4_map.check import WORD_BYTES, check_network
-from mxdeploy.stages.s4_map.cycles import layer_shape
 from mxdeploy.stages.s4_map.fit import explain_failure
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import Problem, chw_possible, make_problem
@@ -178,15 +178,7 @@ class _Assembly:
         kernels = None
         if need.kernel_words:
             kernels = KernelSlot(start_word=first_word, words=need.kernel_words)
-        shape = layer_shape(
-            layer.spec,
-            in_passes=need.in_passes,
-            slots=need.slots,
-            source=inputs[0],
-            target=target,
-            first_word=first_word,
-        )
-        return LayerPlan(
+        placed = LayerPlan(
             index=index,
             name=layer.name,
             inputs=inputs,
@@ -195,5 +187,6 @@ class _Assembly:
             out_passes=target.passes,
             kernels=kernels,
             bias=bias,
-            cycles=latency.layer_cycles(shape),
+            cycles=0,
         )
+        return replace(placed, cycles=latency.layer_cycles(layer_shape(layer.spec, placed)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy import __version__
+from mxdeploy.chip.max78000 import latency
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
@@ -15,9 +16,12 @@ from mxdeploy.ir.project import Firmware, Project
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ir.timing import layer_shape
+from mxdeploy.ops.layer import Kind
 from mxdeploy.ops.tail import Softmax
 from mxdeploy.stages.s9_report.schema import (
     BoardReport,
+    Bound,
     ClassProbability,
     LayerReport,
     ProofReport,
@@ -114,6 +118,7 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
     spec, quality = layer.spec, layer.quality
     weights = int(layer.weight.array.size) if layer.weight is not None else 0
     macs = spec.multiply_accumulates
+    output_cycles = latency.output_cycles(layer_shape(spec, placed))
     return LayerReport(
         index=placed.index,
         name=layer.name,
@@ -136,12 +141,23 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
         shift=layer.shift,
         macs=macs,
         cycles=placed.cycles,
+        output_cycles=output_cycles,
+        bound_by=_bound(layer, placed, output_cycles),
         milliseconds=placed.cycles / CNN_CLOCK_HZ * 1e3,
         peak_share=macs / placed.cycles / PEAK_MACS_PER_CYCLE if placed.cycles else 0.0,
         sqnr_db=quality.sqnr_db if quality else None,
         saturated=quality.saturated if quality else None,
         bias_saturated=quality.bias_saturated if quality else None,
     )
+
+
+def _bound(layer: QuantLayer, placed: LayerPlan, output_cycles: int) -> Bound:
+    """What most of a layer's cycles go to."""
+    if 2 * output_cycles < placed.cycles:
+        return Bound.READS
+    if layer.spec.kind is Kind.PASSTHROUGH:
+        return Bound.WRITES
+    return Bound.PASSES if placed.in_passes > 1 else Bound.CHANNELS
 
 
 def _region(network: QuantNetwork, region: Region) -> RegionReport:

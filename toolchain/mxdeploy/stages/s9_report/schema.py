@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -20,6 +22,20 @@ class Use(_Record):
     def share(self) -> float:
         """Used part of the limit, 0..1."""
         return self.used / self.limit if self.limit else 0.0
+
+
+class Bound(StrEnum):
+    """What most of a layer's cycles go to.
+
+    ``input reads``: pixels (and pooling windows) are read; ``output channels``: one output channel
+    of one pixel takes a cycle; ``passes``: the same, for every 64 input channels (or pixel of a
+    flattened input) again; ``writes``: a layer without convolution writes four channels a cycle.
+    """
+
+    READS = "input reads"
+    CHANNELS = "output channels"
+    PASSES = "passes"
+    WRITES = "writes"
 
 
 class RegionReport(_Record):
@@ -54,6 +70,8 @@ class LayerReport(_Record):
         out_passes: words written per pixel.
         macs: multiply-accumulates per inference.
         cycles: CNN clock cycles, estimated.
+        output_cycles: those in which outputs are computed or written; in the rest input is read.
+        bound_by: what most of the cycles go to.
         milliseconds: the same as time.
         peak_share: multiply-accumulates per cycle as a share of the chip's peak.
         sqnr_db: signal to quantization noise of the output on the calibration data.
@@ -81,6 +99,8 @@ class LayerReport(_Record):
     shift: int
     macs: int
     cycles: int
+    output_cycles: int
+    bound_by: Bound
     milliseconds: float
     peak_share: float
     sqnr_db: float | None
