@@ -87,12 +87,39 @@ def add_join(graph: Branching, draw: st.DrawFn) -> None:
         graph.add(f"Concat <axis=1> ({', '.join(names)})", (channels, *size))
 
 
+def add_slice(graph: Branching, draw: st.DrawFn) -> None:
+    """Channels of a value, each perhaps split off in its turn."""
+    name = draw(st.sampled_from(sorted(graph.values)))
+    channels, *size = graph.values[name]
+    if channels < 2:
+        return
+    at = draw(st.integers(1, channels - 1))
+    sizes = f"k{len(graph.weights)}"
+    graph.weights[sizes] = np.array([at, channels - at], np.int64)
+    number = len(graph.nodes)
+    graph.nodes.append(f"v{number}, v{number}b = Split <axis=1> ({name}, {sizes})")
+    graph.values[f"v{number}"] = (at, *size)
+    graph.values[f"v{number}b"] = (channels - at, *size)
+
+
+def add_shuffle(graph: Branching, draw: st.DrawFn) -> None:
+    name = draw(st.sampled_from(sorted(graph.values)))
+    shape = graph.values[name]
+    order = draw(st.permutations(range(shape[0])))
+    indices = f"k{len(graph.weights)}"
+    graph.weights[indices] = np.array(order, np.int64)
+    graph.add(f"Gather <axis=1> ({name}, {indices})", shape)
+
+
 @st.composite
 def branchings(draw: st.DrawFn) -> tuple[Branching, tuple[int, ...], list[str]]:
     shape = draw(st.sampled_from([(3, 8, 8), (4, 6, 10), (4, 16)]))
     graph = Branching(values={"x": shape})
     add_conv(graph, draw)
-    steps = [add_conv, add_function, add_sum, add_sum, add_join, add_pool]
+    steps = [
+        add_conv, add_conv, add_function, add_sum, add_sum, add_join, add_join, add_pool,
+        add_slice, add_shuffle,
+    ]  # fmt: skip
     for _ in range(draw(st.integers(2, 9))):
         draw(st.sampled_from(steps))(graph, draw)
     outputs = draw(
