@@ -6,6 +6,7 @@
 | ``model.onnx`` | the user's model, as it was |
 | ``integer.onnx`` | the integer network, runs on any onnxruntime |
 | ``plan.npz`` | integer network and placement, read by ``emulate`` and ``evaluate`` |
+| ``map.json`` | the placement, to be edited and built again with ``--map`` |
 | ``*.txt`` | the artefacts between the stages, for people |
 | ``sample.npz`` | input and expected outputs of the known-answer test |
 | ``firmware/`` | the C project |
@@ -38,6 +39,7 @@ BUILD_FILE = "build.json"
 MODEL_FILE = "model.onnx"
 INTEGER_FILE = "integer.onnx"
 PLAN_FILE = "plan.npz"
+MAP_FILE = "map.json"
 SAMPLE_FILE = "sample.npz"
 REPORT_FILE = "report.json"
 TIMING_FILE = "timing.json"

@@ -11,6 +11,7 @@ from mxdeploy.data import Layout, Scale
 from mxdeploy.ir import archive
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.pipeline import Build
+from mxdeploy.placement import placement_bytes
 from mxdeploy.stages.s9_report import Report, ReportInputs, make_report
 from mxdeploy.stages.s9_report.schema import BoardReport, ProofReport
 from mxdeploy.trace import Trace
@@ -45,6 +46,7 @@ def _artefacts(built: Build, scale: Scale) -> dict[str, bytes]:
         builds.MODEL_FILE: built.request.model.read_bytes(),
         builds.INTEGER_FILE: built.integer_model,
         builds.PLAN_FILE: archive.dump(built.plan),
+        builds.MAP_FILE: placement_bytes(built.plan),
         builds.SAMPLE_FILE: _sample(built.answer),
         "network.txt": built.network.to_text().encode(),
         "quantized.txt": built.quantized.to_text().encode(),

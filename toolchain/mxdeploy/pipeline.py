@@ -54,6 +54,7 @@ class BuildRequest:
         calibration: data for ranges the model does not declare.
         compiler: ``auto``, ``gcc``, ``zig`` or ``none``.
         run: run the firmware on the virtual board.
+        placement: a placement file, in place of a search.
         app: the user's own C files, in place of the generated application.
     """
 
@@ -63,6 +64,7 @@ class BuildRequest:
     calibration: DataChoice | None = None
     compiler: str = "auto"
     run: bool = False
+    placement: Path | None = None
     app: tuple[Path, ...] = ()
 
 
@@ -92,20 +94,22 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         MxdeployError: of the kind that belongs to the stage that failed.
     """
     from mxdeploy.boards import load_board
+    from mxdeploy.placement import load_placement
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
-    from mxdeploy.stages.s4_map import map_network
+    from mxdeploy.stages.s4_map import MapOptions, map_network
     from mxdeploy.stages.s5_lower import lower
     from mxdeploy.stages.s6_emit import emit
     from mxdeploy.user_code import read_user_code
 
     board = load_board(request.board)
     app = read_user_code(request.app)
+    chosen = None if request.placement is None else load_placement(request.placement)
     network = read_network(request.model, trace)
     calibration = _calibration(request, network)
     with trace.stage("quantize"):
         quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
     with trace.stage("map"):
-        plan = map_network(quantized)
+        plan = map_network(quantized, MapOptions(chosen=chosen))
         quantized = plan.network
         integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("lower"):

@@ -46,6 +46,12 @@ BOARD = "max78000fthr"
     multiple=True,
     help="Your own C file in place of the generated application; repeat for more files.",
 )
+@click.option(
+    "--map",
+    "placement",
+    type=click.Path(path_type=Path),
+    help="Take this placement (a build's map.json, perhaps edited) instead of searching for one.",
+)
 @click.option("--run", is_flag=True, help="Run the firmware on the virtual board.")
 @talking
 def command(  # noqa: PLR0913 - one parameter per option
@@ -64,6 +70,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     fit: bool,
     compiler: str,
     app: tuple[Path, ...],
+    placement: Path | None,
     run: bool,
 ) -> None:
     """Take MODEL (an ONNX file) to C sources and firmware, proved bit for bit.
@@ -85,6 +92,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         calibration=choice,
         compiler=compiler,
         run=run,
+        placement=placement,
         app=app,
     )
     default_scale = Scale(scale) if scale else options.input.scale

@@ -16,6 +16,7 @@ from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.in_place import overwriting
 from mxdeploy.stages.s4_map.needs import (
+    WORD_BYTES,
     LayerNeed,
     TensorNeed,
     aligned_words,
@@ -25,8 +26,6 @@ from mxdeploy.stages.s4_map.needs import (
 from mxdeploy.stages.s4_map.problem import chw_possible
 from mxdeploy.stages.s4_map.rules import layer_findings
 from mxdeploy.stages.s4_map.untie import untied
-
-WORD_BYTES = 4
 
 
 def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mxdeploy.errors import Diagnostic
 from mxdeploy.stages.s4_map import findings
-from mxdeploy.stages.s4_map.check import WORD_BYTES
+from mxdeploy.stages.s4_map.needs import WORD_BYTES
 from mxdeploy.stages.s4_map.problem import Problem
 from mxdeploy.stages.s4_map.search import search
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mxdeploy.ir.plan import DataOrder
+from mxdeploy.stages.s4_map.chosen import ChosenPlacement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,9 @@ class MapOptions:
         input_order: order of the network's input in data memory; None lets the search choose
             (HWC where it fits).
         search_steps: placements tried by each strategy of the search before it gives up.
+        chosen: a placement to be taken as it is, instead of a search.
     """
 
     input_order: DataOrder | None = None
     search_steps: int = 600
+    chosen: ChosenPlacement | None = None
