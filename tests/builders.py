@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import ArgMax, Reshape
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
+from mxdeploy.ops.tail import Result, TailOp, TailStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,25 @@ def build(
     )
     network.verify()
     return network
+
+
+def with_tail(network: QuantNetwork, *ops: TailOp) -> QuantNetwork:
+    """The network with steps of the CPU behind its only output, one after the other."""
+    (name,) = network.outputs
+    shape: tuple[int, ...] = network.value(name).model_shape
+    steps = []
+    for number, op in enumerate(ops):
+        if isinstance(op, Reshape):
+            shape = op.shape
+        elif isinstance(op, ArgMax):
+            shape = (*shape[: op.axis], 1, *shape[op.axis + 1 :])
+        steps.append(
+            TailStep(op=op, inputs=(name,), output=f"t{number}", shape=shape, origin=f"end{number}")
+        )
+        name = f"t{number}"
+    result = replace(network, tail=tuple(steps), results=(Result(name="answer", value=name),))
+    result.verify()
+    return result
 
 
 def value_of(name: str, shape: tuple[int, int, int], bits: int) -> QuantValue:

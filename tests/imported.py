@@ -56,6 +56,8 @@ def _node(node: Node, operands: list[Floats], shape: Shape) -> Floats:  # noqa: 
             first, *others = operands
             total = np.sum(others, axis=0)
             return {"add": first + total, "sub": first - total}[op.function]
+        case g.Multiply():
+            return np.prod(operands, axis=0)
         case g.Concat():
             return np.concatenate(operands, axis=op.axis)
         case g.Slice():
@@ -76,13 +78,39 @@ def _node(node: Node, operands: list[Floats], shape: Shape) -> Floats:  # noqa: 
         case g.FakeQuantize():
             steps = np.clip(np.rint(x / op.scale) + op.zero_point, op.low, op.high)
             return (steps - op.zero_point) * op.scale
+    return _at_the_end(node, x, shape)
+
+
+def _at_the_end(node: Node, x: Floats, shape: Shape) -> Floats:  # noqa: PLR0911 - one per operator
+    op = node.op
+    match op:
         case g.Softmax():
             powers = np.exp(x - x.max(axis=op.axis, keepdims=True))
             return powers / powers.sum(axis=op.axis, keepdims=True)
         case g.Sigmoid():
             return 1 / (1 + np.exp(-x))
+        case g.HardSigmoid():
+            return np.clip(op.alpha * x + op.beta, 0, 1)
+        case g.Tanh():
+            return np.tanh(x)
+        case g.Exp():
+            return np.exp(x)
+        case g.LogSoftmax():
+            powers = np.exp(x - x.max(axis=op.axis, keepdims=True))
+            return np.log(powers / powers.sum(axis=op.axis, keepdims=True))
         case g.ArgMax():
-            return x.argmax(axis=op.axis).reshape(shape).astype(np.float64)
+            turned = np.flip(x, op.axis) if op.last else x
+            found = turned.argmax(axis=op.axis)
+            found = x.shape[op.axis] - 1 - found if op.last else found
+            return found.reshape(shape).astype(np.float64)
+        case g.TopK():
+            order = np.argsort(-x if op.largest else x, axis=op.axis, kind="stable")
+            order = order.take(range(op.count), axis=op.axis)
+            found = order if op.indices else np.take_along_axis(x, order, axis=op.axis)
+            return found.astype(np.float64)
+        case g.Reduce():
+            function = {"mean": np.mean, "sum": np.sum, "max": np.max, "min": np.min}[op.function]
+            return function(x, axis=op.axis).reshape(shape)
     raise AssertionError(f"{node.name}: {type(op).__name__} has no meaning here")
 
 

@@ -13,19 +13,25 @@ from mxdeploy.ir.program import BiasImage, KernelImage, Program, Write
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import ArgMax, Softmax
 from mxdeploy.ops.layer import Kind, LayerSpec
-from mxdeploy.ops.tail import Softmax, TailOp
+from mxdeploy.ops.tail import Result, TailOp, TailStep
 
 NAME = 'ti"ny net'
 CLASSES = ("cat", "dog", "häher", 'q"?\\', "??/", "f")
+_SOFTMAX = Softmax(axis=0)
 ANSWER = (1, -2, 300_000, -(2**31), 2**31 - 1, 0)
 
 
 def tiny_network(
-    tail: tuple[TailOp, ...] = (Softmax(origin="softmax"),),
+    end: TailOp | None = _SOFTMAX,
     classes: tuple[str, ...] = CLASSES,
 ) -> QuantNetwork:
-    """Three channels of 4 x 4 pixels in, six 32-bit values out."""
+    """Three channels of 4 x 4 pixels in, six 32-bit values out, one step behind them."""
+    shape = (1, 1, 1) if isinstance(end, ArgMax) else (6, 1, 1)
+    steps = () if end is None else (
+        TailStep(op=end, inputs=("logits/0",), output="p", shape=shape, origin="end"),
+    )  # fmt: skip
     spec = LayerSpec(
         kind=Kind.LINEAR,
         in_channels=3,
@@ -51,7 +57,8 @@ def tiny_network(
         input="x",
         outputs=("logits/0",),
         layers=(layer,),
-        tail=tail,
+        tail=steps,
+        results=(Result(name="answer */", value="p" if steps else "logits/0"),),
         classes=classes,
     )
 

@@ -14,8 +14,10 @@ from mxdeploy.ir import archive
 from mxdeploy.ir.quantized import LayerQuality, QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops import head
+from mxdeploy.ops.graph import Affine, Clip, Softmax, TopK
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec, Pool, PoolKind
-from mxdeploy.ops.tail import Softmax
+from mxdeploy.ops.tail import Result, TailStep
 
 
 def network(seed: int, bits: int) -> QuantNetwork:
@@ -53,9 +55,28 @@ def network(seed: int, bits: int) -> QuantNetwork:
         input="x",
         outputs=("y",),
         layers=(layer,),
-        tail=(Softmax(origin="/softmax"),),
+        head=(
+            head.Clip(origin="/clip", low=0.0, high=float("inf")),
+            head.Affine(origin="/norm", scale=numbers_of(0.5), offset=numbers_of(1, 2, 3)),
+        ),
+        tail=(
+            step(Affine(scale=numbers_of(2), offset=numbers_of(1)), "y", "a"),
+            step(Clip(low=-float("inf"), high=1.0), "a", "c"),
+            step(Softmax(axis=0), "c", "s"),
+            step(TopK(axis=0, count=5, indices=True), "s", "k"),
+        ),
+        results=(Result(name="probabilities", value="s"), Result(name="order", value="k")),
         classes=("a", "b"),
     )
+
+
+def numbers_of(*values: float) -> Tensor:
+    array = np.array(values, np.float32)
+    return Tensor(array if len(values) > 1 else array.reshape(()))
+
+
+def step(op, source: str, target: str) -> TailStep:
+    return TailStep(op=op, inputs=(source,), output=target, shape=(5, 4, 4), origin="/end")
 
 
 @given(seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([1, 2, 4, 8]))

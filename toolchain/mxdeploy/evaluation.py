@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +18,7 @@ from mxdeploy.builds import BuildFolder, open_build
 from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.inputs import chip_inputs
-from mxdeploy.ops.tail import ArgMax
+from mxdeploy.outputs import Classifier, classifier_of, model_outputs, shapes_of
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
@@ -51,6 +51,23 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputQuality:
+    """How close one of the model's outputs comes to the float model's.
+
+    Attributes:
+        name: in the model.
+        shape: without the batch dimension.
+        sqnr_db: signal to quantization noise; None for positions.
+        equal: share of equal elements, for positions; None for real numbers.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    sqnr_db: float | None
+    equal: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What came out.
 
@@ -59,11 +76,11 @@ class Evaluation:
         layout: order of axes found.
         scale: scaling applied.
         inputs: number of inputs.
-        accuracy: ``float``, ``integer``, ``emulator``; None without labels.
-        agreement: share of inputs for which float and integer choose the same channel; None when
-            the output is a single number per input.
-        sqnr_db: signal to quantization noise of the integer output; None when a tail (softmax, …)
-            follows it in the model.
+        accuracy: ``float``, ``integer``, ``emulator``; None without labels, or when no output tells
+            classes.
+        agreement: share of inputs for which float and integer choose the same class; None when no
+            output tells classes.
+        outputs: the integer model's outputs (the CPU's steps included), in the model's order.
         unequal: inputs on which integer model and emulator differ (there should be none).
     """
 
@@ -73,11 +90,11 @@ class Evaluation:
     inputs: int
     accuracy: dict[str, Accuracy] | None
     agreement: float | None
-    sqnr_db: float | None
+    outputs: tuple[OutputQuality, ...]
     unequal: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """For ``--json``; ``sqnr_db`` is that of the first output."""
         accuracy = self.accuracy
         return {
             "source": self.source,
@@ -87,7 +104,8 @@ class Evaluation:
             "accuracy": None if accuracy is None else {k: a.share for k, a in accuracy.items()},
             "correct": None if accuracy is None else {k: a.correct for k, a in accuracy.items()},
             "agreement": self.agreement,
-            "sqnr_db": self.sqnr_db,
+            "sqnr_db": self.outputs[0].sqnr_db,
+            "outputs": [asdict(output) for output in self.outputs],
             "unequal": list(self.unequal),
         }
 
@@ -107,82 +125,144 @@ def evaluate(
         UsageError: labels do not suit the network's outputs.
     """
     network = folder.plan.network
-    integers = chip_inputs(network, dataset.x)
-    name = network.outputs[0]
-    float_outputs = _run_float(folder, dataset.x)
-    integer_outputs = _run_integer(folder, integers)[name]
-    emulator_outputs = np.concatenate(list(_run_emulator(folder.path, integers, jobs, advance)))
-    scores = {
-        "float": float_outputs.reshape(len(dataset), -1),
-        "integer": integer_outputs.reshape(len(dataset), -1),
-        "emulator": emulator_outputs.reshape(len(dataset), -1),
-    }
-    several = scores["integer"].shape[1] > 1
-    choices = {form: values.argmax(axis=1) for form, values in scores.items()}
-    if any(isinstance(op, ArgMax) for op in network.tail):  # the model itself names the channel
-        choices["float"] = scores["float"][:, 0].astype(np.int64)
-    scale = network.value(name).scale
-    different = (scores["integer"] != scores["emulator"]).any(axis=1)
+    classifier = classifier_of(network)
+    check_labels(classifier, dataset)
+    meters = [_Meter(name, shape) for name, shape in shapes_of(network).items()]
+    choices: dict[str, list[NDArray[np.int64]]] = {"float": [], "integer": [], "emulator": []}
+    unequal: list[int] = []
+    done = 0
+    for batch in _batches(folder, dataset, jobs):
+        forms = {
+            "float": dict(zip(shapes_of(network), batch.real, strict=True)),
+            "integer": model_outputs(network, batch.integer),
+            "emulator": model_outputs(network, batch.emulator),
+        }
+        for meter in meters:
+            meter.add(forms["float"][meter.name], forms["integer"][meter.name])
+        if classifier is not None:
+            for form, outputs in forms.items():
+                choices[form].append(classifier.choices(outputs))
+        unequal += [done + i for i in batch.different()]
+        done += len(batch.real[0])
+        advance(len(batch.real[0]))
+    chosen = {form: np.concatenate(parts) for form, parts in choices.items() if parts}
+    same = chosen["float"] == chosen["integer"] if chosen else None
     return Evaluation(
         source=dataset.source,
         layout=str(dataset.layout),
         scale=str(dataset.scale),
         inputs=len(dataset),
-        accuracy=accuracy_of(choices, scores["integer"].shape[1], dataset),
-        agreement=float((choices["float"] == choices["integer"]).mean()) if several else None,
-        sqnr_db=None if network.tail else _sqnr_db(scores, scale),
-        unequal=tuple(int(i) for i in np.flatnonzero(different)),
+        accuracy=accuracy_of(chosen, dataset.labels),
+        agreement=None if same is None else float(same.mean()),
+        outputs=tuple(meter.result() for meter in meters),
+        unequal=tuple(unequal),
     )
 
 
-def accuracy_of(
-    choices: dict[str, NDArray[np.int64]], channels: int, dataset: DataSet
-) -> dict[str, Accuracy] | None:
-    """Right answers of each form, or None without labels.
+def check_labels(classifier: Classifier | None, dataset: DataSet) -> None:
+    """Refuse labels that are no classes of the network.
 
     Raises:
-        UsageError: a label is not one of the output's channels.
+        UsageError: a label is out of range.
     """
     labels = dataset.labels
-    if labels is None:
-        return None
-    if labels.min() < 0 or labels.max() >= channels:
+    if labels is None or classifier is None:
+        return
+    if labels.min() < 0 or labels.max() >= classifier.classes:
         raise UsageError(
             Diagnostic(
                 code="MX8060",
                 where=dataset.source,
                 what=f"has labels {labels.min()}..{labels.max()}",
-                why=f"the network has {channels} outputs",
+                why=f"the network tells {classifier.classes} classes",
                 fix="give labels 0..n-1 in the order of the network's outputs",
             )
         )
+
+
+def accuracy_of(
+    choices: Mapping[str, NDArray[np.int64]], labels: NDArray[np.int64] | None
+) -> dict[str, Accuracy] | None:
+    """Right answers of each form; None without labels or without choices."""
+    if labels is None or not choices:
+        return None
     return {
         form: Accuracy(correct=int((chosen == labels).sum()), total=len(labels))
         for form, chosen in choices.items()
     }
 
 
-def _sqnr_db(scores: dict[str, NDArray[Any]], scale: float) -> float:
-    signal = scores["float"].astype(np.float64)
-    noise = signal - scores["integer"].astype(np.float64) * scale
-    power, error = float((signal**2).mean()), float((noise**2).mean())
-    return 10 * math.log10(power / error) if power and error else math.inf
+class _Meter:
+    """Compares one output of the model in its float and its integer form, batch by batch."""
+
+    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+        """Nothing seen yet."""
+        self.name = name
+        self._shape = shape
+        self._power = self._noise = 0.0
+        self._equal = self._seen = 0
+        self._positions = False
+
+    def add(self, real: NDArray[Any], found: NDArray[Any]) -> None:
+        """One batch."""
+        self._positions = found.dtype == np.int32
+        signal, other = (a.reshape(-1).astype(np.float64) for a in (real, found))
+        self._power += float((signal**2).sum())
+        self._noise += float(((signal - other) ** 2).sum())
+        self._equal += int((signal == other).sum())
+        self._seen += signal.size
+
+    def result(self) -> OutputQuality:
+        """What all batches together say."""
+        ratio = self._power / self._noise if self._power and self._noise else math.inf
+        return OutputQuality(
+            name=self.name,
+            shape=self._shape,
+            sqnr_db=None if self._positions else 10 * math.log10(ratio),
+            equal=self._equal / self._seen if self._positions else None,
+        )
 
 
-def _run_float(folder: BuildFolder, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """First output of the user's own model up to the network's tail, in C x H x W order."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Batch:
+    """Some inputs in all forms.
+
+    Attributes:
+        real: the float model's outputs, in its order, (n, ...).
+        integer: the integer model's outputs by the network's names, (n, C, H, W).
+        emulator: the emulator's.
+    """
+
+    real: list[NDArray[Any]]
+    integer: dict[str, NDArray[Any]]
+    emulator: dict[str, NDArray[Any]]
+
+    def different(self) -> list[int]:
+        """Inputs on which integer model and emulator differ."""
+        found = np.zeros(len(self.real[0]), dtype=bool)
+        for name, left in self.integer.items():
+            found |= (left != self.emulator[name]).reshape(len(left), -1).any(axis=1)
+        return [int(i) for i in np.flatnonzero(found)]
+
+
+def _batches(folder: BuildFolder, dataset: DataSet, jobs: int) -> Iterator[_Batch]:
+    """All inputs, some at a time."""
     from mxdeploy.stages.s8_run.float_model import FloatMachine
-
-    return FloatMachine(folder.model).run(x)
-
-
-def _run_integer(folder: BuildFolder, integers: NDArray[np.int8]) -> dict[str, NDArray[Any]]:
     from mxdeploy.stages.s8_run.integer import IntegerMachine
 
-    machine = IntegerMachine(folder.integer_model, folder.plan.network)
-    name = folder.plan.network.outputs[0]
-    parts = [machine.run(integers[i : i + BATCH])[name] for i in range(0, len(integers), BATCH)]
-    return {name: np.concatenate(parts)}
+    network = folder.plan.network
+    integers = chip_inputs(network, dataset.x)
+    starts = range(0, len(dataset), BATCH)
+    floats = FloatMachine(folder.model)
+    machine = IntegerMachine(folder.integer_model, network)
+    emulated = _run_emulator(folder.path, [integers[i : i + BATCH] for i in starts], jobs)
+    for start, emulator in zip(starts, emulated, strict=True):
+        batch = slice(start, start + BATCH)
+        yield _Batch(
+            real=floats.run(dataset.x[batch]),
+            integer=dict(machine.run(integers[batch]).outputs),
+            emulator=emulator,
+        )
 
 
 @lru_cache(maxsize=1)
@@ -194,24 +274,21 @@ def _machine(folder: Path) -> AcceleratorMachine:
     return AcceleratorMachine(lower(open_build(folder).plan))
 
 
-def _emulate(folder: Path, batch: NDArray[np.int8]) -> NDArray[Any]:
-    """First output for each input of a batch."""
+def _emulate(folder: Path, batch: NDArray[np.int8]) -> dict[str, NDArray[Any]]:
+    """The network's outputs for each input of a batch."""
     machine = _machine(folder)
-    return np.stack([machine.run(x).outputs[0][1].array for x in batch])
+    runs = [dict(machine.run(x).outputs) for x in batch]
+    return {name: np.stack([run[name].array for run in runs]) for name in runs[0]}
 
 
 def _run_emulator(
-    folder: Path, integers: NDArray[np.int8], jobs: int, advance: Callable[[int], None]
-) -> Iterator[NDArray[Any]]:
-    batches = [integers[i : i + BATCH] for i in range(0, len(integers), BATCH)]
+    folder: Path, batches: list[NDArray[np.int8]], jobs: int
+) -> Iterator[dict[str, NDArray[Any]]]:
     jobs = min(jobs, len(batches))
     if jobs == 1:
         for batch in batches:
             yield _emulate(folder, batch)
-            advance(len(batch))
         return
     # Workers start afresh: onnxruntime's threads in this process do not survive a fork.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for outputs in pool.map(_emulate, [folder] * len(batches), batches):
-            yield outputs
-            advance(len(outputs))
+        yield from pool.map(_emulate, [folder] * len(batches), batches)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mxdeploy.errors import ModelError
 from mxdeploy.ops.graph import Slice, Unsupported, Upsample
-from tests.onnx_text import model, random
+from mxdeploy.stages.s1_import import import_onnx
+from tests.onnx_text import model, random, save
 from tests.stages.s1_import.conftest import Agree
 
 I64 = np.int64
@@ -126,6 +130,17 @@ ACTIVATIONS = {
     "y = Sigmoid(x)": "Sigmoid",
     "f = Flatten(x) y = Softmax(f)": "Reshape Softmax",
     "y = Softmax <axis=1> (x)": "Softmax",
+    "y = LogSoftmax <axis=-2> (x)": "LogSoftmax",
+    "y = HardSigmoid(x)": "HardSigmoid",
+    "y = HardSigmoid <alpha=0.5, beta=0.1> (x)": "HardSigmoid",
+    "y = Tanh(x)": "Tanh",
+    "y = Exp(x)": "Exp",
+    "y = Mul(x, x)": "Multiply",
+    "t = Tanh(x) y = Mul(t, x)": "Tanh Multiply",
+    "y = ReduceMean <axes=[1]> (x)": "Reduce",
+    "y = ReduceMean <axes=[1,3], keepdims=0> (x)": "Reduce Reduce Reshape",
+    "y = ReduceMin <axes=[2,3]> (x)": "Reduce Reduce",
+    "f = Flatten(x) y = ReduceMax <axes=[1]> (f)": "Reshape Reduce",
 }
 
 
@@ -409,6 +424,32 @@ def test_reductions_over_nothing(agree: Agree, opset: int) -> None:
 
 
 # --- indices and numbers of other types ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ("y = ArgMax <axis=1> (r)", "Relu ArgMax"),
+        ("y = ArgMax <axis=2, keepdims=0, select_last_index=1> (r)", "Relu ArgMax"),
+        ("y = ArgMin <axis=3> (r)", "Relu Affine ArgMax"),
+        ("y = ArgMin <axis=3, select_last_index=1> (r)", "Relu Affine ArgMax"),
+        ("v, y = TopK <axis=1> (r, k)", "Relu TopK TopK"),
+        ("v, y = TopK <largest=0> (r, k)", "Relu TopK TopK"),
+    ],
+)
+def test_positions(agree: Agree, nodes: str, expected: str) -> None:
+    """Relu leaves many equal elements; TopK's values are its first output."""
+    top = "TopK" in nodes
+    proto = model(f"r = Relu(x) {nodes}", outputs="y, v" if top else "y",
+                  weights={"k": ints(2)} if top else {})  # fmt: skip
+    proto.graph.output[0].type.tensor_type.elem_type = 7
+    assert ops(agree(proto)) == expected
+
+
+def test_top_k_of_more_than_there_are(tmp_path: Path) -> None:
+    proto = model("v, y = TopK <axis=1> (x, k)", outputs="v", weights={"k": ints(4)})
+    with pytest.raises(ModelError):
+        import_onnx(save(proto, tmp_path))
 
 
 @pytest.mark.parametrize("keepdims", [0, 1])

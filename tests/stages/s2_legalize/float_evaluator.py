@@ -7,8 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mxdeploy.arith.head import apply_head
+from mxdeploy.arith.tail import apply_tail
 from mxdeploy.ir.network import LayerOp, Network, Range
-from mxdeploy.ops import tail
 from mxdeploy.ops.graph import Concat
 from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec, Pool, PoolKind
 
@@ -31,8 +31,12 @@ def evaluate(network: Network, x: NDArray[np.float32], *, rounded: bool = False)
             assert node.op == Concat(axis=0)
             result = np.concatenate([d.reshape(len(d), *_size(d)) for d in operands])
         data[node.output] = _finish(network, node.output, result, rounded=rounded)
-    outputs = [data[o].reshape(network.value(o).shape) for o in network.outputs]
-    return outputs if not network.tail else [_tail(network, outputs[0])]
+    outputs = {
+        name: data[name].reshape(1, *network.value(name).shape).astype(np.float32)
+        for name in network.outputs
+    }
+    values = apply_tail(network.tail, outputs)
+    return [np.asarray(values[r.value][0], np.float64) for r in network.results]
 
 
 def _finish(network: Network, name: str, data: Floats, *, rounded: bool) -> Floats:
@@ -96,18 +100,3 @@ def _pool(pool: Pool, data: Floats) -> Floats:
     if pool.kind is PoolKind.MAX:
         return windows.max(axis=(3, 4))
     return windows.mean(axis=(3, 4))
-
-
-def _tail(network: Network, data: Floats) -> Floats:
-    for op in network.tail:
-        match op:
-            case tail.Reshape(shape=shape):
-                data = data.reshape(shape)
-            case tail.Softmax():
-                powers = np.exp(data - data.max())
-                data = powers / powers.sum()
-            case tail.Sigmoid():
-                data = 1 / (1 + np.exp(-data))
-            case tail.ArgMax():
-                data = np.asarray(data.argmax(), np.float64)
-    return data

@@ -60,8 +60,11 @@ def test_activations_belong_to_the_layer(
     ],
 )
 def test_bounds_that_saturation_cannot_be(refuse: Refuse, nodes: str, found: str) -> None:
-    name = nodes.removeprefix("y = ").partition("(")[0] + "(y)"
-    ((where, code, what),) = refuse(model(f"h = Conv(x, w) {nodes}", weights=WEIGHTS))
+    nodes = nodes.replace("y =", "c =")
+    name = nodes.removeprefix("c = ").partition("(")[0] + "(c)"
+    weights = {**WEIGHTS, "u": random(2, 4, 1, 1, seed=3)}
+    nodes = f"h = Conv(x, w) {nodes} y = Conv(c, u)"
+    ((where, code, what),) = refuse(model(nodes, weights=weights))
     assert (where, code) == (name, "MX2030")
     assert found in what
 
@@ -85,17 +88,25 @@ def test_activation_behind_an_average_pooling_gets_a_layer(check: Check) -> None
     """The average of positive parts is not the positive part of the average."""
     network = check(
         model(
-            "h = Conv(x, w) p = AveragePool <kernel_shape=[2,2], strides=[2,2]> (h) y = Relu(p)",
-            weights=WEIGHTS,
+            "h = Conv(x, w) p = AveragePool <kernel_shape=[2,2], strides=[2,2]> (h) r = Relu(p) "
+            "y = Conv(r, u)",
+            weights={**WEIGHTS, "u": random(2, 4, 1, 1, seed=3)},
         )
     )
-    assert texts(network) == ["conv2d 3x3 pad 0", "average 2x2/2, conv2d 1x1 pad 0, relu"]
+    assert texts(network) == [
+        "conv2d 3x3 pad 0",
+        "average 2x2/2, conv2d 1x1 pad 0, relu",
+        "conv2d 1x1 pad 0, 32-bit output",
+    ]
 
 
 def test_a_value_used_before_and_after_its_activation(check: Check) -> None:
-    network = check(model("h = Conv(x, w) y = Relu(h) z = Clip(h, minus, one)", outputs="y, z",
-                          weights=WEIGHTS))  # fmt: skip
-    assert texts(network) == ["conv2d 3x3 pad 0", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0"]
+    weights = {**WEIGHTS, "u": random(2, 4, 1, 1, seed=3)}
+    nodes = "h = Conv(x, w) r = Relu(h) c = Clip(h, minus, one) y = Conv(r, u) z = Conv(c, u)"
+    network = check(model(nodes, outputs="y, z", weights=weights))
+    assert texts(network)[:3] == [
+        "conv2d 3x3 pad 0", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
+    ]  # fmt: skip
 
 
 def test_a_bounded_input(check: Check) -> None:

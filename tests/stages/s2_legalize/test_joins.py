@@ -142,9 +142,12 @@ def test_a_pooled_join_that_is_joined_again(check: Check) -> None:
 
 
 def test_a_join_as_an_operand(check: Check) -> None:
-    nodes = TWO + "e0 = Conv(x, w10) e = Relu(e0) c = Concat <axis=1> (a, b) y = Add(c, e)"
-    network = check(model(nodes, weights=WEIGHTS))
-    assert texts(network) == [*OPERANDS, "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0", "add 2"]
+    nodes = TWO + "e0 = Conv(x, w10) e = Relu(e0) c = Concat <axis=1> (a, b) q = Add(c, e) "
+    network = check(model(nodes + "y = Conv(q, u)", weights=WEIGHTS))
+    assert texts(network) == [
+        *OPERANDS, "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
+        "add 2, conv2d 3x3 pad 0, 32-bit output",
+    ]  # fmt: skip
 
 
 def test_a_pooled_join_as_an_operand(check: Check) -> None:

@@ -176,13 +176,14 @@ def test_weights_that_grow_too_large_when_folded(refuse: Refuse) -> None:
 def test_all_findings_come_at_once(refuse: Refuse) -> None:
     proto = model(
         "a = Conv <strides=[2,2], group=3> (x, w) h = HardSwish(a) m = Foo(h) "
-        "c = Conv <dilations=[2,2]> (m, u) r = Relu(c) y = Clip(r, l)",
+        "c = Conv <dilations=[2,2]> (m, u) r = Relu(c) d = Clip(r, l) y = Conv(d, v)",
         weights={
-            "w": random(3, 1, 3, 3), "u": random(3, 3, 5, 5), "l": np.float32(0.5).reshape(()),
+            "w": random(3, 1, 3, 3), "u": random(3, 3, 5, 5), "v": random(2, 3, 1, 1),
+            "l": np.float32(0.5).reshape(()),
         },
     )  # fmt: skip
     found = refuse(proto)
     assert [(w, c) for w, c, _ in found] == [
         ("Conv(a)", "MX2010"), ("Conv(a)", "MX2011"), ("HardSwish(h)", "MX2001"),
-        ("Foo(m)", "MX2001"), ("Conv(c)", "MX2012"), ("Conv(c)", "MX2013"), ("Clip(y)", "MX2030"),
+        ("Foo(m)", "MX2001"), ("Conv(c)", "MX2012"), ("Conv(c)", "MX2013"), ("Clip(d)", "MX2030"),
     ]  # fmt: skip

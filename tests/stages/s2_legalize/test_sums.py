@@ -119,9 +119,9 @@ def test_a_chain_of_additions_is_merged_up_to_16(check: Check) -> None:
          ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
           "add 2, conv2d 3x3 pad 0, 32-bit output"]),
         (("a = Conv(x, w) d = Relu(a) e0 = Conv(x, v) e = Relu(e0) s = Sub(d, e) q = Sub(s, e) "
-          "y = Relu(q)"),
+          "r = Relu(q) y = Conv(r, u)"),
          ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
-          "sub 2, conv2d 1x1 pad 0, relu"]),
+          "sub 2, conv2d 1x1 pad 0, relu", "conv2d 3x3 pad 0, 32-bit output"]),
     ],
 )  # fmt: skip
 def test_a_value_added_to_itself(check: Check, nodes: str, layers: list[str]) -> None:

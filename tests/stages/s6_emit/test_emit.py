@@ -17,7 +17,8 @@ from mxdeploy.boards import load_board
 from mxdeploy.ir.project import Project
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.tail import ArgMax, Sigmoid, Softmax
+from mxdeploy.ops.graph import ArgMax, Sigmoid, Softmax
+from mxdeploy.ops.tail import TailOp
 from mxdeploy.stages.s6_emit import EmitOptions, emit
 from tests.tiny_program import ANSWER, tiny_answer, tiny_network, tiny_program
 
@@ -99,17 +100,17 @@ def test_names_of_the_model_stay_names(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tail", "classes", "expected"),
+    ("end", "classes", "expected"),
     [
-        ((Softmax(origin="s"),), (), "softmax"),
-        ((ArgMax(origin="a"),), (), "softmax"),
-        ((), ("a", "b"), "softmax"),
-        ((), (), "values"),
-        ((Sigmoid(origin="s"),), ("a",), "sigmoid"),
+        (Softmax(axis=0), (), "softmax"),
+        (ArgMax(axis=0), (), "softmax"),
+        (None, ("a", "b"), "softmax"),
+        (None, (), "values"),
+        (Sigmoid(), ("a",), "sigmoid"),
     ],
 )
-def test_kind_of_table(tail: tuple, classes: tuple[str, ...], expected: str) -> None:
-    project = emit(tiny_program(tiny_network(tail, classes)), tiny_answer(), FTHR)
+def test_kind_of_table(end: TailOp | None, classes: tuple[str, ...], expected: str) -> None:
+    project = emit(tiny_program(tiny_network(end, classes)), tiny_answer(), FTHR)
     source = text(project, "src/results.c")
     found = "softmax" if "softmax(probabilities" in source else "values"
     found = "sigmoid" if "1.0f / (1.0f + exponential" in source else found

@@ -17,14 +17,14 @@ from mxdeploy.ir.project import Project
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import Sigmoid, Softmax
 from mxdeploy.ops.layer import Activation
-from mxdeploy.ops.tail import Sigmoid, Softmax
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s6_emit import emit
 from mxdeploy.stages.s7_compile import compile_project, find_compiler
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
-from tests.builders import build, conv, inputs_for, linear, max_pool
+from tests.builders import build, conv, inputs_for, linear, max_pool, with_tail
 
 PROMPT = b"\n> "
 RELU = Activation.RELU
@@ -187,8 +187,7 @@ def test_commands(cache: Path) -> None:
 
 def test_classes_are_listed_by_probability(cache: Path) -> None:
     network = replace(
-        NETWORKS["32-bit scores"],
-        tail=(Softmax(origin="softmax"),),
+        with_tail(NETWORKS["32-bit scores"], Softmax(axis=0)),
         classes=("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     )
     program, answer = answered(network)
@@ -207,10 +206,8 @@ def test_classes_are_listed_by_probability(cache: Path) -> None:
 
 
 def test_sigmoids_are_listed_in_order(cache: Path) -> None:
-    network = replace(
-        build((3, 6, 6), [linear(4, flatten=True, output_bits=32)], seed=3),
-        tail=(Sigmoid(origin="sigmoid"),),
-    )
+    network = build((3, 6, 6), [linear(4, flatten=True, output_bits=32)], seed=3)
+    network = with_tail(network, Sigmoid())
     network = replace(
         network,
         values=tuple(replace(v, scale=2**-18) if v.name == "y0" else v for v in network.values),

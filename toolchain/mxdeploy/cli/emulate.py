@@ -13,11 +13,17 @@ from mxdeploy.data import Layout, Scale
 from mxdeploy.errors import Diagnostic, MismatchError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from mxdeploy.builds import BuildFolder
     from mxdeploy.ir.result import RunResult
+
+MODEL_PREFIX = "model:"
+"""In front of the names of the model's outputs in a saved file: layers may have the same names."""
+SHOWN = 16
 
 
 @click.command(name="emulate")
@@ -31,7 +37,11 @@ if TYPE_CHECKING:
 @click.option("--layout", type=click.Choice([str(v) for v in Layout]), default="auto")
 @click.option("--scale", type=click.Choice([str(v) for v in Scale]), help="For 8-bit data.")
 @click.option("--index", type=click.IntRange(min=0), default=0, help="Which input of the file.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write all layers to this .npz file.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="Write all layers and the model's outputs to this .npz file.",
+)
 @talking
 def command(
     output: Output,
@@ -45,6 +55,7 @@ def command(
 ) -> None:
     """Run one input of a BUILD folder on the accelerator model, bit for bit as the chip would.
 
+    Shows what the chip gives and what the CPU makes of it: the outputs of the model by its names.
     Every layer is compared with integer.onnx on onnxruntime; exit status 6 when they differ.
     """
     from mxdeploy.builds import open_build
@@ -59,11 +70,12 @@ def command(
         listener("emulate")
         result = AcceleratorMachine(lower(folder.plan)).run(x)
         reference = IntegerMachine(folder.integer_model, folder.plan.network).run_one(x)
+    real = _model_outputs(folder, result)
     if save is not None:
-        _save(save, result)
+        _save(save, result, real)
     difference = first_difference(reference, result)
-    output.result = _document(folder, result, equal=difference is None)
-    _show(output, folder, result)
+    output.result = _document(folder, result, real, equal=difference is None)
+    _show(output, folder, result, real)
     if difference is not None:
         raise MismatchError(
             Diagnostic(
@@ -106,7 +118,18 @@ def _input(
     return integers
 
 
-def _save(path: Path, result: RunResult) -> None:
+def _model_outputs(folder: BuildFolder, result: RunResult) -> dict[str, NDArray[np.generic]]:
+    """The model's outputs by its names, the CPU's steps included."""
+    import numpy as np
+
+    from mxdeploy.outputs import model_outputs
+
+    chip = {name: tensor.array[np.newaxis] for name, tensor in result.outputs}
+    found = model_outputs(folder.plan.network, chip)
+    return {name: array[0] for name, array in found.items()}
+
+
+def _save(path: Path, result: RunResult, real: Mapping[str, NDArray[np.generic]]) -> None:
     import io
 
     import numpy as np
@@ -114,12 +137,19 @@ def _save(path: Path, result: RunResult) -> None:
     from mxdeploy.builds import write_file
 
     arrays = {name: tensor.array for name, tensor in (*result.layers, *result.outputs)}
+    arrays |= {f"{MODEL_PREFIX}{name}": array for name, array in real.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_file(path, buffer.getvalue())
 
 
-def _document(folder: BuildFolder, result: RunResult, *, equal: bool) -> dict[str, object]:
+def _document(
+    folder: BuildFolder,
+    result: RunResult,
+    real: Mapping[str, NDArray[np.generic]],
+    *,
+    equal: bool,
+) -> dict[str, object]:
     network = folder.plan.network
     return {
         "model": network.name,
@@ -138,19 +168,39 @@ def _document(folder: BuildFolder, result: RunResult, *, equal: bool) -> dict[st
             }
             for name, tensor in result.outputs
         ],
+        "model_outputs": [
+            {"name": name, "shape": list(array.shape), "values": array.reshape(-1).tolist()}
+            for name, array in real.items()
+        ],
     }
 
 
-def _show(output: Output, folder: BuildFolder, result: RunResult) -> None:
+def _show(
+    output: Output,
+    folder: BuildFolder,
+    result: RunResult,
+    real: Mapping[str, NDArray[np.generic]],
+) -> None:
     from mxdeploy.stages.s9_report.report import class_probabilities
 
     network = folder.plan.network
     for name, tensor in result.outputs:
-        flat = tensor.array.reshape(-1)
-        shown = " ".join(str(int(v)) for v in flat[:16])
-        more = " …" if flat.size > 16 else ""  # noqa: PLR2004 - what fits a line
-        shape = "x".join(map(str, tensor.shape))
-        output.say(f"output {name} {shape}, scale {network.value(name).scale:g}: {shown}{more}")
-    for entry in class_probabilities(network, result.outputs[0])[:5]:
+        title = f"chip: {name} {_shape(tensor.shape)}, scale {network.value(name).scale:g}"
+        output.say(f"{title}: {_first(tensor.array, 'd')}")
+    for name, array in real.items():
+        form = "d" if array.dtype.kind == "i" else ".6g"
+        output.say(f"output {name} {_shape(array.shape)}: {_first(array, form)}")
+    for entry in class_probabilities(network, result.outputs)[:5]:
         output.say(f"  {entry.probability:6.1%}  {entry.name}")
     output.say(f"{result.cycles:,} cycles (estimated)")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "number"
+
+
+def _first(array: NDArray[np.generic], form: str) -> str:
+    """As many elements as fit a line."""
+    flat = array.reshape(-1).tolist()
+    more = " …" if len(flat) > SHOWN else ""
+    return " ".join(format(v, form) for v in flat[:SHOWN]) + more

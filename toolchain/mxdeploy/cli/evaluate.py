@@ -71,8 +71,12 @@ def _show(output: Output, result: Evaluation) -> None:
             )
         output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
     elif result.agreement is not None:
-        output.say(f"  float and integer choose the same channel for {result.agreement:.2%}")
-    if result.sqnr_db is not None:
-        output.say(f"  signal to quantization noise of the output: {result.sqnr_db:.1f} dB")
+        output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
+    for found in result.outputs:
+        said = f"output {found.name} ({'x'.join(map(str, found.shape)) or 'number'})"
+        if found.sqnr_db is not None:
+            output.say(f"  {said}: signal to quantization noise {found.sqnr_db:.1f} dB")
+        if found.equal is not None:
+            output.say(f"  {said}: {found.equal:.2%} of the positions are those of the float model")
     if not result.unequal:
         output.say(f"  integer = emulator on all {result.inputs} inputs, bit for bit")

@@ -20,7 +20,7 @@ import numpy as np
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir import network, plan, quantized, result
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops import head, layer, tail
+from mxdeploy.ops import graph, head, layer, tail
 
 VERSION = 2
 
@@ -32,7 +32,11 @@ _CLASSES: tuple[type, ...] = (
     layer.Pool, layer.Eltwise, layer.LayerSpec,
     head.Transpose, head.Reshape, head.Affine, head.Clip, head.Pad, head.SpaceToDepth,
     head.ShiftedCopies,
-    tail.Softmax, tail.Sigmoid, tail.ArgMax, tail.Reshape,
+    graph.Abs, graph.Affine, graph.ArgMax, graph.Clip, graph.Concat, graph.Elementwise, graph.Exp,
+    graph.HardSigmoid, graph.LogSoftmax, graph.Multiply, graph.Reduce, graph.Relu, graph.Reshape,
+    graph.Sigmoid, graph.Slice, graph.Softmax, graph.Tanh, graph.TopK, graph.Transpose,
+    graph.Upsample,
+    tail.TailStep, tail.Result,
     result.KnownAnswer,
 )  # fmt: skip
 _ENUMS: tuple[type[Enum], ...] = (

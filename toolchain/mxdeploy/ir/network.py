@@ -26,7 +26,7 @@ from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import GraphOp
 from mxdeploy.ops.head import HeadOp, shape_before
 from mxdeploy.ops.layer import LayerSpec
-from mxdeploy.ops.tail import TailOp
+from mxdeploy.ops.tail import Result, TailStep, tail_lines, verify_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +111,11 @@ class Network:
         name: the model's name (file stem when the model has none).
         values: all values, inputs included.
         inputs: names of the input values.
-        outputs: names of the output values (before ``tail``).
+        outputs: names of the values that the host reads (before ``tail``), all different.
         nodes: in topological order.
         head: steps from the model's input to the (single) input value, done by the host.
-        tail: steps after the (single) output, computed on the CPU.
+        tail: steps behind the outputs, computed on the CPU, in order.
+        results: the model's outputs, in its order; none: the outputs as they are.
         rewrites: what legalization did so far.
         source_digest: SHA-256 of the imported file, hexadecimal.
     """
@@ -125,7 +126,8 @@ class Network:
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     head: tuple[HeadOp, ...] = ()
-    tail: tuple[TailOp, ...] = ()
+    tail: tuple[TailStep, ...] = ()
+    results: tuple[Result, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""
 
@@ -175,6 +177,9 @@ class Network:
         lost = [o for o in self.outputs if o not in written]
         if lost:
             raise ValueError(f"{self.name}: output {lost[0]} is never written")
+        if len(set(self.outputs)) != len(self.outputs):
+            raise ValueError(f"{self.name}: an output is named twice")
+        verify_tail(self.tail, self.results, {o: self.value(o).shape for o in self.outputs})
 
     def to_text(self) -> str:
         """Stable text, one line per node."""
@@ -185,6 +190,6 @@ class Network:
             shape = list(self.value(node.output).shape)
             kind = node.op.spec.to_text() if isinstance(node.op, LayerOp) else str(node.op)
             lines.append(f"  {node.output} {shape} = {kind} ({', '.join(node.inputs)})")
-        lines += [f"  tail {op}" for op in self.tail]
         lines += [f"  output {n}" for n in self.outputs]
+        lines += tail_lines(self.tail, self.results)
         return "\n".join(lines) + "\n"

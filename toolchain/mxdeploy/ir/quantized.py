@@ -13,7 +13,7 @@ from mxdeploy.ir.network import Rewrite
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.head import Affine, HeadOp, shape_before
 from mxdeploy.ops.layer import LayerSpec
-from mxdeploy.ops.tail import TailOp
+from mxdeploy.ops.tail import Result, TailStep, tail_lines, tail_tensors, verify_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,8 @@ class QuantNetwork:
     layers: tuple[QuantLayer, ...]
     joins: tuple[Join, ...] = ()
     head: tuple[HeadOp, ...] = ()
-    tail: tuple[TailOp, ...] = ()
+    tail: tuple[TailStep, ...] = ()
+    results: tuple[Result, ...] = ()
     classes: tuple[str, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""
@@ -151,6 +152,11 @@ class QuantNetwork:
             if value.name == name:
                 return value
         raise KeyError(name)
+
+    @property
+    def model_results(self) -> tuple[Result, ...]:
+        """The model's outputs, in its order."""
+        return self.results or tuple(Result(name=name, value=name) for name in self.outputs)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -165,12 +171,12 @@ class QuantNetwork:
     def digest(self) -> str:
         """SHA-256 over everything that determines the integers, hexadecimal."""
         state = hashlib.sha256(self.to_text().encode())
-        for op in self.head:
-            if isinstance(op, Affine):
-                state.update((op.scale.digest + op.offset.digest).encode())
+        tensors = [t for op in self.head if isinstance(op, Affine) for t in (op.scale, op.offset)]
+        for tensor in (*tensors, *tail_tensors(self.tail)):
+            state.update(tensor.digest.encode())
         for layer in self.layers:
-            for tensor in (layer.weight, layer.bias):
-                state.update(tensor.digest.encode() if tensor is not None else b"-")
+            for parameter in (layer.weight, layer.bias):
+                state.update(parameter.digest.encode() if parameter is not None else b"-")
         return state.hexdigest()
 
     def verify(self) -> None:
@@ -199,6 +205,8 @@ class QuantNetwork:
         lost = [name for name in self.outputs if name not in written]
         if lost:
             raise ValueError(f"{self.name}: output {lost[0]} is never written")
+        shapes = {name: self.value(name).model_shape for name in self.outputs}
+        verify_tail(self.tail, self.results, shapes)
 
     def _verify_join(self, join: Join) -> None:
         """Check the shapes and scales of the parts."""
@@ -241,6 +249,6 @@ class QuantNetwork:
             )
         lines += [f"  {j.output} = join of {', '.join(j.inputs)}" for j in self.joins]
         lines += [f"  head {op}" for op in self.head]
-        lines += [f"  tail {op}" for op in self.tail]
         lines += [f"  output {name}" for name in self.outputs]
+        lines += tail_lines(self.tail, self.results)
         return "\n".join(lines) + "\n"

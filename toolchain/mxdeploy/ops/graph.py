@@ -94,6 +94,11 @@ class Elementwise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply:
+    """Two or more values multiplied element by element."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concat:
     """Concatenation along ``axis`` (without the batch dimension; 0: the channels)."""
 
@@ -163,14 +168,61 @@ class Softmax:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSoftmax:
+    """Logarithm of the softmax over ``axis``."""
+
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sigmoid:
     """Logistic function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArgMax:
-    """Index of the largest element along ``axis``."""
+class HardSigmoid:
+    """``alpha * x + beta``, between 0 and 1."""
 
+    alpha: float
+    beta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tanh:
+    """Hyperbolic tangent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exp:
+    """Exponential function."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgMax:
+    """Index of the largest element along ``axis``: the first of equals, or the ``last``."""
+
+    axis: int
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopK:
+    """The ``count`` largest (or smallest) elements along ``axis`` in order, or their ``indices``.
+
+    Of equal elements the first comes first.
+    """
+
+    axis: int
+    count: int
+    indices: bool
+    largest: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduce:
+    """Mean, sum, max or min (``function``) over one ``axis``."""
+
+    function: str
     axis: int
 
 
@@ -192,6 +244,7 @@ GraphOp = (
     | Clip
     | Affine
     | Elementwise
+    | Multiply
     | Concat
     | Slice
     | Upsample
@@ -200,7 +253,13 @@ GraphOp = (
     | Pad
     | FakeQuantize
     | Softmax
+    | LogSoftmax
     | Sigmoid
+    | HardSigmoid
+    | Tanh
+    | Exp
     | ArgMax
+    | TopK
+    | Reduce
     | Unsupported
 )

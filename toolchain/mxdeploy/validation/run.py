@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from mxdeploy.builds import BuildFolder
 from mxdeploy.data import DataSet
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
-from mxdeploy.evaluation import Accuracy, accuracy_of
+from mxdeploy.evaluation import Accuracy, accuracy_of, check_labels
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.link.protocol.client import Client, Identity, RunTimes
+from mxdeploy.outputs import classifier_of, model_outputs
 from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
 
 SEED = 78000
@@ -95,7 +96,8 @@ def validate(
     machine = IntegerMachine(folder.integer_model, network)
     result = machine.run(inputs.x)
     expected: list[IntArray] = [result[name] for name in network.outputs]
-    _accuracies(inputs, {"integer": expected[0]})  # bad labels are told before anything is sent
+    if inputs.dataset is not None:
+        check_labels(classifier_of(network), inputs.dataset)
     identity = _identify(folder, client, port)
     started = time.monotonic()
     answers = list(_answers(client, network, inputs.x, advance))
@@ -117,7 +119,7 @@ def validate(
         output=_first_output(network, expected, found, first) if unequal else None,
         layer=layer,
         layers_compared=compared,
-        accuracy=_accuracies(inputs, {"board": found[0], "integer": expected[0]}),
+        accuracy=_accuracies(network, inputs, {"board": found, "integer": expected}),
         cnn=_durations([t.cnn_ticks for t in times], identity),
         load=_durations([t.load_ticks for t in times], identity),
         estimate_us=folder.plan.cycles * 1e6 / identity.cnn_hz,
@@ -213,13 +215,18 @@ def _first_output(
     return next(differing)
 
 
-def _accuracies(inputs: Inputs, outputs: dict[str, IntArray]) -> dict[str, Accuracy] | None:
-    if inputs.dataset is None:
+def _accuracies(
+    network: QuantNetwork, inputs: Inputs, forms: dict[str, list[IntArray]]
+) -> dict[str, Accuracy] | None:
+    classifier = classifier_of(network)
+    if inputs.dataset is None or classifier is None:
         return None
-    scores = {form: values.reshape(len(values), -1) for form, values in outputs.items()}
-    channels = next(iter(scores.values())).shape[1]
-    choices = {form: s.argmax(axis=1).astype(np.int64) for form, s in scores.items()}
-    return accuracy_of(choices, channels, inputs.dataset)
+    outputs = {
+        form: model_outputs(network, dict(zip(network.outputs, arrays, strict=True)))
+        for form, arrays in forms.items()
+    }
+    choices = {form: classifier.choices(found) for form, found in outputs.items()}
+    return accuracy_of(choices, inputs.dataset.labels)
 
 
 def _durations(ticks: Sequence[int], identity: Identity) -> Durations:

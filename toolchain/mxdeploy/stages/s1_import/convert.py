@@ -8,6 +8,7 @@ import onnx_ir as ir
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.network import Network, Node, Value
 from mxdeploy.ops.graph import Reshape, Unsupported
+from mxdeploy.ops.tail import Result
 from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.names import NameTable, printable
 from mxdeploy.stages.s1_import.node_view import (
@@ -69,28 +70,31 @@ class _Conversion:
         for node in self.graph.model.graph:
             if node.op_type != "Constant" or node.domain:
                 self._convert(node)
-        outputs = self._outputs()
+        results = self._results()
         if self.problems:
             raise ModelError(self.problems)
         network = Network(
             name=name,
             values=tuple(self.values),
             inputs=(input_name,),
-            outputs=outputs,
+            outputs=tuple(dict.fromkeys(result.value for result in results)),
+            results=results,
             nodes=tuple(self.nodes),
             source_digest=digest,
         )
         network.verify()
         return network
 
-    def _outputs(self) -> tuple[str, ...]:
-        names: list[str] = []
+    def _results(self) -> tuple[Result, ...]:
+        results: list[Result] = []
+        names = NameTable()
         for output in self.graph.model.graph.outputs:
             if output in self.renamed:
-                names.append(self.renamed[output])
+                name = names.unique(output.name or "output")
+                results.append(Result(name=name, value=self.renamed[output]))
             elif not self.problems:
                 self.problems.append(findings.constant_output(printable(output.name or "")))
-        return tuple(names)
+        return tuple(results)
 
     # --- one node -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.refuse import reasons
-from mxdeploy.stages.s2_legalize.rule import rewrite
+from mxdeploy.stages.s2_legalize.rule import Rule, rewrite
 from mxdeploy.stages.s2_legalize.rules import (
     CLEAN,
     COMPLETE,
@@ -18,7 +18,13 @@ from mxdeploy.stages.s2_legalize.rules import (
     SHAPES,
     SUMS,
 )
-from mxdeploy.stages.s2_legalize.tail import split_tail
+from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
+
+STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
+    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), FORM, Takes.LEFT, COMPLETE, SUMS,
+    POOLS, Takes.ALL, PLACES, FINISH,
+)  # fmt: skip
+"""Rules to apply until none matches, and what of the end is left to the CPU, in order."""
 
 
 def legalize(network: Network) -> Network:
@@ -34,11 +40,9 @@ def legalize(network: Network) -> Network:
     Raises:
         ModelError: operators or sizes that the chip does not have; all of them.
     """
-    graph = rewrite(Graph(network), CLEAN)
-    graph = rewrite(graph, (*HOST, *CLEAN))
-    graph = split_tail(graph)
-    for rules in ((*CLEAN, *HOST, *SHAPES), FORM, COMPLETE, SUMS, POOLS, PLACES, FINISH):
-        graph = rewrite(graph, rules)
+    graph = Graph(network)
+    for step in STEPS:
+        graph = split_tail(graph, step) if isinstance(step, Takes) else rewrite(graph, step)
     found = reasons(graph)
     if found:
         raise ModelError(found)

@@ -20,10 +20,9 @@ _ADVICE = MappingProxyType(
         "Mish": "use ReLU or ReLU6",
         "HardSwish": "use ReLU or ReLU6",
         "Swish": "use ReLU or ReLU6",
-        "HardSigmoid": "use ReLU or Hardtanh; a Sigmoid may stand at the end of the network",
+        "HardSigmoid": "use ReLU or Hardtanh; it may stand at the end of the network",
         "Tanh": "use Hardtanh: a Clip from -1 to 1 costs nothing",
         "Mul": "drop the branch (squeeze-and-excite, gating), or add instead of multiplying",
-        "LogSoftmax": "end the network with Softmax, or with the layer in front of it",
         "Div": "divide by a constant",
         "MatMul": "use a convolution or a Linear with constant weights",
         "Gemm": "use a convolution or a Linear with constant weights",
@@ -115,9 +114,9 @@ def only_at_end(where: str, what: str) -> Diagnostic:
     return Diagnostic(
         code="MX2005",
         where=where,
-        what=f"this {what} is not at the end of the network, or not over a vector of channels",
-        why="it is computed on the CPU behind the last layer",
-        fix=f"use ReLU inside the network, {what} only for the final vector",
+        what=f"this {what} is not at the end of the network: layers stand behind it",
+        why="it is computed on the CPU behind the last layers",
+        fix=_ADVICE.get(what, f"use ReLU inside the network, {what} only at its end"),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
 from mxdeploy.ir.network import Network, Node, Rewrite, Value
+from mxdeploy.ops.graph import Reshape
 from mxdeploy.ops.head import HeadOp, appended
+from mxdeploy.ops.tail import TailStep
 
 Shape = tuple[int, ...]
 Map = tuple[int, int, int]
@@ -121,19 +123,44 @@ class Graph:
         origins = self.origins(*edit.remove, *edit.add, *edit.change)
         record = Rewrite(rule=rule, nodes=origins, text=edit.text, exact=exact)
         nodes = _renamed(_spliced(self.network.nodes, edit), dict(edit.rename))
-        outputs = tuple(dict(edit.rename).get(o, o) for o in self.network.outputs)
-        nodes = _alive(nodes, outputs)
         values = {**self._values, **{v.name: v for v in edit.values}}
+        views = self._views(edit, values)
+        names = {old: new for old, new in edit.rename if old not in {v.output for v in views}}
+        outputs = tuple(dict.fromkeys(dict(edit.rename).get(o, o) for o in self.network.outputs))
+        nodes = _alive(nodes, outputs)
         used = {*self.network.inputs, *outputs, *(n.output for n in nodes)}
         network = replace(
             self.network,
             nodes=nodes,
             outputs=outputs,
             values=tuple(v for v in values.values() if v.name in used),
+            tail=(*views, *(_reading(step, names) for step in self.network.tail)),
+            results=tuple(
+                replace(r, value=names.get(r.value, r.value)) for r in self.network.results
+            ),
             head=reduce(appended, edit.head, self.network.head),
             rewrites=(*self.network.rewrites, record),
         )
         return self.with_network(network)
+
+    def _views(self, edit: Edit, values: Mapping[str, Value]) -> tuple[TailStep, ...]:
+        """Outputs that now come from a value of another shape: they keep their own for the host."""
+        shapes = {name: value.shape for name, value in values.items()}
+        return tuple(
+            TailStep(
+                op=Reshape(shape=self.shape(old)),
+                inputs=(new,),
+                output=old,
+                shape=self.shape(old),
+                origin=self.value(old).origin,
+            )
+            for old, new in edit.rename
+            if self.is_output(old) and shapes[new] != self.shape(old)
+        )
+
+
+def _reading(step: TailStep, names: Mapping[str, str]) -> TailStep:
+    return replace(step, inputs=tuple(names.get(i, i) for i in step.inputs))
 
 
 def _spliced(nodes: tuple[Node, ...], edit: Edit) -> tuple[Node, ...]:

@@ -11,22 +11,12 @@ from numpy.typing import NDArray
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000.joining import join_layout, join_passes
 from mxdeploy.ir.network import LayerOp, Node, Value
-from mxdeploy.ops.graph import (
-    ArgMax,
-    Concat,
-    GraphOp,
-    Reshape,
-    Sigmoid,
-    Slice,
-    Softmax,
-    Transpose,
-)
+from mxdeploy.ops.graph import Concat, GraphOp
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.layers import pointwise_spec, unit_weight
 from mxdeploy.stages.s2_legalize.numbers import single
-
-_HOST = (ArgMax, Concat, Reshape, Sigmoid, Slice, Softmax, Transpose)
+from mxdeploy.stages.s2_legalize.tail import CPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,4 +111,4 @@ def ends_with(graph: Graph, name: str) -> bool:
     readers = graph.readers(name)
     if not readers:
         return graph.is_output(name)
-    return all(isinstance(r.op, _HOST) and ends_with(graph, r.output) for r in readers)
+    return all(isinstance(r.op, CPU) and ends_with(graph, r.output) for r in readers)

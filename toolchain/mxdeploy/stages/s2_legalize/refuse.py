@@ -14,20 +14,31 @@ from mxdeploy.ops.graph import (
     Conv,
     ConvTranspose,
     Elementwise,
+    Exp,
     GraphOp,
+    HardSigmoid,
     Linear,
+    LogSoftmax,
+    Multiply,
     Pad,
     Pooling,
+    Reduce,
     Reshape,
     Sigmoid,
     Slice,
     Softmax,
+    Tanh,
+    TopK,
     Transpose,
     Unsupported,
 )
 from mxdeploy.stages.s2_legalize import findings
 from mxdeploy.stages.s2_legalize.graph import Graph, chip_map
 from mxdeploy.stages.s2_legalize.joins import is_join, weighted_readers
+
+_AT_END = (
+    ArgMax, Exp, HardSigmoid, LogSoftmax, Reduce, Sigmoid, Softmax, Tanh, TopK,
+)  # fmt: skip
 
 
 def reasons(graph: Graph) -> tuple[Diagnostic, ...]:
@@ -94,6 +105,8 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
             found = _broken(node.name, constraints.CLIP, op, before, "the Clip")
         case Pad() if min(op.pads) >= 0:
             found = _broken(node.name, constraints.PAD, op, before, "the Pad")
+        case Multiply():
+            found = [findings.unsupported(node.name, "Mul", "a product of two computed values")]
         case Elementwise() | Concat():
             found = _of_branches(graph, node, op)
         case _:
@@ -136,7 +149,7 @@ def _of_shape(node: Node, op: GraphOp, before: Shape, after: Shape) -> list[Diag
         return [findings.moves_data(node.name, type(op).__name__, before, after)]
     if isinstance(op, Pad) or (isinstance(op, Slice) and op.axis > 0):
         return [findings.leaves_out_rows(node.name, before, after)]
-    if isinstance(op, Softmax | Sigmoid | ArgMax):
+    if isinstance(op, _AT_END):
         return [findings.only_at_end(node.name, type(op).__name__)]
     if isinstance(op, Linear) and len(before) > 1:
         return [findings.linear_rank(node.name, before)]

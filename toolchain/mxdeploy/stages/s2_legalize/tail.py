@@ -1,52 +1,177 @@
-"""What follows the last layer is split off: it is computed on the CPU."""
+"""What follows the last layers is split off: it is computed on the CPU.
+
+A node belongs to the tail when it is an operator of the tail (``ops/tail.py``) and no layer reads
+what it gives, directly or through others. Operators that a layer might do as well (activations,
+factors and offsets, sums, poolings) go there only when they stand behind one that the chip does not
+have, or when no layer took them.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from enum import Enum, auto
 
-from mxdeploy.ir.network import Node
-from mxdeploy.ops import tail
-from mxdeploy.ops.graph import ArgMax, Reshape, Sigmoid, Softmax
-from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
+from mxdeploy.ir.network import Network, Node, Rewrite
+from mxdeploy.ops.graph import (
+    Abs,
+    Affine,
+    ArgMax,
+    Clip,
+    Concat,
+    Elementwise,
+    Exp,
+    HardSigmoid,
+    LogSoftmax,
+    Multiply,
+    Pooling,
+    Reduce,
+    Relu,
+    Reshape,
+    Sigmoid,
+    Slice,
+    Softmax,
+    Tanh,
+    TopK,
+    Transpose,
+    Upsample,
+)
+from mxdeploy.ops.tail import ELEMENTWISE, TailOp, TailStep
+from mxdeploy.stages.s2_legalize.graph import Graph
 
 
-def split_tail(graph: Graph) -> Graph:
-    """Move Softmax, Sigmoid, ArgMax and Reshape from the end of the network to its tail.
+class Takes(Enum):
+    """What is split off.
 
-    Networks with several outputs are left as they are.
+    CPU: what the chip does not have or has to pay for; LEFT: also activations and affine functions
+    that no layer has taken over; ALL: whatever the CPU can compute.
     """
-    while len(graph.network.outputs) == 1:
-        node = graph.producer(graph.network.outputs[0])
-        if node is None or graph.readers(node.output):
-            break
-        step = _tail_op(node, graph.shape(node.inputs[0]))
-        if step is None or graph.source(node) is None:
-            break
-        edit = Edit(
-            text=f"{node.name} is computed on the CPU",
-            remove=(node,),
-            rename=((node.output, node.inputs[0]),),
+
+    CPU = auto()
+    LEFT = auto()
+    ALL = auto()
+
+
+CPU = (
+    ArgMax, Concat, Exp, HardSigmoid, LogSoftmax, Multiply, Reduce, Reshape, Sigmoid, Slice,
+    Softmax, Tanh, TopK, Transpose, Upsample,
+)  # fmt: skip
+"""Operators that the chip does not have at the end of a network, or has to pay for."""
+_LEFT = (Abs, Affine, Clip, Relu)
+
+
+def split_tail(graph: Graph, takes: Takes) -> Graph:
+    """Move the end of the network to its tail, as far as ``takes`` says."""
+    steps = _steps(graph)
+    moved = _moved(graph, steps, takes)
+    if not moved:
+        return graph
+    network = graph.network
+    names = {step.output for name in moved for step in steps[name]}
+    nodes = tuple(n for n in network.nodes if n.name not in moved)
+    tail = (*(s for n in network.nodes if n.name in moved for s in steps[n.name]), *network.tail)
+    records = tuple(
+        Rewrite(rule="tail", nodes=n.origin, text=f"{n.name} is computed on the CPU", exact=True)
+        for n in network.nodes
+        if n.name in moved
+    )
+    outputs = _outputs(network, tail)
+    kept = {*network.inputs, *outputs, *(n.output for n in nodes)}
+    return graph.with_network(
+        replace(
+            network,
+            nodes=nodes,
+            tail=tail,
+            outputs=outputs,
+            values=tuple(v for v in network.values if v.name in kept or v.name not in names),
+            rewrites=(*network.rewrites, *records),
         )
-        graph = graph.apply(edit, "tail", exact=True)
-        network = replace(graph.network, tail=(step, *graph.network.tail))
-        graph = graph.with_network(network)
-    return graph
+    )
 
 
-def _tail_op(node: Node, shape: Shape) -> tail.TailOp | None:
-    op = node.op
-    if isinstance(op, Reshape):
-        return tail.Reshape(origin=node.name, shape=op.shape)
-    if isinstance(op, Sigmoid):
-        return tail.Sigmoid(origin=node.name)
-    if not isinstance(op, Softmax | ArgMax) or not is_vector(shape, op.axis):
-        return None
-    if isinstance(op, Softmax):
-        return tail.Softmax(origin=node.name)
-    return tail.ArgMax(origin=node.name)
+def _outputs(network: Network, tail: tuple[TailStep, ...]) -> tuple[str, ...]:
+    """What the host reads: outputs of the model and operands of the tail, by the results' order."""
+    steps = {step.output: step for step in tail}
+    found: dict[str, None] = {}
+    ahead = [result.value for result in reversed(network.results)] or list(network.outputs[::-1])
+    while ahead:
+        name = ahead.pop()
+        if name in steps:
+            ahead += reversed(steps[name].inputs)
+        else:
+            found.setdefault(name)
+    return tuple(found)
 
 
-def is_vector(shape: Shape, axis: int) -> bool:
-    """Whether ``axis`` is the only one of ``shape`` that is longer than 1."""
-    return bool(shape) and math.prod(shape) == shape[axis]
+def _steps(graph: Graph) -> dict[str, tuple[TailStep, ...]]:
+    """Steps of every node, by its name, that only the host would read."""
+    found: dict[str, tuple[TailStep, ...]] = {}
+    for node in reversed(graph.network.nodes):
+        if any(reader.name not in found for reader in graph.readers(node.output)):
+            continue
+        if any(name in graph.network.inputs for name in node.inputs):
+            continue
+        steps = _of(graph, node)
+        if steps:
+            found[node.name] = steps
+    return found
+
+
+def _moved(graph: Graph, steps: dict[str, tuple[TailStep, ...]], takes: Takes) -> set[str]:
+    """Names of the nodes that go, in the order in which they are computed."""
+    moved: set[str] = set()
+    for node in graph.network.nodes:
+        behind = any(s is not None and s.name in moved for s in map(graph.producer, node.inputs))
+        if node.name in steps and (behind or _goes(graph, node, takes)):
+            moved.add(node.name)
+    return moved
+
+
+def _goes(graph: Graph, node: Node, takes: Takes) -> bool:
+    """Whether a node that the CPU can compute is left to it, whatever stands in front.
+
+    A layer that does the sum in front of an activation does the activation, too.
+    """
+    if takes is Takes.CPU or isinstance(node.op, CPU):
+        return isinstance(node.op, CPU)
+    source = graph.source(node)
+    sums = source is not None and isinstance(source.op, Elementwise)
+    return takes is Takes.ALL or (isinstance(node.op, _LEFT) and not sums)
+
+
+def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:
+    """``node`` as steps of the tail; none when the CPU does not do that."""
+    op, shape = node.op, graph.shape(node.output)
+    if isinstance(op, TailOp):
+        if isinstance(op, Elementwise) and op.function not in ELEMENTWISE:
+            return ()
+        step = TailStep(
+            op=op, inputs=node.inputs, output=node.output, shape=shape, origin=node.name
+        )
+        return (step,)
+    return _pooling(graph, node, op) if isinstance(op, Pooling) else ()
+
+
+def _pooling(graph: Graph, node: Node, op: Pooling) -> tuple[TailStep, ...]:
+    """A pooling over whole axes: they are reduced one after the other."""
+    shape = graph.shape(node.inputs[0])
+    whole = [axis + 1 for axis, n in enumerate(op.size) if n == shape[axis + 1] > 1]
+    windows = [n for axis, n in enumerate(op.size) if axis + 1 not in whole]
+    if not whole or any(op.pads) or any(n != 1 for n in (*windows, *_strides(op, whole))):
+        return ()
+    function = "mean" if op.average else "max"
+    steps: list[TailStep] = []
+    source = node.inputs[0]
+    for axis in whole:
+        shape = (*shape[:axis], 1, *shape[axis + 1 :])
+        output = node.output if axis == whole[-1] else f"{node.output}.{axis}"
+        reduced = Reduce(function=function, axis=axis)
+        steps.append(
+            TailStep(op=reduced, inputs=(source,), output=output, shape=shape, origin=node.name)
+        )
+        source = output
+    return tuple(steps)
+
+
+def _strides(op: Pooling, whole: list[int]) -> tuple[int, ...]:
+    """The strides along the axes that are not reduced as a whole."""
+    return tuple(n for axis, n in enumerate(op.strides) if axis + 1 not in whole)

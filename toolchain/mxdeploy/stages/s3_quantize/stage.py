@@ -136,6 +136,7 @@ class _Quantizer:
             joins=tuple(joins),
             head=network.head,
             tail=network.tail,
+            results=network.results,
             rewrites=network.rewrites,
             source_digest=network.source_digest,
         )

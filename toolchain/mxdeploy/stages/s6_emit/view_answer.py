@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.result import KnownAnswer
-from mxdeploy.ops.tail import ArgMax, Sigmoid, Softmax
+from mxdeploy.ops.graph import ArgMax, Sigmoid, Softmax
 from mxdeploy.stages.s6_emit import tables
 from mxdeploy.stages.s6_emit.escape import c_string
 from mxdeploy.stages.s6_emit.view_network import OutputView
@@ -98,9 +98,9 @@ def results_view(program: Program, outputs: tuple[OutputView, ...]) -> ResultsVi
 
 def _kind(program: Program, elements: int) -> str:
     network = program.plan.network
-    if any(isinstance(op, Sigmoid) for op in network.tail):
+    if any(isinstance(step.op, Sigmoid) for step in network.tail):
         return "sigmoid"
-    speaks_of_classes = any(isinstance(op, Softmax | ArgMax) for op in network.tail)
+    speaks_of_classes = any(isinstance(step.op, Softmax | ArgMax) for step in network.tail)
     if elements > 1 and (speaks_of_classes or network.classes):
         return "softmax"
     return "values"

@@ -11,7 +11,7 @@ BATCH = 32
 
 
 class FloatMachine:
-    """The float model, one input and its first output."""
+    """The float model: one input, all outputs."""
 
     def __init__(self, model: Path, threads: int = 2) -> None:
         """Load ``model``; ``threads`` limits onnxruntime."""
@@ -27,15 +27,15 @@ class FloatMachine:
         self._name = source.name
         self._fixed_batch = source.shape[0] if isinstance(source.shape[0], int) else None
 
-    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """First output for inputs (n, *shape), float32, flattened to (n, elements)."""
+    def run(self, x: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+        """All outputs for inputs (n, *shape), in the model's order, (n, ...) each."""
         size = self._fixed_batch or BATCH
         parts = [self._run_batch(x[i : i + size], size) for i in range(0, len(x), size)]
-        return np.concatenate(parts)
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
-    def _run_batch(self, x: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    def _run_batch(self, x: NDArray[np.float32], size: int) -> list[NDArray[np.generic]]:
         count = len(x)
         if self._fixed_batch is not None and count < size:
             x = np.concatenate([x, np.repeat(x[-1:], size - count, axis=0)])
-        output = self._session.run(None, {self._name: x})[0]
-        return np.asarray(output, dtype=np.float32).reshape(len(x), -1)[:count]
+        outputs = self._session.run(None, {self._name: x})
+        return [np.asarray(output).reshape(len(x), -1)[:count] for output in outputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,21 @@ from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ir.timing import layer_shape
+from mxdeploy.ops.graph import Softmax
 from mxdeploy.ops.layer import Kind
-from mxdeploy.ops.tail import Softmax
+from mxdeploy.ops.tail import integer_values, steps_for
+from mxdeploy.outputs import classifier_of, model_outputs, shapes_of
 from mxdeploy.stages.s9_report.schema import (
     BoardReport,
     Bound,
     ClassProbability,
     LayerReport,
+    OutputReport,
     ProofReport,
     RegionReport,
     Report,
     RewriteReport,
+    StepReport,
     Totals,
     Use,
 )
@@ -69,6 +74,8 @@ def make_report(inputs: ReportInputs) -> Report:
         board=inputs.project.board,
         input_shape=network.input_shape,
         input_scale=source.scale,
+        head=tuple(StepReport(node=s.origin, operation=type(s).__name__) for s in network.head),
+        outputs=tuple(_outputs(network)),
         calibration=inputs.calibration,
         sample=inputs.answer.source,
         sample_label=inputs.answer.label,
@@ -79,7 +86,7 @@ def make_report(inputs: ReportInputs) -> Report:
             for r in network.rewrites
         ),
         proof=inputs.proof,
-        classes=class_probabilities(network, inputs.answer.outputs[0]),
+        classes=class_probabilities(network, inputs.answer.outputs),
         compiler=inputs.firmware.compiler if inputs.firmware else None,
         board_run=inputs.board_run,
         warnings=inputs.warnings,
@@ -87,19 +94,23 @@ def make_report(inputs: ReportInputs) -> Report:
 
 
 def class_probabilities(
-    network: QuantNetwork, output: tuple[str, Tensor]
+    network: QuantNetwork, outputs: Sequence[tuple[str, Tensor]]
 ) -> tuple[ClassProbability, ...]:
-    """Classes by an output's integers, most probable first.
+    """Classes by the network's outputs, most probable first.
 
-    Empty when the network neither ends in a softmax nor has named classes.
+    Empty when the model neither ends in a softmax nor has named classes.
     """
-    named = bool(network.classes) or any(isinstance(op, Softmax) for op in network.tail)
-    name, tensor = output
-    logits = tensor.array.astype(np.float64).reshape(-1) * network.value(name).scale
-    if not named or tensor.shape[1:] != (1, 1):
+    classifier = classifier_of(network)
+    if classifier is None:
         return ()
-    exponentials = np.exp(logits - logits.max())
-    probabilities = exponentials / exponentials.sum()
+    softmax = classifier.maker is not None and isinstance(classifier.maker.op, Softmax)
+    if not (softmax or network.classes):
+        return ()
+    real = model_outputs(network, {name: tensor.array[np.newaxis] for name, tensor in outputs})
+    found = classifier.probabilities(real)
+    if found is None:
+        return ()
+    probabilities = found[0]
     order = np.argsort(-probabilities, kind="stable")
     return tuple(
         ClassProbability(
@@ -107,6 +118,22 @@ def class_probabilities(
         )
         for i in order
     )
+
+
+def _outputs(network: QuantNetwork) -> Iterator[OutputReport]:
+    shapes, positions = shapes_of(network), integer_values(network.tail)
+    for result in network.model_results:
+        steps = steps_for(network.tail, result.value)
+        read = {result.value, *(name for step in steps for name in step.inputs)}
+        yield OutputReport(
+            name=result.name,
+            shape=shapes[result.name],
+            integers=result.value in positions,
+            values=tuple(name for name in network.outputs if name in read),
+            steps=tuple(
+                StepReport(node=step.origin, operation=type(step.op).__name__) for step in steps
+            ),
+        )
 
 
 def class_name(classes: tuple[str, ...], index: int) -> str:

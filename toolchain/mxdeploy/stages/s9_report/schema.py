@@ -161,6 +161,26 @@ class RewriteReport(_Record):
     exact: bool
 
 
+class StepReport(_Record):
+    """What the CPU does in front of or behind the chip; ``node``: the ONNX node it comes from."""
+
+    node: str
+    operation: str
+
+
+class OutputReport(_Record):
+    """An output of the user's model.
+
+    ``values``: the chip's outputs that it is made of; ``steps``: what the CPU does to them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    integers: bool
+    values: tuple[str, ...]
+    steps: tuple[StepReport, ...]
+
+
 class Report(_Record):
     """Everything about one build."""
 
@@ -174,6 +194,8 @@ class Report(_Record):
     board: str
     input_shape: tuple[int, ...]
     input_scale: float
+    head: tuple[StepReport, ...]
+    outputs: tuple[OutputReport, ...]
     calibration: str | None
     sample: str
     sample_label: str | None

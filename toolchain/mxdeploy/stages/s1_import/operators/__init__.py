@@ -9,6 +9,7 @@ from mxdeploy.stages.s1_import.node_view import NodeView, Reading
 from mxdeploy.stages.s1_import.operators import (
     activation,
     arithmetic,
+    choice,
     convolution,
     matrix,
     pooling,
@@ -24,6 +25,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     {
         **activation.READERS,
         **arithmetic.READERS,
+        **choice.READERS,
         **convolution.READERS,
         **matrix.READERS,
         **pooling.READERS,

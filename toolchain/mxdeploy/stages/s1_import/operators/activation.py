@@ -1,4 +1,4 @@
-"""Functions of single elements, and what may stand at the end of a network."""
+"""Functions of single elements."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import math
 
 import numpy as np
 
-from mxdeploy.ops.graph import Abs, ArgMax, Clip, Relu, Sigmoid, Softmax
+from mxdeploy.ops.graph import Abs, Clip, Exp, HardSigmoid, Relu, Sigmoid, Tanh
 from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
 from mxdeploy.stages.s1_import.operators import quantization
-
-_SOFTMAX_ALONG_AXIS = 13
-"""From this operator set on Softmax works along one axis; before, on a flattened matrix."""
 
 
 def relu(_view: NodeView) -> Reading:
@@ -72,26 +69,24 @@ def maximum(view: NodeView) -> Reading:
     return _extreme(view, upper=False)
 
 
-def softmax(view: NodeView) -> Reading:
-    """Softmax along one axis."""
-    old = view.opset < _SOFTMAX_ALONG_AXIS
-    axis = view.axis("axis", 1 if old else -1)
-    shape = view.shape()
-    if old and axis != len(shape) - 1 and math.prod(shape[axis + 1 :]) != 1:
-        raise NotReadableError("a Softmax over several axes")
-    return single(Softmax(axis=axis))
-
-
 def sigmoid(_view: NodeView) -> Reading:
     """Sigmoid."""
     return single(Sigmoid())
 
 
-def arg_max(view: NodeView) -> Reading:
-    """ArgMax along one axis, first of equals."""
-    if view.get_int("select_last_index", 0):
-        raise NotReadableError("it selects the last of equal elements")
-    return single(ArgMax(axis=view.axis("axis", 0)))
+def hard_sigmoid(view: NodeView) -> Reading:
+    """HardSigmoid."""
+    return single(HardSigmoid(alpha=view.get_float("alpha", 0.2), beta=view.get_float("beta", 0.5)))
+
+
+def tanh(_view: NodeView) -> Reading:
+    """Tanh."""
+    return single(Tanh())
+
+
+def exp(_view: NodeView) -> Reading:
+    """Exp."""
+    return single(Exp())
 
 
 READERS = {
@@ -101,7 +96,8 @@ READERS = {
     "Clip": clip,
     "Min": minimum,
     "Max": maximum,
-    "Softmax": softmax,
     "Sigmoid": sigmoid,
-    "ArgMax": arg_max,
+    "HardSigmoid": hard_sigmoid,
+    "Tanh": tanh,
+    "Exp": exp,
 }

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.ops.graph import Affine, Elementwise, Transpose
+from mxdeploy.ops.graph import Affine, Elementwise, Multiply, Transpose
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
     NotReadableError,
@@ -93,10 +93,14 @@ def subtract(view: NodeView) -> Reading:
 
 
 def multiply(view: NodeView) -> Reading:
-    """Mul by a constant."""
+    """Mul by a constant, or of computed values."""
     computed = view.computed()
     if len(computed) != 1:
-        raise NotReadableError("a product of two computed values")
+        shapes = [view.known_shape(i) for i in computed]
+        if len(set(shapes)) > 1:
+            text = " and ".join(str(list(s or ())) for s in shapes)
+            raise NotReadableError(f"a product of two computed values of shapes {text}")
+        return single(Multiply(), *computed)
     constant = view.weight(1 - computed[0])
     return _affine(view, constant, np.zeros_like(constant))
 

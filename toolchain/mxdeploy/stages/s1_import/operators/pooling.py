@@ -1,4 +1,4 @@
-"""MaxPool, AveragePool, the global pools, and reductions over all pixels."""
+"""MaxPool, AveragePool, the global pools, and reductions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mxdeploy.ops.graph import Affine, Pooling, Reshape, Transpose
+from mxdeploy.ops.graph import Affine, Pooling, Reduce, Reshape, Transpose
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
     NotReadableError,
@@ -65,52 +65,79 @@ def global_max_pool(view: NodeView) -> Reading:
     return single(_whole(view.shape()[1:], average=False))
 
 
-def _reduce(view: NodeView, *, average: bool) -> tuple[Step, ...]:
-    """Pooling over the axes that a reduction leaves out, the channels brought to the front."""
-    shape = view.shape()
+def _axes(view: NodeView) -> list[int]:
+    """The axes that a reduction leaves out, in order, without the batch; none: it does nothing.
+
+    Raises:
+        NotReadableError: the batch is among them.
+    """
     given = view.integers(1, "axes")
     if not given and view.get_int("noop_with_empty_axes", 0):
-        return ()
+        return []
     if not given:
         raise NotReadableError("it reduces over all axes, the batch included")
-    axes = sorted({(a + len(shape) + 1 if a < 0 else a) - 1 for a in given})
+    rank = len(view.full_shape(0))
+    axes = sorted({(a + rank if a < 0 else a) - 1 for a in given})
     if axes[0] < 0:
         raise NotReadableError("it reduces over the batch axis")
-    if len(shape) not in (2, 3):
-        raise NotReadableError(f"it reduces a value of shape {list(shape)}")
+    return axes
+
+
+def _reduce(view: NodeView, function: str) -> Reading:
+    """A pooling over whole axes where there is one; otherwise one axis after the other."""
+    shape, axes = view.shape(), _axes(view)
+    pixels = len(shape) in (2, 3) and (0 not in axes or axes == list(range(len(shape) - 1)))
+    if function in ("mean", "sum", "max") and axes and pixels:
+        return Reading(inputs=(0,), steps=_pooled(view, function, axes))
+    steps: list[Step] = []
+    for axis in axes:
+        shape = (*shape[:axis], 1, *shape[axis + 1 :])
+        steps.append(Step(op=Reduce(function=function, axis=axis), shape=shape))
+    after = view.out_shape()
+    flat = () if shape == after else (Step(op=Reshape(shape=after)),)
+    return Reading(inputs=(0,), steps=(*steps, *flat))
+
+
+def _pooled(view: NodeView, function: str, axes: list[int]) -> tuple[Step, ...]:
+    """Pooling over the axes that a reduction leaves out, the channels brought to the front.
+
+    A sum is an average, times the number of pixels.
+    """
+    shape = view.shape()
     last = len(shape) - 1
-    if 0 not in axes:
-        there = tuple(range(last + 1))
-    elif axes == list(range(last)):  # channels last: bring them to the front
-        there = (last, *range(last))
-    else:
-        raise NotReadableError("it reduces over the channels")
+    there = tuple(range(last + 1)) if 0 not in axes else (last, *range(last))
     moved = tuple(shape[a] for a in there)
     window = tuple(shape[a] if a in axes else 1 for a in there)[1:]
     pooled = (moved[0], *(1 if a in axes else shape[a] for a in there[1:]))
     turn = () if there[0] == 0 else (Step(op=Transpose(axes=there), shape=moved),)
-    pool = Step(op=_whole(window, average=average), shape=pooled)
+    pool = Step(op=_whole(window, average=function != "max"), shape=pooled)
     after = view.out_shape()
     flat = () if pooled == after else (Step(op=Reshape(shape=after), shape=after),)
-    return (*turn, pool, *flat)
+    count = math.prod(window)
+    if function != "sum" or count == 1:
+        return (*turn, pool, *flat)
+    times = Affine(scale=tensor(np.array(count)), offset=tensor(np.zeros(())))
+    return (*turn, pool, *flat, Step(op=times))
 
 
 def reduce_mean(view: NodeView) -> Reading:
-    """ReduceMean over pixels: an average pool."""
-    return Reading(inputs=(0,), steps=_reduce(view, average=True))
+    """ReduceMean."""
+    return _reduce(view, "mean")
 
 
 def reduce_sum(view: NodeView) -> Reading:
-    """ReduceSum over pixels: an average pool, times the number of pixels."""
-    steps = _reduce(view, average=True)
-    size = math.prod(n for s in steps if isinstance(s.op, Pooling) for n in s.op.size)
-    times = Affine(scale=tensor(np.array(size)), offset=tensor(np.zeros(())))
-    return Reading(inputs=(0,), steps=(*steps, Step(op=times)) if size > 1 else steps)
+    """ReduceSum."""
+    return _reduce(view, "sum")
 
 
 def reduce_max(view: NodeView) -> Reading:
-    """ReduceMax over pixels: a max pool."""
-    return Reading(inputs=(0,), steps=_reduce(view, average=False))
+    """ReduceMax."""
+    return _reduce(view, "max")
+
+
+def reduce_min(view: NodeView) -> Reading:
+    """ReduceMin."""
+    return _reduce(view, "min")
 
 
 READERS = {
@@ -120,5 +147,6 @@ READERS = {
     "GlobalMaxPool": global_max_pool,
     "ReduceMean": reduce_mean,
     "ReduceMax": reduce_max,
+    "ReduceMin": reduce_min,
     "ReduceSum": reduce_sum,
 }

@@ -1,0 +1,119 @@
+"""From what the chip computes to the outputs of the user's model, and to classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.arith.tail import Reals, apply_tail, dequantized
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.ops.graph import ArgMax, LogSoftmax, Sigmoid, Softmax
+from mxdeploy.ops.tail import Result, TailMove, TailStep, integer_values
+
+_HALF = 0.5
+
+
+def model_outputs(
+    network: QuantNetwork, outputs: Mapping[str, NDArray[np.generic]]
+) -> dict[str, Reals]:
+    """The model's outputs of a batch.
+
+    Args:
+        network: the integer network.
+        outputs: what the chip gave: integers (n, C, H, W) by the name of the network's output.
+
+    Returns:
+        By the model's names and in its order: single-precision numbers, or integers (int32) where
+        the model gives positions; (n, *shape in the model).
+    """
+    real = {}
+    for name in network.outputs:
+        value = network.value(name)
+        real[name] = dequantized(outputs[name], value.scale, value.model_shape)
+    values = apply_tail(network.tail, real)
+    return {result.name: values[result.value] for result in network.model_results}
+
+
+def shapes_of(network: QuantNetwork) -> dict[str, tuple[int, ...]]:
+    """Shapes of the model's outputs without the batch dimension, by name."""
+    shapes = {name: network.value(name).model_shape for name in network.outputs}
+    shapes |= {step.output: step.shape for step in network.tail}
+    return {result.name: shapes[result.value] for result in network.model_results}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """The output of a model that tells classes.
+
+    Attributes:
+        name: of the output.
+        classes: how many there are.
+        maker: the operator that made it, moves left aside; None when it is the chip's own output.
+    """
+
+    name: str
+    classes: int
+    maker: TailStep | None
+
+    def choices(self, outputs: Mapping[str, Reals]) -> NDArray[np.int64]:
+        """The class of every input of a batch: (n,)."""
+        values = outputs[self.name].reshape(len(outputs[self.name]), -1)
+        if self.maker is not None and isinstance(self.maker.op, ArgMax):
+            return values[:, 0].astype(np.int64)
+        if values.shape[1] == 1:  # the probability of the second of two classes
+            return np.asarray(values[:, 0] > _HALF, np.int64)
+        return np.asarray(values.argmax(axis=1), np.int64)
+
+    def probabilities(self, outputs: Mapping[str, Reals]) -> NDArray[np.float64] | None:
+        """Probabilities of the classes (n, classes); None when the output is the choice itself."""
+        op = None if self.maker is None else self.maker.op
+        values = outputs[self.name].reshape(len(outputs[self.name]), -1).astype(np.float64)
+        if isinstance(op, ArgMax) or values.shape[1] == 1:
+            return None
+        if isinstance(op, Softmax | Sigmoid):
+            return values
+        if isinstance(op, LogSoftmax):
+            return np.exp(values)
+        powers = np.exp(values - values.max(axis=1, keepdims=True))
+        scaled: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return scaled
+
+
+def classifier_of(network: QuantNetwork) -> Classifier | None:
+    """The first output that can tell classes.
+
+    That is a vector of real numbers, a single index of a largest element, or a single logistic
+    function.
+    """
+    shapes, positions = shapes_of(network), integer_values(network.tail)
+    for result in network.model_results:
+        longest, count = max((*shapes[result.name], 1)), int(np.prod(shapes[result.name]))
+        maker = maker_of(network, result)
+        if count > 1 and longest == count and result.value not in positions:
+            return Classifier(name=result.name, classes=count, maker=maker)
+        if count == 1 and maker is not None and isinstance(maker.op, ArgMax):
+            return Classifier(name=result.name, classes=_length(network, maker), maker=maker)
+        if count == 1 and maker is not None and isinstance(maker.op, Sigmoid):
+            return Classifier(name=result.name, classes=2, maker=maker)
+    return None
+
+
+def maker_of(network: QuantNetwork, result: Result) -> TailStep | None:
+    """The step of the tail that computes a result, moves left aside; None: the chip does."""
+    steps = {step.output: step for step in network.tail}
+    name = result.value
+    while name in steps and isinstance(steps[name].op, TailMove):
+        name = steps[name].inputs[0]
+    return steps.get(name)
+
+
+def _length(network: QuantNetwork, step: TailStep) -> int:
+    """Elements that an ArgMax compares."""
+    source = step.inputs[0]
+    shapes = {s.output: s.shape for s in network.tail}
+    shape = shapes[source] if source in shapes else network.value(source).model_shape
+    axis = step.op.axis if isinstance(step.op, ArgMax) else 0
+    return shape[axis]
