@@ -11,7 +11,8 @@
 | ``sample.npz`` | input and expected outputs of the known-answer test |
 | ``firmware/`` | the C project |
 | ``<name>.elf .bin .hex .srec`` | the firmware image, when a compiler was there |
-| ``report.json`` | the report |
+| ``report.html`` | the report as a page: tables and pictures |
+| ``report.json`` | the same for programs |
 | ``timing.json`` | seconds per stage; the only file that differs between two equal builds |
 """
 
@@ -42,6 +43,7 @@ PLAN_FILE = "plan.npz"
 MAP_FILE = "map.json"
 SAMPLE_FILE = "sample.npz"
 REPORT_FILE = "report.json"
+PAGE_FILE = "report.html"
 TIMING_FILE = "timing.json"
 FIRMWARE_FOLDER = "firmware"
 

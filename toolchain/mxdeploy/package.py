@@ -12,7 +12,7 @@ from mxdeploy.ir import archive
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.pipeline import Build
 from mxdeploy.placement import placement_bytes
-from mxdeploy.stages.s9_report import Report, ReportInputs, make_report
+from mxdeploy.stages.s9_report import Report, ReportInputs, make_report, render_page
 from mxdeploy.stages.s9_report.schema import BoardReport, ProofReport
 from mxdeploy.trace import Trace
 
@@ -23,6 +23,7 @@ def package(built: Build, scale: Scale, trace: Trace) -> tuple[Report, dict[str,
         report = make_report(_report_inputs(built))
         files = _artefacts(built, scale)
         files |= _firmware_files(built)
+        files[builds.PAGE_FILE] = render_page(report)
         files[builds.REPORT_FILE] = (report.model_dump_json(indent=2) + "\n").encode()
     files[builds.TIMING_FILE] = builds.to_json({k: round(v, 4) for k, v in trace.seconds.items()})
     return report, files

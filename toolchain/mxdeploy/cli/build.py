@@ -135,7 +135,7 @@ def _show(output: Output, report: Report, target: Path) -> None:
         label = f", which shows: {report.sample_label}" if report.sample_label else ""
         output.say(f"\nthe sample ({report.sample}{label}):")
         output.show(render.class_table(report))
-    output.say(f"\nbuilt in {target} (report.json, firmware/, integer.onnx)")
+    output.say(f"\nbuilt in {target} (report.html, firmware/, integer.onnx)")
 
 
 def _run_with_app() -> Diagnostic:

@@ -1,6 +1,7 @@
-"""Stage 9: what was built, in numbers: report.json, and the tables the terminal shows."""
+"""Stage 9: what was built: report.json, report.html, and the tables the terminal shows."""
 
+from mxdeploy.stages.s9_report.page import render as render_page
 from mxdeploy.stages.s9_report.report import ReportInputs, make_report
 from mxdeploy.stages.s9_report.schema import Report
 
-__all__ = ["Report", "ReportInputs", "make_report"]
+__all__ = ["Report", "ReportInputs", "make_report", "render_page"]

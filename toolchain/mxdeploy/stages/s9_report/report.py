@@ -22,6 +22,7 @@ from mxdeploy.ops.graph import Softmax
 from mxdeploy.ops.layer import Kind
 from mxdeploy.ops.tail import integer_values, steps_for
 from mxdeploy.outputs import classifier_of, model_outputs, shapes_of
+from mxdeploy.stages.s9_report.lives import peak_bytes
 from mxdeploy.stages.s9_report.schema import (
     BoardReport,
     Bound,
@@ -163,7 +164,7 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
         processors=placed.inputs[0].processors.bit_count(),
         in_passes=placed.in_passes,
         out_passes=placed.out_passes,
-        inputs=tuple(_region(network, region) for region in placed.inputs),
+        inputs=tuple(_region(network, region) for region in written_regions(placed)),
         output=_region(network, placed.output),
         shift=layer.shift,
         macs=macs,
@@ -175,6 +176,15 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
         sqnr_db=quality.sqnr_db if quality else None,
         saturated=quality.saturated if quality else None,
         bias_saturated=quality.bias_saturated if quality else None,
+    )
+
+
+def written_regions(placed: LayerPlan) -> tuple[Region, ...]:
+    """What a layer reads, as it was written: its input, its operands, or the parts of a join."""
+    return tuple(
+        part
+        for region in placed.inputs
+        for part in ([p.region for p in region.parts] if region.parts else [region])
     )
 
 
@@ -207,17 +217,21 @@ def _memories(region: Region) -> tuple[int, ...]:
 
 
 def _words(network: QuantNetwork, region: Region) -> int:
-    """Words of one data memory that the region spans."""
+    """Words of one data memory that the region spans, those of others in between included."""
     _, rows, columns = network.value(region.value).shape
     pixels = rows * columns
     if region.order is DataOrder.CHW:
         return -(-pixels // 4) * region.passes
-    words = 4 if region.bits == 32 else 1  # noqa: PLR2004 - one word per 32-bit channel
-    return pixels * region.passes * words * (region.gap + 1) - region.gap
+    last = (pixels - 1) * region.step_words + (region.passes - 1) * (region.gap + 1)
+    return (last + 1) * _words_per_group(region)
+
+
+def _words_per_group(region: Region) -> int:
+    return 4 if region.bits == 32 else 1  # noqa: PLR2004 - one word per 32-bit channel
 
 
 def _totals(inputs: ReportInputs, layers: tuple[LayerReport, ...]) -> Totals:
-    plan, network = inputs.plan, inputs.plan.network
+    plan = inputs.plan
     cycles = plan.cycles
     size = inputs.firmware.size if inputs.firmware else None
     return Totals(
@@ -236,7 +250,7 @@ def _totals(inputs: ReportInputs, layers: tuple[LayerReport, ...]) -> Totals:
             unit="bytes",
         ),
         data_memory=Use(
-            used=_peak_data_bytes(network, plan), limit=mem.TOTAL_DATA_BYTES, unit="bytes"
+            used=peak_bytes(layers, plan.network.outputs), limit=mem.TOTAL_DATA_BYTES, unit="bytes"
         ),
         flash=Use(used=size.flash_bytes, limit=mem.FLASH_BYTES, unit="bytes") if size else None,
         sram=Use(used=size.sram_bytes, limit=mem.SRAM_BYTES, unit="bytes") if size else None,
@@ -262,12 +276,3 @@ def _fullest_processor(plan: Plan) -> int:
             if layer.inputs[0].processors >> processor & 1:
                 used[processor] += layer.kernels.words
     return max(used)
-
-
-def _peak_data_bytes(network: QuantNetwork, plan: Plan) -> int:
-    """Most bytes of data memory that hold live inputs and outputs during one layer."""
-    peak = 0
-    for layer in plan.layers:
-        regions = {r.value: r for r in (*layer.inputs, layer.output)}.values()
-        peak = max(peak, sum(4 * _words(network, r) * len(_memories(r)) for r in regions))
-    return peak

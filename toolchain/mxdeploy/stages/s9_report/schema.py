@@ -207,3 +207,8 @@ class Report(_Record):
     compiler: str | None
     board_run: BoardReport | None
     warnings: tuple[str, ...]
+
+    @property
+    def chip_outputs(self) -> tuple[str, ...]:
+        """Values that the host reads after the last layer."""
+        return tuple(dict.fromkeys(value for output in self.outputs for value in output.values))
