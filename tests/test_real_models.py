@@ -89,24 +89,27 @@ def test_accuracy_stays(
     assert accuracy["integer"] >= accuracy["float"] - drop
 
 
-def test_autoencoder_builds_from_its_own_sample(
-    mxdeploy: Mxdeploy, shared: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "vendor_cycles"), [("autoencoder-motor", 3_415), ("catsdogs", 757_910)]
+)
+def test_models_without_data_build_from_their_own_samples(
+    mxdeploy: Mxdeploy, shared: Path, tmp_path: Path, model: str, vendor_cycles: int
 ) -> None:
+    """The first tensors of catsdogs are larger than the data memories: two layers stream."""
     ran = mxdeploy(
-        "build", shared / "models" / "autoencoder-motor.onnx", "-o", tmp_path / "b", "--run",
-        "--calib", f"{shared / 'models' / 'autoencoder-motor_io.npz'}:input", "--json",
+        "build", shared / "models" / f"{model}.onnx", "-o", tmp_path / "b", "--run",
+        "--calib", f"{shared / 'models' / model}_io.npz:input", "--json",
     )  # fmt: skip
     assert ran.exit_code == 0, ran.out
     report = ran.document["result"]["report"]
     assert report["board_run"]["passed"] is True
-    assert report["totals"]["cycles"] <= 3_415
+    assert report["totals"]["cycles"] <= vendor_cycles
 
 
 @pytest.mark.parametrize(
     ("model", "parts"),
     [
         ("hswish_se_net", ("HardSwish", "Mul")),
-        ("catsdogs", ("65,536", "32,768")),
     ],
 )
 def test_refusals_name_what_is_in_the_way(

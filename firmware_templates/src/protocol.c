@@ -137,7 +137,7 @@ static void note(uint32_t value, uint32_t *smallest, uint32_t *largest)
 static uint32_t run(void)
 {
     const uint32_t layers = number(PROTOCOL_RUN_REQUEST_LAYERS, 1u);
-    if (layers < 1u || layers > CNN_LAYERS) {
+    if (layers < LAYERS_LEAST || layers > CNN_LAYERS) {
         return PROTOCOL_STATUS_RANGE;
     }
     layers_run = 0;

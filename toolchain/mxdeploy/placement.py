@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mxdeploy.chip.max78000.limits import MAX_STREAMING_LAYERS
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.stages.s4_map import (
@@ -47,6 +48,8 @@ class PlacementFile(_Record):
         format: version of this file's format.
         network: name of the network it is for.
         input_order: ``HWC`` or ``CHW``.
+        fifo: the input comes through the FIFOs.
+        streams: how many layers stream, from the first one on (offsets are those of their rings).
         tensors: by name: the network's input, and the output of every layer.
         layers: by name.
     """
@@ -54,6 +57,8 @@ class PlacementFile(_Record):
     format: Literal[1] = 1
     network: str
     input_order: Literal["HWC", "CHW"]
+    fifo: bool = False
+    streams: int = Field(default=0, ge=0, le=MAX_STREAMING_LAYERS.value)
     tensors: dict[str, TensorRecord]
     layers: dict[str, LayerRecord] = Field(default_factory=dict)
 
@@ -64,6 +69,8 @@ def placement_bytes(plan: Plan) -> bytes:
     document = PlacementFile(
         network=plan.network.name,
         input_order="CHW" if chosen.input_order is DataOrder.CHW else "HWC",
+        fifo=chosen.fifo,
+        streams=chosen.streams,
         tensors={
             name: TensorRecord(
                 first_processor=tensor.first_processor, offset_bytes=tensor.offset_bytes
@@ -111,6 +118,8 @@ def load_placement(path: Path) -> ChosenPlacement:
         ) from error
     return ChosenPlacement(
         input_order=DataOrder(document.input_order),
+        fifo=document.fifo,
+        streams=document.streams,
         tensors={
             name: ChosenTensor(
                 first_processor=tensor.first_processor, offset_bytes=tensor.offset_bytes

@@ -39,6 +39,14 @@ NETWORKS = {
     "pooling alone": build(
         (40, 8, 6), [conv(60, pad=1), passthrough(max_pool(2)), conv(3, pool=average_pool(1))]
     ),
+    "streaming, with a constant channel": build(
+        (3, 96, 96),
+        [
+            conv(8, pad=1, bias=True, activation=RELU),
+            conv(12, pad=1, bias=True, pool=max_pool(4)),
+            conv(5, pool=average_pool(2), bias=True),
+        ],
+    ),
     "one dimension": build((20, 32, 1), [conv1d(40, pad=1), conv1d(7, kernel=5)]),
 }  # fmt: skip
 Start = Callable[[QuantNetwork], Ready]
@@ -68,11 +76,28 @@ def test_outputs_and_every_layer(name: str, start: Start) -> None:
         for index, (value, right) in enumerate(expected.outputs):
             data = client.read_output(index, *elements(network, value))
             assert np.array_equal(tensor(network, value, data), right.array), value
-        for index, (value, right) in enumerate(expected.layers):
+        hidden = max(0, ready.program.plan.streams - 1)
+        for index, (value, right) in enumerate(expected.layers[hidden:], hidden):
             client.run(crc, index + 1)
             data = client.read_layer(index, *elements(network, value))
             assert np.array_equal(tensor(network, value, data), right.array), value
     assert client.repeats == 0
+
+
+def test_layers_that_stream_run_together(start: Start) -> None:
+    ready = start(NETWORKS["streaming, with a constant channel"])
+    client, _ = client_on(ready.board)
+    client.hello()
+    assert ready.program.plan.streams == 2
+    x = random_input(ready.network, 4)
+    crc = client.load(x.tobytes())
+    with pytest.raises(DeviceError, match="out of range"):
+        client.run(crc, 1)
+    times = client.run(crc, 3)
+    cycles = ready.machine.run(x).cycles
+    assert cycles is not None
+    assert times.cnn_ticks == pytest.approx(cycles, rel=0.01)
+    assert times.load_ticks < 100
 
 
 def test_hello_says_who_is_there(start: Start) -> None:

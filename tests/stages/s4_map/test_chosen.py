@@ -11,6 +11,7 @@ from mxdeploy.errors import UsageError
 from mxdeploy.ir.plan import DataOrder
 from mxdeploy.stages.s4_map import MapOptions, map_network, placement_of
 from tests import branches, zoo
+from tests.builders import build, conv
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +25,21 @@ def test_the_placement_of_a_plan_gives_the_same_plan(network):
 def test_an_input_in_chw_order_keeps_its_order():
     plan = map_network(zoo.mnist(), MapOptions(input_order=DataOrder.CHW))
     assert map_network(zoo.mnist(), MapOptions(chosen=placement_of(plan))) == plan
+
+
+@pytest.mark.parametrize("streams", [0, 2])
+def test_an_input_through_fifos_and_layers_that_stream(streams):
+    network = build((5, 20, 20), [conv(6, 3, 1, bias=True), conv(7, 1), conv(8, 3)])
+    plan = map_network(network, MapOptions(fifo=True, streams=streams))
+    assert (plan.fifo, plan.streams) == (True, streams)
+    assert map_network(network, MapOptions(chosen=placement_of(plan))) == plan
+
+
+def test_layers_that_cannot_stream():
+    network = build((5, 20, 20), [conv(6, 3, 1), conv(7, 3), conv(8, 3)])
+    chosen = placement_of(map_network(network, MapOptions(fifo=True)))
+    with pytest.raises(UsageError, match="has no padding"):
+        map_network(network, MapOptions(chosen=replace(chosen, streams=2)))
 
 
 def edited(network, **tensors):

@@ -220,6 +220,7 @@ def test_every_tensor_that_is_too_large_is_found_in_one_run():
     assert [(d.code, d.where) for d in caught.value.diagnostics] == [
         ("MX4012", "layer0"),
         ("MX4012", "layer1"),
+        ("MX4031", "layer1"),
     ]
     assert "40,000 bytes of a data memory, 7,232 more than there are" in str(caught.value)
 

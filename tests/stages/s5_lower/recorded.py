@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from mxdeploy.chip.max78000 import latency, layouts
+from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region, RegionPart
 from mxdeploy.ir.quantized import Join, QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ir.timing import network_cycles
 from mxdeploy.ops.layer import (
     Activation,
     Eltwise,
@@ -152,7 +153,7 @@ def plan_of(record: Record) -> Plan:
         input=plans[0].inputs[0],
         outputs=(plans[-1].output,),
         quadrants=record.quadrants,
-        cycles=latency.STARTUP_CYCLES,
+        cycles=network_cycles(network, plans, plans[0].inputs[0]),
         fifo="fifo" in record.meta["features"],
     )
 

@@ -171,6 +171,10 @@ class Plan:
             stream a rough estimate, which includes the host that delivers the input.
         fifo: the host writes the input, word by word, to the FIFOs of the quadrants in which it
             lies, after the start; otherwise to data memory, before the start.
+        realization: the network as the layers compute it, where that is not ``network``: the same
+            layers and values, but values may have further channels behind their own, and layers
+            other kernels. None: they compute ``network`` as it is.
+        input_fill: what the host writes to those further channels of the input.
     """
 
     network: QuantNetwork
@@ -180,6 +184,13 @@ class Plan:
     quadrants: tuple[int, ...]
     cycles: int
     fifo: bool = False
+    realization: QuantNetwork | None = None
+    input_fill: int = 0
+
+    @property
+    def hardware(self) -> QuantNetwork:
+        """The network as the layers compute it."""
+        return self.network if self.realization is None else self.realization
 
     @property
     def streams(self) -> int:
@@ -204,6 +215,8 @@ class Plan:
         outputs = tuple(region.value for region in self.outputs)
         if (self.input.value, outputs) != (self.network.input, self.network.outputs):
             raise ValueError("input and outputs are not those of the network")
+        if self.realization is not None:
+            _verify_realization(self.network, self.realization)
 
     def to_text(self) -> str:
         """Stable text, one line per layer."""
@@ -228,6 +241,24 @@ class Plan:
             )
         lines += [f"  output {_region(r)}" for r in self.outputs]
         return "\n".join(lines) + "\n"
+
+
+def _verify_realization(network: QuantNetwork, realization: QuantNetwork) -> None:
+    """Check that the layers of a realization stand for those of the network."""
+    realization.verify()
+    wanted, found = (
+        [(n.input, n.outputs), *((x.name, x.inputs, x.output) for x in n.layers)]
+        for n in (network, realization)
+    )
+    if found != wanted:
+        raise ValueError("the realization has other layers than the network")
+    for value in network.values:
+        channels, *size = realization.value(value.name).shape
+        if channels < value.shape[0] or tuple(size) != value.shape[1:]:
+            raise ValueError(f"{value.name}: the realization has shape {[channels, *size]}")
+    for name in network.outputs:
+        if realization.value(name).shape != network.value(name).shape:
+            raise ValueError(f"{name}: an output with further channels")
 
 
 def _region(region: Region) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.chip.max78000.streaming import StreamLayer
+from mxdeploy.chip.max78000.stream_latency import StreamShape
+from mxdeploy.chip.max78000.streaming import Cadence, StreamLayer
 from mxdeploy.ops.layer import LayerSpec
 
 
@@ -19,4 +20,18 @@ def stream_layer(spec: LayerSpec, *, chw: bool = False) -> StreamLayer:
         pad_columns=spec.pad[1],
         passes=limits.passes(spec.in_channels),
         chw=chw,
+    )
+
+
+def stream_shape(spec: LayerSpec, cadence: Cadence, cycles: int) -> StreamShape:
+    """The numbers that decide how long the layer takes in a stream; ``cycles``: its own work."""
+    rows, columns = spec.convolved_size
+    return StreamShape(
+        cycles=cycles,
+        rows=rows,
+        columns=columns,
+        pad=spec.pad,
+        window_rows=1 if spec.pool is None else spec.pool.size[0],
+        stride=1 if spec.pool is None else spec.pool.stride,
+        start=cadence.start,
     )

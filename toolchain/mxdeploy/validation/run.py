@@ -14,6 +14,7 @@ from mxdeploy.data import DataSet
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
 from mxdeploy.evaluation import Accuracy, accuracy_of, check_labels
 from mxdeploy.inputs import chip_inputs
+from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.link.protocol.client import Client, Identity, RunTimes
 from mxdeploy.outputs import classifier_of, model_outputs
@@ -108,7 +109,7 @@ def validate(
     compared, layer = 0, None
     if layers or unequal:
         reference = machine.run(inputs.x[first : first + 1], layers=True).layers
-        compared, layer = _compare_layers(client, network, inputs.x[first], first, reference)
+        compared, layer = _compare_layers(client, folder.plan, inputs.x[first], first, reference)
     times = [answer.times for answer in answers]
     return Validation(
         port=port,
@@ -173,25 +174,29 @@ def _tensor(network: QuantNetwork, name: str, data: bytes) -> IntArray:
 
 def _compare_layers(
     client: Client,
-    network: QuantNetwork,
+    plan: Plan,
     x: NDArray[np.int8],
     number: int,
     reference: Sequence[tuple[str, IntArray]],
 ) -> tuple[int, Difference | None]:
     """Layers compared on one input, and the first one that differs.
 
-    Later layers overwrite earlier tensors, so the network is run anew up to each layer.
+    Later layers overwrite earlier tensors, so the network is run anew up to each layer. Between
+    layers that stream no whole tensor exists; they are compared by what the last of them writes.
     """
+    network, hidden = plan.network, max(0, plan.streams - 1)
     crc = client.load(x.tobytes())
     for index, (layer, (name, expected)) in enumerate(zip(network.layers, reference, strict=True)):
+        if index < hidden:
+            continue
         client.run(crc, index + 1)
         found = _tensor(network, name, client.read_layer(index, *_size(network, name)))
         if not np.array_equal(found, expected[0]):
-            return index + 1, Difference(
+            return index + 1 - hidden, Difference(
                 input=number, value=name, layer=index, layer_name=layer.name,
                 expected=expected[0], found=found,
             )  # fmt: skip
-    return len(network.layers), None
+    return len(network.layers) - hidden, None
 
 
 def _unequal(expected: Sequence[IntArray], found: Sequence[IntArray]) -> tuple[int, ...]:

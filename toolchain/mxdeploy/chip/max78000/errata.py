@@ -226,3 +226,8 @@ QUIRKS: tuple[Quirk, ...] = (
         evidence="unexplained",
     ),
 )
+
+
+def quirk(name: str) -> Quirk:
+    """The quirk called ``name``; KeyError when there is none."""
+    return {q.name: q for q in QUIRKS}[name]

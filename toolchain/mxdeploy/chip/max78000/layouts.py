@@ -23,6 +23,7 @@ from mxdeploy.chip.max78000.layouts_data import (
     unpack_wide,
     write_words,
 )
+from mxdeploy.chip.max78000.layouts_fifo import pack_fifo
 from mxdeploy.chip.max78000.layouts_kernel import (
     BIAS_FACTOR,
     WEIGHT_BITS,
@@ -66,6 +67,7 @@ __all__ = [
     "output_slots",
     "pack_bias",
     "pack_chw",
+    "pack_fifo",
     "pack_hwc",
     "pack_kernels",
     "pack_wide",

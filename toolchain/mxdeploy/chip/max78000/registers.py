@@ -61,6 +61,7 @@ from mxdeploy.chip.max78000.registers_quadrant import (
 
 __all__ = [
     "BLOCK_REGISTERS",
+    "FIFO_WRITE",
     "LAYER_REGISTERS",
     "QUADRANT_REGISTERS",
     "STREAM_REGISTERS",
@@ -124,3 +125,5 @@ BLOCK_REGISTERS: tuple[type[BlockRegister], ...] = (
     FastFifoControl, FastFifoStatus, FastFifoInterruptEnable, FastFifoInterruptStatus,
     FastFifoData, FastFifoDma,
 )  # fmt: skip
+FIFO_WRITE: tuple[type[BlockRegister], ...] = (FifoWrite0, FifoWrite1, FifoWrite2, FifoWrite3)
+"""Write ports of the standard FIFOs, by quadrant."""

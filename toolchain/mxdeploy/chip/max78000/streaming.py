@@ -23,6 +23,8 @@ START_MARGIN = 2
 """Entries beyond those of the first window, in the start of a layer that is not the first."""
 CHW_RING_WORDS = 12
 """Ring of a layer 0 that reads CHW data: what working programs set, whatever the layer."""
+RING_SPARE_WORDS = 1
+"""Words (for each pass) that working programs leave free behind a ring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class Cadence:
         row_step: how much more across the end of a row.
         passes_before: passes of all streaming layers before this one.
         cache_start: first entry of its row cache, behind those of the layers before it.
-        ring_words: words in which the input circulates; 0 when it has its full size.
+        ring_words: words in which the input circulates, as working programs compute it for one
+            pass; 0 when the input has its full size.
     """
 
     start: int
@@ -87,6 +90,15 @@ class Cadence:
     passes_before: int = 0
     cache_start: int = 0
     ring_words: int = 0
+
+
+def roomy_ring(layer: StreamLayer, cadence: Cadence) -> int:
+    """Words of a ring that holds what ``ring_words`` says for each pass.
+
+    Working programs make it no larger for two passes than for one, which is still enough for the
+    windows they use; with more passes it would not be.
+    """
+    return cadence.ring_words * layer.passes
 
 
 def whole_frame(layer: StreamLayer) -> Cadence:

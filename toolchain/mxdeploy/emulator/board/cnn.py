@@ -79,6 +79,7 @@ class CnnPort:
         self._mapped = [False] * mem.QUADRANTS
         self._loadable = [False] * mem.QUADRANTS
         self._done: Event | None = None
+        self._fed_since: int | None = None
         self._open_windows()
         control.on_cnn_clock = self.power_changed
         power.on_change = self.power_changed
@@ -89,6 +90,7 @@ class CnnPort:
         if self._done is not None:
             self._done.cancel()
             self._done = None
+        self._fed_since = None
         self.model = model
         self.power_changed()
 
@@ -150,6 +152,7 @@ class CnnPort:
         if self._done is None and self.model.busy_cycles is not None:
             self._started(self.model.busy_cycles)
         if address in _CONTROLS:
+            self._follow_fifos()
             self._host.nvic.set_level(CNN_INTERRUPT, high=self.model.interrupt)
 
     # --- running ----------------------------------------------------------------------------
@@ -157,13 +160,32 @@ class CnnPort:
     @property
     def running(self) -> bool:
         """Whether an inference is under way."""
-        return self._done is not None
+        return self._done is not None or self._fed_since is not None
+
+    def _follow_fifos(self) -> None:
+        """Note when a run begins to wait for FIFO words, or gives up waiting."""
+        waits = self.model.waiting_for_input
+        if waits == (self._fed_since is not None):
+            return
+        self._fed_since = self._host.clock.ticks if waits else None
+        self._host.defer(self._remap)
 
     def _started(self, cycles: int) -> None:
+        """The input is there; layers that stream have worked since its first words.
+
+        The CPU of this board writes to FIFOs faster than a real bus lets it. A stream takes at
+        least the time in which a real host delivers the input.
+        """
+        time = self.model.time
+        clock, frequency = self._host.clock, self._control.cnn_clock_hz
+        ticks = ticks_of(cycles, frequency)
+        if time is not None and time.estimated and self._fed_since is not None:
+            end = self._fed_since + ticks_of(time.cycles, frequency)
+            ticks = max(ticks, end - clock.ticks)
+        self._fed_since = None
         self.inferences += 1
-        self.last_cycles = cycles
-        ticks = ticks_of(cycles, self._control.cnn_clock_hz)
-        self._done = self._host.clock.schedule(ticks, self._finished)
+        self.last_cycles = cycles if time is None else time.cycles
+        self._done = clock.schedule(ticks, self._finished)
         self._host.defer(self._remap)
 
     def _finished(self) -> None:
@@ -187,7 +209,7 @@ class CnnPort:
 
     def _remap(self) -> None:
         for quadrant in range(mem.QUADRANTS):
-            wanted = self._open[quadrant] and self._done is None
+            wanted = self._open[quadrant] and not self.running
             if wanted == self._mapped[quadrant]:
                 continue
             self._mapped[quadrant] = wanted

@@ -8,11 +8,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.player import CLOCK_GATE, POWER_REGISTERS
 from mxdeploy.emulator.trace import Burst, Phase, TraceFile
-from mxdeploy.ir.plan import DataOrder, Region
+from mxdeploy.ir.host_input import input_words
 from mxdeploy.ir.program import Program, Write
 
 _WORD_BYTES = 4
@@ -50,9 +49,15 @@ def _bursts(program: Program, x: NDArray[np.int8]) -> Iterator[Burst]:
         address = mem.bias_address(bias.quadrant, bias.start_byte)
         yield Burst(address, words, _WORD_BYTES, _WORD_BYTES, Phase.BIAS)
     yield from _writes(program.configure, Phase.CONFIGURE)
-    for address, words in _input_image(x, program.plan.input).runs():
-        yield Burst(address, words, _WORD_BYTES, _WORD_BYTES, Phase.INPUT)
+    stores = [
+        Burst(store.address, store.words, store.step_bytes, _WORD_BYTES, Phase.INPUT)
+        for store in input_words(program.plan, x)
+    ]
+    if not program.plan.fifo:
+        yield from stores
     yield from _writes(program.start, Phase.START)
+    if program.plan.fifo:
+        yield from stores
 
 
 def _power_on(used: int) -> Iterator[Burst]:
@@ -73,10 +78,3 @@ def _writes(writes: Iterable[Write], phase: Phase) -> Iterator[Burst]:
 
 def _store(address: int, value: int, phase: Phase, *, size: int = _WORD_BYTES) -> Burst:
     return Burst(address, np.array([value], np.uint32), size, size, phase)
-
-
-def _input_image(x: NDArray[np.int8], region: Region) -> layouts.MemoryImage:
-    place = {"processors": region.processors, "offset_bytes": region.offset_bytes}
-    if region.order is DataOrder.CHW:
-        return layouts.pack_chw(x, **place)
-    return layouts.pack_hwc(x, **place, gap=region.gap)

@@ -166,14 +166,19 @@ LOAD = Command(
 RUN = Command(
     name="run",
     code=0x03,
-    text="Moves the loaded input to the accelerator and runs the first layers, or all of them. The "
-    "input stays loaded.",
+    text="Moves the loaded input to the accelerator and runs the first layers, or all of them. "
+    "Layers that stream run together, so that their number is the least. The input stays loaded.",
     request=(
         field("input_crc", Kind.U32, "CRC-32 of the whole input"),
         field("layers", Kind.U8, "number of layers to run, from the first one on"),
     ),
     answer=(
-        field("load_ticks", Kind.U32, "moving the input into the accelerator's memories"),
+        field(
+            "load_ticks",
+            Kind.U32,
+            "moving the input into the accelerator's memories (none of it with FIFOs, to which it "
+            "goes after the start)",
+        ),
         field("cnn_ticks", Kind.U32, "from the start of the accelerator to its interrupt"),
     ),
 )

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 
 from mxdeploy.chip.max78000 import latency, layouts, limits
 from mxdeploy.errors import ModelError
-from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, LayerPlan, Plan, Region, RegionPart
+from mxdeploy.ir.plan import BiasSlot, KernelSlot, LayerPlan, Plan, Region, RegionPart
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.ir.timing import layer_shape
+from mxdeploy.ir.timing import layer_shape, network_cycles
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement, Source
 from mxdeploy.stages.s4_map.bias_memory import place_biases
 from mxdeploy.stages.s4_map.needs import WORD_BYTES
 from mxdeploy.stages.s4_map.problem import Problem
 from mxdeploy.stages.s4_map.search import Placement
+from mxdeploy.stages.s4_map.streaming import Flow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,14 @@ class Assembly:
     def __init__(
         self,
         network: QuantNetwork,
+        flow: Flow,
         arrangement: Arrangement,
         problem: Problem,
         places: Places,
     ) -> None:
-        """Place the tensors of ``network``."""
+        """Place the tensors of ``flow``, which computes ``network``."""
         self._network = network
+        self._flow = flow
         self._arrangement = arrangement
         self._problem = problem
         self._places = places
@@ -93,15 +96,17 @@ class Assembly:
             input=self._regions[0],
             outputs=tuple(by_value[name] for name in network.outputs),
             quadrants=tuple(sorted(used)),
-            cycles=latency.STARTUP_CYCLES + sum(layer.cycles for layer in layers),
+            cycles=network_cycles(self._flow.network, layers, self._regions[0]),
+            fifo=self._flow.fifo,
+            realization=None if self._flow.network is network else self._flow.network,
+            input_fill=self._flow.fill,
         )
 
     def _region(self, tensor: int) -> Region:
         need, order = self._problem.tensors[tensor], self._problem.order(tensor)
         spacing = self._arrangement.spacings[tensor]
         start = self._places.processors[tensor]
-        step = int(limits.CHW_PROCESSOR_STEP) if order is DataOrder.CHW else 1
-        numbers = tuple(range(start, start + step * need.width, step))
+        numbers = tuple(start + (k if tensor else self._flow.place(k)) for k in range(need.width))
         packed = need.passes * (spacing.gap + 1)
         return Region(
             value=need.value,
@@ -135,7 +140,7 @@ class Assembly:
         return (join,)
 
     def _layer(self, index: int, bias: BiasSlot | None) -> LayerPlan:
-        layer, need = self._network.layers[index], self._problem.layers[index]
+        layer, need = self._flow.network.layers[index], self._problem.layers[index]
         inputs = self._inputs(self._arrangement.sources[index])
         target = self._regions[index + 1]
         first_word = self._places.kernels[index]
@@ -152,5 +157,6 @@ class Assembly:
             kernels=kernels,
             bias=bias,
             cycles=0,
+            ring_words=self._flow.rings[index] if index < self._flow.streams else 0,
         )
         return replace(placed, cycles=latency.layer_cycles(layer_shape(layer.spec, placed)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import memories as mem
@@ -28,12 +29,25 @@ from mxdeploy.stages.s4_map.rules import layer_findings
 from mxdeploy.stages.s4_map.untie import untied
 
 
-def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement]:
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A tensor, or a layer's input and output together, that data memory does not hold.
+
+    Attributes:
+        finding: in words.
+        streams: layers that would have to stream so that it need not.
+    """
+
+    finding: Diagnostic
+    streams: int
+
+
+def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement, tuple[TooLarge, ...]]:
     """Refuse what cannot be placed, with all findings.
 
     Returns:
-        The network, with copies where values would have to lie at two places, and which of its
-        tensors lie together.
+        The network, with copies where values would have to lie at two places; which of its tensors
+        lie together; and what can be placed only if the first layers stream.
 
     Raises:
         ModelError: the structure, a layer or the sum of all layers exceeds what the chip has.
@@ -44,10 +58,11 @@ def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement]:
     network, arrangement = untied(network)
     layers = tuple(layer_need(network, layer) for layer in network.layers)
     tensors = tensor_needs(network)
-    found = (*_kernels(layers), *_biases(layers), *_data(network, arrangement, layers, tensors))
+    too_large = tuple(_data(network, arrangement, layers, tensors))
+    found = (*_kernels(layers), *_biases(layers))
     if found:
-        raise ModelError(found)
-    return network, arrangement
+        raise ModelError((*found, *(large.finding for large in too_large)))
+    return network, arrangement, too_large
 
 
 def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:
@@ -114,16 +129,17 @@ def _data(
     arrangement: Arrangement,
     layers: tuple[LayerNeed, ...],
     tensors: tuple[TensorNeed, ...],
-) -> Iterator[Diagnostic]:
+) -> Iterator[TooLarge]:
     source = tensors[0]
     hwc = WORD_BYTES * source.words(DataOrder.HWC)
     chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network, arrangement) else None
     if min(hwc, hwc if chw is None else chw) > mem.DATA_BYTES:
-        yield findings.input_exceeds_data_memory(source, hwc, chw)
-    for need, tensor in zip(layers, tensors[1:], strict=True):
+        yield TooLarge(findings.input_exceeds_data_memory(source, hwc, chw), 1)
+    for number, (need, tensor) in enumerate(zip(layers, tensors[1:], strict=True), 1):
         size = WORD_BYTES * tensor.words(DataOrder.HWC)
         if size > mem.DATA_BYTES:
-            yield findings.tensor_exceeds_data_memory(tensor, need.name, size)
+            finding = findings.tensor_exceeds_data_memory(tensor, need.name, size)
+            yield TooLarge(finding, number + 1)
     in_place = overwriting(network, arrangement)
     piece_of = {t: i for i, piece in enumerate(arrangement.pieces) for t in piece.tensors}
     for index, (layer, reading) in enumerate(zip(network.layers, arrangement.sources, strict=True)):
@@ -131,7 +147,8 @@ def _data(
         first = reading.tensors[0]
         possible = (piece_of[first], piece_of[index + 1]) in in_place
         if (tied or first) and not possible and len(reading.tensors) == 1:
-            yield from _shared_data(layer.name, tensors[first], tensors[index + 1], tied=tied)
+            shared = _shared_data(layer.name, tensors[first], tensors[index + 1], tied=tied)
+            yield from (TooLarge(finding, index + 1) for finding in shared)
 
 
 def _shared_data(

@@ -12,6 +12,7 @@ from mxdeploy.ir.plan import BiasSlot, DataOrder, Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map.assembly import Places
 from mxdeploy.stages.s4_map.needs import WORD_BYTES, layer_need
+from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,15 @@ class ChosenPlacement:
 
     Attributes:
         input_order: order of the input in data memory.
+        fifo: the input comes through the FIFOs.
+        streams: how many layers stream.
         tensors: by name of the value: the input, and every layer's output.
         layers: by name of the layer.
     """
 
     input_order: DataOrder
+    fifo: bool = False
+    streams: int = 0
     tensors: Mapping[str, ChosenTensor]
     layers: Mapping[str, ChosenLayer]
 
@@ -52,6 +57,8 @@ def placement_of(plan: Plan) -> ChosenPlacement:
     regions = [plan.input, *(layer.output for layer in plan.layers)]
     return ChosenPlacement(
         input_order=plan.input.order,
+        fifo=plan.fifo,
+        streams=plan.streams,
         tensors={
             region.value: ChosenTensor(
                 first_processor=_lowest(region.processors) // step * step,
@@ -70,18 +77,34 @@ def placement_of(plan: Plan) -> ChosenPlacement:
     )
 
 
-def chosen_places(network: QuantNetwork, chosen: ChosenPlacement) -> Places:
+def chosen_flow(network: QuantNetwork, chosen: ChosenPlacement) -> Flow:
+    """How the input comes, and which layers stream.
+
+    Raises:
+        UsageError: the layers cannot stream; with all reasons.
+    """
+    order = chosen.input_order
+    if not chosen.fifo and not chosen.streams:
+        return Flow(network=network, order=order)
+    found = obstacles(network, chosen.streams, order)
+    if found:
+        raise UsageError(found)
+    return stream(network, chosen.streams, order)
+
+
+def chosen_places(flow: Flow, chosen: ChosenPlacement) -> Places:
     """The same by number.
 
     Raises:
         UsageError: tensors or layers are missing, unknown, or out of the chip's range; all of them.
     """
+    network = flow.network
     names = [network.input, *(layer.output for layer in network.layers)]
     found = [
         *_names("tensor", names, chosen.tensors),
         *_names("layer", [layer.name for layer in network.layers], chosen.layers),
     ]
-    found += found or [*_ranges(network, chosen)]
+    found += found or [*_ranges(flow, chosen)]
     if found:
         raise UsageError(found)
     places = [chosen.tensors[name] for name in names]
@@ -119,13 +142,12 @@ def _names(
             yield Diagnostic(code="MX4023", where=name, what=what, fix=fix)
 
 
-def _ranges(network: QuantNetwork, chosen: ChosenPlacement) -> Iterator[Diagnostic]:
+def _ranges(flow: Flow, chosen: ChosenPlacement) -> Iterator[Diagnostic]:
     """What cannot even be written down as a plan; all else is judged by the verifier."""
-    step = int(limits.CHW_PROCESSOR_STEP)
+    network = flow.network
     for name, tensor in chosen.tensors.items():
-        wide = name == network.input and chosen.input_order is DataOrder.CHW
-        width = limits.channels_per_pass(network.value(name).shape[0])
-        last = tensor.first_processor + (width - 1) * (step if wide else 1)
+        end = limits.channels_per_pass(network.value(name).shape[0]) - 1
+        last = tensor.first_processor + (flow.place(end) if name == network.input else end)
         if not 0 <= tensor.first_processor <= last < mem.PROCESSORS:
             yield Diagnostic(
                 code="MX4024",

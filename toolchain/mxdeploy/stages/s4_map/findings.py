@@ -16,6 +16,8 @@ _LISTED = 5
 _NARROW_BITS = 4
 """The weight width that messages suggest."""
 
+_NO_STREAM = "It is not possible here, for the reasons named beside this one."
+
 SMALLER_WEIGHTS = (
     "use fewer channels or a smaller kernel in the largest layers, or give them 4-, 2- or 1-bit "
     "weights (--fit chooses them)"
@@ -184,8 +186,7 @@ def input_exceeds_data_memory(need: TensorNeed, hwc: int, chw: int | None) -> Di
         where=need.value,
         what=f"the input of {need.shape} values takes {hwc:,} bytes of a data "
         f"memory in HWC order{in_chw}; there are {mem.DATA_BYTES:,}",
-        why=limits.DATA_MEMORY_BYTES.text + " Larger inputs need streaming through the FIFOs, "
-        "which is not supported yet for this network.",
+        why=limits.DATA_MEMORY_BYTES.text + f" Larger inputs need streaming. {_NO_STREAM}",
         fix="use a smaller input, or fold pixels into channels before the first layer",
     )
 
@@ -197,8 +198,8 @@ def tensor_exceeds_data_memory(need: TensorNeed, layer: str, size_bytes: int) ->
         where=layer,
         what=f"the output of {need.shape} values takes {size_bytes:,} bytes of "
         f"a data memory, {size_bytes - mem.DATA_BYTES:,} more than there are",
-        why=limits.DATA_MEMORY_BYTES.text + " Streaming, which keeps only some rows of a tensor, "
-        "is not supported yet.",
+        why=limits.DATA_MEMORY_BYTES.text + f" Streaming keeps only some rows of a tensor. "
+        f"{_NO_STREAM}",
         fix="pool or subsample earlier, or use a smaller input",
     )
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from mxdeploy.errors import ModelError, MxdeployError, UsageError
-from mxdeploy.ir.plan import DataOrder, Plan
+from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement
-from mxdeploy.stages.s4_map.assembly import Assembly, places_of
-from mxdeploy.stages.s4_map.check import check_network
-from mxdeploy.stages.s4_map.chosen import ChosenPlacement, chosen_places
+from mxdeploy.stages.s4_map.assembly import Assembly, Places, places_of
+from mxdeploy.stages.s4_map.check import TooLarge, check_network
+from mxdeploy.stages.s4_map.chosen import ChosenPlacement, chosen_flow, chosen_places
 from mxdeploy.stages.s4_map.fit import explain_failure
+from mxdeploy.stages.s4_map.flows import in_memory, least_streams, streamed, why_not_streamed
 from mxdeploy.stages.s4_map.options import MapOptions
-from mxdeploy.stages.s4_map.problem import Problem, chw_possible, make_problem
+from mxdeploy.stages.s4_map.problem import Problem, make_problem
 from mxdeploy.stages.s4_map.search import search
+from mxdeploy.stages.s4_map.streaming import Flow
+from mxdeploy.stages.s4_map.untie import untied
 from mxdeploy.stages.s4_map.verify import verify_plan
 
 _DEFAULTS = MapOptions()
@@ -40,53 +44,69 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
             chip; carries all findings.
         MxdeployError: the verifier refused the plan (a defect of the mapping).
     """
-    network, arrangement = check_network(network)
+    network, arrangement, too_large = check_network(network)
     if options.chosen is not None:
-        return _as_chosen(network, arrangement, options.chosen)
-    problems = _problems(network, arrangement, options)
-    for problem in problems:
-        placement = search(problem, options.search_steps)
+        return _as_chosen(network, options.chosen)
+    tried: list[Problem] = []
+    for attempt in _attempts(network, arrangement, too_large, options):
+        placement = search(attempt.problem, options.search_steps)
         if placement is not None:
-            places = places_of(arrangement, placement)
-            plan = Assembly(network, arrangement, problem, places).plan()
+            plan = _plan(network, attempt, places_of(attempt.arrangement, placement))
             broken = verify_plan(plan)
             if broken:
                 raise MxdeployError((findings.defective_plan(broken), *broken))
             return plan
-    raise ModelError(explain_failure(problems, options.search_steps))
+        tried.append(attempt.problem)
+    reasons = [large.finding for large in too_large]
+    if options.streams or (too_large and options.streams is None):
+        reasons += why_not_streamed(network, options, least_streams(options, too_large))
+    if tried:
+        reasons += explain_failure(tuple(tried), options.search_steps)
+    raise ModelError(reasons)
 
 
-def _as_chosen(network: QuantNetwork, arrangement: Arrangement, chosen: ChosenPlacement) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A placement problem and what it came from."""
+
+    flow: Flow
+    arrangement: Arrangement
+    problem: Problem
+
+
+def _attempt(flow: Flow) -> _Attempt:
+    """The problem of placing a network that was checked: its tensors do have places."""
+    _, arrangement = untied(flow.network)
+    return _Attempt(flow, arrangement, make_problem(flow, arrangement))
+
+
+def _plan(network: QuantNetwork, attempt: _Attempt, places: Places) -> Plan:
+    return Assembly(network, attempt.flow, attempt.arrangement, attempt.problem, places).plan()
+
+
+def _as_chosen(network: QuantNetwork, chosen: ChosenPlacement) -> Plan:
     """The plan that a person wrote, if it is sound."""
-    places = chosen_places(network, chosen)
-    problem = make_problem(network, arrangement, chosen.input_order)
-    plan = Assembly(network, arrangement, problem, places).plan()
+    flow = chosen_flow(network, chosen)
+    plan = _plan(network, _attempt(flow), chosen_places(flow, chosen))
     broken = verify_plan(plan)
     if broken:
         raise UsageError(replace(d, fix=d.fix or _UNSOUND) for d in broken)
     return plan
 
 
-def _problems(
-    network: QuantNetwork, arrangement: Arrangement, options: MapOptions
-) -> tuple[Problem, ...]:
-    """What to try, the most cautious first: no layer writes over its input unless it must."""
-    problems = tuple(
-        make_problem(network, arrangement, order)
-        for order in _orders(network, arrangement, options)
-    )
-    cautious = tuple(replace(problem, overwriting={}) for problem in problems)
-    return (*cautious, *(problem for problem in problems if problem.overwriting))
+def _attempts(
+    network: QuantNetwork,
+    arrangement: Arrangement,
+    too_large: tuple[TooLarge, ...],
+    options: MapOptions,
+) -> Iterator[_Attempt]:
+    """What to try, the most cautious first: no layer writes over its input unless it must.
 
-
-def _orders(
-    network: QuantNetwork, arrangement: Arrangement, options: MapOptions
-) -> tuple[DataOrder, ...]:
-    """Orders of the input to try, the preferred one first."""
-    chw = chw_possible(network, arrangement)
-    possible = (DataOrder.HWC, DataOrder.CHW) if chw else (DataOrder.HWC,)
-    if options.input_order is None:
-        return possible
-    if options.input_order not in possible:
-        raise ModelError(findings.order_not_possible(network.layers[0]))
-    return (options.input_order,)
+    Layers stream only when nothing else is possible.
+    """
+    if not too_large and not options.streams:
+        attempts = [_attempt(flow) for flow in in_memory(network, arrangement, options)]
+        for attempt in attempts:
+            yield replace(attempt, problem=replace(attempt.problem, overwriting={}))
+        yield from (attempt for attempt in attempts if attempt.problem.overwriting)
+    yield from map(_attempt, streamed(network, options, too_large))

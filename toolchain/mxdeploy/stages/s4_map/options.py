@@ -15,10 +15,14 @@ class MapOptions:
     Attributes:
         input_order: order of the network's input in data memory; None lets the search choose
             (HWC where it fits).
+        fifo: let the input come through the FIFOs, even if it fits in data memory.
+        streams: let so many layers stream; None: as few as it takes, 0: none.
         search_steps: placements tried by each strategy of the search before it gives up.
         chosen: a placement to be taken as it is, instead of a search.
     """
 
     input_order: DataOrder | None = None
+    fifo: bool = False
+    streams: int | None = None
     search_steps: int = 600
     chosen: ChosenPlacement | None = None

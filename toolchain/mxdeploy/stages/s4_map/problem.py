@@ -14,6 +14,7 @@ from mxdeploy.stages.s4_map.arrangement import Arrangement, Piece
 from mxdeploy.stages.s4_map.data_memory import Occupant, Overwriting
 from mxdeploy.stages.s4_map.in_place import overwriting
 from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed, layer_need, tensor_needs
+from mxdeploy.stages.s4_map.streaming import Flow
 
 _GROUP = mem.PROCESSORS_PER_MEMORY
 
@@ -46,6 +47,7 @@ class Block:
         readers: layers that read them.
         pieces: numbers of the shares of data memory.
         data_words: words of the largest piece.
+        step: distance of the processors at which it may begin.
         idle: for each layer without kernels its processors and the cycles of a time slot.
     """
 
@@ -53,6 +55,7 @@ class Block:
     readers: tuple[Reader, ...]
     pieces: tuple[int, ...]
     data_words: int = 0
+    step: int = _GROUP
     idle: tuple[tuple[tuple[int, ...], int], ...] = ()
 
     @property
@@ -72,7 +75,7 @@ class Block:
 
     def legal_starts(self) -> range:
         """First processors: whole data memories, the last processor exists."""
-        return range(0, mem.PROCESSORS + 1 - self.width, _GROUP)
+        return range(0, mem.PROCESSORS + 1 - self.width, self.step)
 
     def starts(self, start: int) -> dict[int, int]:
         """First processor of each tensor."""
@@ -147,54 +150,59 @@ def time_slots(processors: Iterable[int]) -> int:
     return -(-max(counts) // _GROUP)
 
 
-def make_problem(
-    network: QuantNetwork, arrangement: Arrangement, input_order: DataOrder
-) -> Problem:
-    """The problem of placing ``network``."""
+def make_problem(flow: Flow, arrangement: Arrangement) -> Problem:
+    """The problem of placing the network of ``flow``."""
+    network = flow.network
     tensors = tensor_needs(network)
     layers = tuple(layer_need(network, layer) for layer in network.layers)
-    words = tuple(_words(tensors, piece, input_order) for piece in arrangement.pieces)
+    words = tuple(_words(tensors, piece, flow) for piece in arrangement.pieces)
+    in_place = {} if flow.order is DataOrder.CHW else overwriting(network, arrangement)
     return Problem(
         tensors=tensors,
         layers=layers,
-        blocks=_blocks(network, arrangement, (tensors, layers), words, input_order),
-        pieces=arrangement.pieces,
+        blocks=_blocks(flow, arrangement, (tensors, layers), words),
+        pieces=tuple(flow.lifetime(piece) for piece in arrangement.pieces),
         words=words,
         bundles=arrangement.bundles,
-        overwriting={} if input_order is DataOrder.CHW else overwriting(network, arrangement),
-        input_order=input_order,
+        overwriting={
+            pair: traffic
+            for pair, traffic in in_place.items()
+            if arrangement.pieces[pair[0]].tensors[0] >= flow.streams
+        },
+        input_order=flow.order,
     )
 
 
-def _words(tensors: tuple[TensorNeed, ...], piece: Piece, input_order: DataOrder) -> int:
-    need = tensors[piece.tensors[0]]
+def _words(tensors: tuple[TensorNeed, ...], piece: Piece, flow: Flow) -> int:
+    first = piece.tensors[0]
+    if first < flow.streams:
+        return flow.claim_words(first)
     if piece.step:
-        return need.pixels * piece.step
-    return need.words(input_order if piece.tensors == (0,) else DataOrder.HWC)
+        return tensors[first].pixels * piece.step
+    return tensors[first].words(flow.order if piece.tensors == (0,) else DataOrder.HWC)
 
 
 def _blocks(
-    network: QuantNetwork,
+    flow: Flow,
     arrangement: Arrangement,
     needs: tuple[tuple[TensorNeed, ...], tuple[LayerNeed, ...]],
     words: tuple[int, ...],
-    input_order: DataOrder,
 ) -> tuple[Block, ...]:
     tensors, layers = needs
     blocks = []
     for block in arrangement.blocks:
-        step = _GROUP if input_order is DataOrder.CHW and 0 in block.tensors else 1
+        place = flow.place if 0 in block.tensors else _as_it_is
         pieces = tuple(
             i for i, piece in enumerate(arrangement.pieces) if piece.tensors[0] in block.tensors
         )
         members = tuple(
-            (tensor, tuple(range(first, first + step * tensors[tensor].width, step)))
+            (tensor, tuple(place(first + k) for k in range(tensors[tensor].width)))
             for tensor, first in block.members
         )
         readers = tuple(
             Reader(
                 layer=layer,
-                processors=tuple(step * processor for processor in processors),
+                processors=tuple(place(processor) for processor in processors),
                 words=layers[layer].kernel_words,
             )
             for layer, processors in block.readers
@@ -205,10 +213,15 @@ def _blocks(
                 readers=tuple(sorted(readers, key=lambda r: (-r.words, r.layer))),
                 pieces=pieces,
                 data_words=max(words[piece] for piece in pieces),
-                idle=tuple(_idle(network, arrangement, dict(members))),
+                step=flow.input_step if 0 in block.tensors else _GROUP,
+                idle=tuple(_idle(flow.network, arrangement, dict(members))),
             )
         )
     return tuple(blocks)
+
+
+def _as_it_is(processor: int) -> int:
+    return processor
 
 
 def _idle(

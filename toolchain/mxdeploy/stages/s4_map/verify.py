@@ -10,10 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mxdeploy.chip.max78000 import latency
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.plan import Plan
-from mxdeploy.stages.s4_map.proof import data, joins, processors, regions, structure, weights
+from mxdeploy.ir.timing import network_cycles
+from mxdeploy.stages.s4_map.proof import (
+    data,
+    joins,
+    processors,
+    regions,
+    streams,
+    structure,
+    weights,
+)
 from mxdeploy.stages.s4_map.rules import layer_findings
 
 
@@ -29,12 +37,15 @@ def verify_plan(plan: Plan) -> tuple[Diagnostic, ...]:
     Returns:
         Findings, codes MX41xx, and those of ``rules`` for single layers.
     """
-    broken = tuple(structure.correspondence(plan))
+    broken = tuple(structure.correspondence(plan)) or (
+        *streams.realization(plan),
+        *streams.together(plan),
+    )
     if broken:
         return broken
-    pairs = tuple(zip(plan.network.layers, plan.layers, strict=True))
+    pairs = tuple(zip(plan.hardware.layers, plan.layers, strict=True))
     broken = (
-        *(finding for layer in plan.network.layers for finding in layer_findings(layer)),
+        *(finding for layer in plan.hardware.layers for finding in layer_findings(layer)),
         *structure.values(plan, pairs),
         *regions.shapes(plan, pairs),
     )
@@ -58,12 +69,13 @@ def verify_plan(plan: Plan) -> tuple[Diagnostic, ...]:
         *weights.kernel_overlaps(plan),
         *weights.bias_slots(pairs),
         *weights.bias_overlaps(pairs),
+        *streams.streams(plan, pairs),
         *_cycles(plan),
     )
 
 
 def _cycles(plan: Plan) -> Iterator[Diagnostic]:
-    total = latency.STARTUP_CYCLES + sum(placed.cycles for placed in plan.layers)
+    total = network_cycles(plan.hardware, plan.layers, plan.input)
     if plan.cycles != total:
         yield Diagnostic(
             code="MX4121",

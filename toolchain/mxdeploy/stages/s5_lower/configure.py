@@ -45,7 +45,7 @@ def configure(plan: Plan) -> tuple[Write, ...]:
 
 
 def _configure(plan: Plan) -> Iterator[Write]:
-    layers = zip(plan.network.layers, plan.layers, stream.cadences_of(plan), strict=True)
+    layers = zip(plan.hardware.layers, plan.layers, stream.cadences_of(plan), strict=True)
     for layer, layer_plan, cadence in layers:
         placed = PlacedLayer(layer=layer, plan=layer_plan, cadence=cadence)
         for quadrant in plan.quadrants:

@@ -38,7 +38,7 @@ def kernel_images(plan: Plan) -> tuple[KernelImage, ...]:
     """
     memory = np.zeros((mem.PROCESSORS, mem.KERNEL_WORDS, mem.KERNEL_WORD_BYTES), np.uint8)
     pieces: list[list[_Piece]] = [[] for _ in range(mem.PROCESSORS)]
-    for layer, layer_plan in zip(plan.network.layers, plan.layers, strict=True):
+    for layer, layer_plan in zip(plan.hardware.layers, plan.layers, strict=True):
         slot = layer_plan.kernels
         if slot is None:
             continue
@@ -116,7 +116,7 @@ def bias_images(plan: Plan) -> tuple[BiasImage, ...]:
 def _bias_image(plan: Plan, quadrant: int) -> BiasImage | None:
     data = np.zeros(mem.BIAS_BYTES, np.uint8)
     used = np.zeros(mem.BIAS_BYTES, np.bool_)
-    for layer, layer_plan in zip(plan.network.layers, plan.layers, strict=True):
+    for layer, layer_plan in zip(plan.hardware.layers, plan.layers, strict=True):
         slot = layer_plan.bias
         if slot is None or layer.bias is None or slot.quadrant != quadrant:
             continue

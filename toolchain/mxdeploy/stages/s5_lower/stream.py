@@ -24,7 +24,7 @@ def cadences_of(plan: Plan) -> tuple[Cadence | None, ...]:
 
 def _stream_layer(plan: Plan, index: int) -> StreamLayer:
     chw = plan.layers[index].inputs[0].order is DataOrder.CHW
-    return stream_layer(plan.network.layers[index].spec, chw=chw)
+    return stream_layer(plan.hardware.layers[index].spec, chw=chw)
 
 
 def stream_registers(placed: PlacedLayer) -> tuple[reg.StreamRegister, ...]:

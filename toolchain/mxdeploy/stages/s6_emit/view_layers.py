@@ -34,13 +34,14 @@ class TensorView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersView:
-    """Tensors of layers and outputs, their lanes, and how fewer layers are run."""
+    """Tensors of layers and outputs, their lanes, and how fewer layers (``least``) are run."""
 
     layers: tuple[TensorView, ...]
     outputs: tuple[TensorView, ...]
     lanes: tuple[LanesView, ...]
     count_registers: tuple[str, ...]
     count_shift: int
+    least: int
     input_room: int
 
 
@@ -67,6 +68,7 @@ def layers_view(
         lanes=tuple(lanes),
         count_registers=tuple(hex32(reg.LayerCountMax.address(q)) for q in plan.quadrants),
         count_shift=reg.LayerCountMax.bit_fields()["lcnt"].low,
+        least=max(1, plan.streams),
         input_room=_input_room(program, outputs, options),
     )
 

@@ -9,6 +9,7 @@ from mxdeploy.ir.program import Program
 from mxdeploy.stages.s6_emit import tables
 from mxdeploy.stages.s6_emit.escape import c_comment, c_identifier, c_string, wire_name
 from mxdeploy.stages.s6_emit.lanes import Lanes, check_region, lanes_of, step_bytes
+from mxdeploy.stages.s6_emit.view_fifos import FifosView, fifos_view
 
 _BYTE_BITS = 8
 
@@ -39,7 +40,7 @@ class LanesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputView:
-    """How the input is written."""
+    """How the input is written: to data memory, or through FIFOs."""
 
     channels: int
     rows: int
@@ -49,6 +50,7 @@ class InputView:
     order: str
     step_bytes: int
     lanes: tuple[LanesView, ...]
+    fifos: FifosView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ def input_view(program: Program) -> InputView:
         order=str(plan.input.order),
         step_bytes=step_bytes(plan.input),
         lanes=lanes_view(plan.input, channels),
+        fifos=fifos_view(plan) if plan.fifo else None,
     )
 
 

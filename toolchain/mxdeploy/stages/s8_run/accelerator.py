@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mxdeploy.chip.max78000 import layouts, limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.accelerator import Accelerator, LayerResult
+from mxdeploy.ir.host_input import InputWords, input_words
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Region
 from mxdeploy.ir.program import KernelImage, Program, Write
 from mxdeploy.ir.result import RunResult
@@ -67,15 +68,15 @@ class AcceleratorMachine:
             ValueError: wrong type or shape.
             NotModelledError: the program uses what the model does not know.
         """
-        shape = self._plan.network.value(self._plan.network.input).shape
-        if x.dtype != np.int8 or x.shape != shape:
-            raise ValueError(f"input {x.dtype} {x.shape}, the network takes int8 {shape}")
-        for address, words in _input_image(x, self._plan.input).runs():
-            self._accelerator.write_block(address, words, WORD_BYTES)
+        stores = input_words(self._plan, x)
+        if not self._plan.fifo:
+            self._write_input(stores)
         self._write_all(self._program.start)
-        cycles = self._accelerator.busy_cycles
+        if self._plan.fifo:
+            self._write_input(stores)
         self._accelerator.complete()
-        if cycles is None or not self._accelerator.interrupt:
+        time = self._accelerator.time
+        if time is None or not self._accelerator.interrupt:
             raise RuntimeError("the accelerator did not run to its end; is a start missing?")
         self._write_all(self._program.acknowledge)
         results = self._accelerator.layers
@@ -87,7 +88,7 @@ class AcceleratorMachine:
             ),
             outputs=tuple((r.value, Tensor(self._read(r))) for r in self._plan.outputs),
             layer_cycles=tuple(result.cycles for result in results),
-            cycles=cycles,
+            cycles=time.cycles,
         )
 
     def _power_on(self) -> None:
@@ -98,6 +99,10 @@ class AcceleratorMachine:
             self._accelerator.set_power(
                 power=used, ram=used, isolation=isolated, reset=reset, clock=clock
             )
+
+    def _write_input(self, stores: Iterable[InputWords]) -> None:
+        for store in stores:
+            self._accelerator.write_block(store.address, store.words, store.step_bytes)
 
     def _write_all(self, writes: Iterable[Write]) -> None:
         for write in writes:
@@ -151,11 +156,3 @@ def _layout(region: Region) -> Literal["hwc", "chw", "wide"]:
     if region.order is DataOrder.CHW:
         return "chw"
     return "wide" if region.bits == int(limits.WIDE_OUTPUT_BITS) else "hwc"
-
-
-def _input_image(x: NDArray[np.int8], region: Region) -> layouts.MemoryImage:
-    if region.order is DataOrder.CHW:
-        return layouts.pack_chw(x, processors=region.processors, offset_bytes=region.offset_bytes)
-    return layouts.pack_hwc(
-        x, processors=region.processors, offset_bytes=region.offset_bytes, gap=region.gap
-    )

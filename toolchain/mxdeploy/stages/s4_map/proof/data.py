@@ -47,9 +47,10 @@ def _meet(one: Tensor, other: Tensor) -> bool:
 def overwritten(plan: Plan, pairs: Pairs) -> Iterator[Diagnostic]:
     """No layer overwrites a word of its own input before it has read it for the last time.
 
-    Everything that the layer reads counts, also the words between the parts of a join.
+    Everything that the layer reads counts, also the words between the parts of a join. Layers that
+    stream write beside all that they read (``lives``).
     """
-    for layer, placed in pairs:
+    for layer, placed in pairs[plan.streams :]:
         word = _first_overwritten(plan, layer, placed)
         if word is not None:
             yield Diagnostic(

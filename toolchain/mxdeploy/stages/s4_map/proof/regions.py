@@ -13,8 +13,7 @@ from mxdeploy.stages.s4_map.proof.words import (
     Pairs,
     Words,
     leaves,
-    pixels_of,
-    region_words,
+    stored_words,
 )
 
 _ALL_PROCESSORS = (1 << mem.PROCESSORS) - 1
@@ -33,7 +32,7 @@ def shapes(plan: Plan, pairs: Pairs) -> Iterator[Diagnostic]:
 def _region(plan: Plan, region: Region, *, chw_possible: bool) -> Iterator[Diagnostic]:
     """A tensor that is written."""
     where = f"tensor {region.value}"
-    value = plan.network.value(region.value)
+    value = plan.hardware.value(region.value)
     if region.parts or plan.network.join(value.name) is not None:
         yield Diagnostic(
             code="MX4124",
@@ -73,7 +72,7 @@ def _region(plan: Plan, region: Region, *, chw_possible: bool) -> Iterator[Diagn
             why=limits.MAX_WRITE_STEP.text,
         )
         return
-    yield from bounds(region, region_words(region, pixels_of(plan, value.name)))
+    yield from bounds(region, stored_words(plan, region))
 
 
 def _chw_possible(plan: Plan, pairs: Pairs) -> bool:

@@ -41,7 +41,7 @@ def values(plan: Plan, pairs: Pairs) -> Iterator[Diagnostic]:
     for layer, _ in pairs:
         spec = layer.spec
         for name in layer.inputs:
-            channels, rows, columns = plan.network.value(name).shape
+            channels, rows, columns = plan.hardware.value(name).shape
             wanted = (spec.in_channels, spec.in_size[0] * spec.in_size[1])
             if (channels, rows * columns) != wanted:
                 yield Diagnostic(

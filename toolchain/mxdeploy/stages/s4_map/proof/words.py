@@ -57,6 +57,14 @@ def pixels_of(plan: Plan, value: str) -> int:
     return rows * columns
 
 
+def stored_words(plan: Plan, region: Region) -> Words:
+    """Words in each of its memories that a tensor takes: all of its own, or those of its ring."""
+    for placed in plan.layers[: plan.streams]:
+        if placed.inputs[0].value == region.value:
+            return region.offset_bytes // WORD_BYTES + np.arange(placed.ring_words, dtype=np.intp)
+    return region_words(region, pixels_of(plan, region.value))
+
+
 def leaves(region: Region) -> tuple[Region, ...]:
     """What was written of a region: the region, or the parts of a join."""
     return tuple(part.region for part in region.parts) or (region,)
@@ -70,8 +78,10 @@ class Tensor:
         region: where it was written.
         memories: data memories that it touches.
         words: bool ``[words of a data memory]``, the words that are its own.
-        birth: number of the layer that writes it; -1 for the host's input.
+        birth: number of the layer that writes it; -1 for the host's input. Layers that stream write
+            from the beginning on.
         death: number of the last layer that reads it; the number of layers when the host does.
+            Layers that stream read until the last of them has ended.
     """
 
     region: Region
@@ -89,13 +99,15 @@ def tensors(plan: Plan) -> Iterator[Tensor]:
         for source in placed.inputs:
             last |= dict.fromkeys((leaf.value for leaf in leaves(source)), placed.index)
     last |= dict.fromkeys((region.value for region in plan.outputs), len(plan.layers))
+    streams = plan.streams
     for number, region in enumerate(written):
         words = np.zeros(mem.DATA_WORDS, np.bool_)
-        words[region_words(region, pixels_of(plan, region.value))] = True
+        words[stored_words(plan, region)] = True
+        death = max(number - 1, last.get(region.value, -1))
         yield Tensor(
             region=region,
             memories=memories_of(region.processors),
             words=words,
-            birth=number - 1,
-            death=max(number - 1, last.get(region.value, -1)),
+            birth=-1 if number <= streams else number - 1,
+            death=max(death, streams - 1) if number < streams else death,
         )

@@ -1,0 +1,68 @@
+"""Which ways the data may take, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.plan import DataOrder
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.stages.s4_map import findings
+from mxdeploy.stages.s4_map.arrangement import Arrangement
+from mxdeploy.stages.s4_map.check import TooLarge
+from mxdeploy.stages.s4_map.options import MapOptions
+from mxdeploy.stages.s4_map.problem import chw_possible
+from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
+
+
+def in_memory(
+    network: QuantNetwork, arrangement: Arrangement, options: MapOptions
+) -> tuple[Flow, ...]:
+    """The whole input lies in data memory: HWC first, or as asked for.
+
+    Raises:
+        ModelError: what is asked for is not possible.
+    """
+    chw = chw_possible(network, arrangement)
+    possible = (DataOrder.HWC, DataOrder.CHW) if chw else (DataOrder.HWC,)
+    if options.input_order is not None:
+        if options.input_order not in possible:
+            raise ModelError(findings.order_not_possible(network.layers[0]))
+        possible = (options.input_order,)
+    if not options.fifo:
+        return tuple(Flow(network=network, order=order) for order in possible)
+    found = {order: obstacles(network, 0, order) for order in possible}
+    good = tuple(stream(network, 0, order) for order, reasons in found.items() if not reasons)
+    if not good:
+        raise ModelError(found[possible[0]])
+    return good
+
+
+def streamed(
+    network: QuantNetwork, options: MapOptions, too_large: tuple[TooLarge, ...]
+) -> Iterator[Flow]:
+    """The first layers stream, as few as possible first."""
+    least = least_streams(options, too_large)
+    most = min(len(network.layers), int(limits.MAX_STREAMING_LAYERS))
+    if options.streams is not None:
+        most = options.streams
+    for count in range(least, most + 1):
+        if not why_not_streamed(network, options, count):
+            yield stream(network, count, _order(options))
+
+
+def least_streams(options: MapOptions, too_large: tuple[TooLarge, ...]) -> int:
+    """The number of layers that have to stream so that what is too large need not be held."""
+    return options.streams or max((large.streams for large in too_large), default=1)
+
+
+def why_not_streamed(
+    network: QuantNetwork, options: MapOptions, count: int
+) -> tuple[Diagnostic, ...]:
+    """Why the first ``count`` layers cannot stream; empty when they can."""
+    return obstacles(network, count, _order(options))
+
+
+def _order(options: MapOptions) -> DataOrder:
+    return options.input_order or DataOrder.HWC
