@@ -102,14 +102,23 @@ def test_a_slice_of_the_input(check: Check) -> None:
 
 
 def test_a_slice_that_only_a_layer_of_its_own_can_take(check: Check) -> None:
-    """The value is an output, too, so it is computed whole; the slice is added to another."""
+    """The value is an output, too, so it is computed whole; the slice is activated."""
+    nodes = (
+        "c = Conv(x, w) h = Relu(c) a = Slice(h, begin, end, axis) d = Neg(a) r = Relu(d) "
+        "y = Conv(r, v)"
+    )
+    network = check(model(nodes, outputs="y, h", weights=WEIGHTS))
+    assert texts(network) == [f"{CONV}, relu", f"{CONV}, relu", LAST]
+
+
+def test_a_slice_that_is_added(check: Check) -> None:
     weights = {**WEIGHTS, "v5": random(5, 3, 1, 1, seed=9)}
     nodes = (
         "c = Conv(x, w) h = Relu(c) a = Slice(h, begin, end, axis) d0 = Conv(x, v5) d = Relu(d0) "
         "y = Add(a, d)"
     )
     network = check(model(nodes, outputs="y, h", weights=weights))
-    assert texts(network) == [f"{CONV}, relu", CONV, f"{CONV}, relu", "add 2"]
+    assert texts(network) == [f"{CONV}, relu", f"{CONV}, relu", LAST]
 
 
 def test_slices_of_a_concatenation(check: Check) -> None:

@@ -129,9 +129,17 @@ def test_a_value_added_to_itself(check: Check, nodes: str, layers: list[str]) ->
     assert texts(network) == layers
 
 
+WIDE = {
+    "w": random(40, 3, 1, 1, seed=1), "v": random(40, 3, 1, 1, seed=2),
+    "u": random(5, 40, 3, 3, seed=3), "t": random(40, 40, 1, 1, seed=4, scale=0.2),
+    "t2": random(40, 40, 1, 1, seed=5, scale=0.2), "scale": random(40, 1, 1, seed=7),
+}  # fmt: skip
+"""Two values of 40 channels do not lie side by side on 64 processors."""
+
+
 def test_an_operand_with_other_readers_is_copied(check: Check) -> None:
     nodes = "a0 = Conv(x, w) a = Relu(a0) b0 = Conv(a, t) b = Relu(b0) s = Add(a, b) y = Conv(s, u)"
-    network = check(model(nodes, weights=WEIGHTS))
+    network = check(model(nodes, weights=WIDE))
     assert texts(network) == [
         "conv2d 1x1 pad 0, relu",
         "conv2d 1x1 pad 0, relu",
@@ -153,7 +161,7 @@ def test_the_input_and_outputs_are_copied(check: Check) -> None:
 
 def test_each_of_two_sums_has_its_copy(check: Check) -> None:
     nodes = RELU_TWO + "s = Add(a, b) d = Sub(a, b) y = Conv(s, u) z = Conv(d, u)"
-    network = check(model(nodes, outputs="y, z", weights=WEIGHTS))
+    network = check(model(nodes, outputs="y, z", weights=WIDE))
     assert texts(network).count("copy") == 4
 
 
@@ -191,13 +199,14 @@ def test_a_pooled_sum_of_many_channels(check: Check, channels: int, layers: list
 def test_one_dimension(check: Check) -> None:
     """A 1-D convolution with several taps does not combine; one with a single tap is 1x1."""
     weights = {
-        "w": random(4, 3, 3, seed=1), "v": random(4, 4, 3, seed=2), "u": random(4, 4, 1, seed=3)
+        "w": random(40, 3, 3, seed=1), "v": random(40, 3, 3, seed=2), "u": random(4, 40, 1, seed=3),
+        "t": random(4, 40, 3, seed=4),
     }  # fmt: skip
-    nodes = "a0 = Conv(x, w) a = Relu(a0) b0 = Conv <pads=[1,1]> (a, v) b = Relu(b0) s = Add(a, b) "
+    nodes = "a0 = Conv(x, w) a = Relu(a0) b0 = Conv(x, v) b = Relu(b0) s = Add(a, b) "
     inputs = "float[1,3,20] x"
     residual = check(model(f"{nodes} y = Relu(s)", inputs=inputs, weights=weights))
     assert texts(residual)[-1] == "add 2, conv2d 1x1 pad 0, relu"
-    taps = check(model(f"{nodes} y = Conv(s, v)", inputs=inputs, weights=weights))
+    taps = check(model(f"{nodes} y = Conv(s, t)", inputs=inputs, weights=weights))
     assert texts(taps)[-2:] == ["add 2", "conv1d 3x1 pad 0, 32-bit output"]
     one = check(model(f"{nodes} y = Conv(s, u)", inputs=inputs, weights=weights))
     assert texts(one)[-1] == "add 2, conv2d 1x1 pad 0, 32-bit output"
@@ -224,7 +233,7 @@ def test_a_pre_activation_block(check: Check) -> None:
         "m1 = Mul(s1, scale) r3 = Relu(m1) c2 = Conv(r3, t2) r4 = Relu(c2) s2 = Add(s1, r4) "
         "y = Conv(s2, u)"
     )
-    network = check(model(nodes, weights=WEIGHTS))
+    network = check(model(nodes, weights=WIDE))
     assert texts(network) == [
         "conv2d 1x1 pad 0",
         "conv2d 1x1 pad 0, relu",  # of h

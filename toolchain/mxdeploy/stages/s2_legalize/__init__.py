@@ -16,13 +16,14 @@ from mxdeploy.stages.s2_legalize.rules import (
     PLACES,
     POOLS,
     SHAPES,
+    SHARE,
     SUMS,
 )
 from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
 
 STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
-    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), FORM, Takes.LEFT, COMPLETE, SUMS,
-    POOLS, Takes.ALL, PLACES, FINISH,
+    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), SHARE, FORM, Takes.LEFT, COMPLETE,
+    SUMS, POOLS, Takes.ALL, PLACES, FINISH,
 )  # fmt: skip
 """Rules to apply until none matches, and what of the end is left to the CPU, in order."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from mxdeploy.stages.s2_legalize.rules import (
     activation,
+    add_convolutions,
+    add_in_readers,
     affine_back,
     affine_forward,
     affine_identity,
@@ -133,6 +135,13 @@ SHAPES = (
     pool_pad_signed.RULE,
     pool_split.RULE,
     pad_layer.RULE,
+)
+SHARE = (
+    add_convolutions.RULE,
+    add_in_readers.RULE,
+    concat_merge.RULE,
+    concat_function.RULE,
+    affine_back.RULE,
 )
 FORM = (
     place_views.RULE,
