@@ -11,12 +11,21 @@ from numpy.typing import NDArray
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000.joining import join_layout, join_passes
 from mxdeploy.ir.network import LayerOp, Node, Value
-from mxdeploy.ops.graph import Concat, GraphOp
+from mxdeploy.ops.graph import (
+    Concat,
+    Conv,
+    ConvTranspose,
+    Elementwise,
+    GraphOp,
+    Linear,
+    Pooling,
+)
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.layers import pointwise_spec, unit_weight
 from mxdeploy.stages.s2_legalize.numbers import single
-from mxdeploy.stages.s2_legalize.tail import CPU
+
+_LAYERS = (Conv, ConvTranspose, Elementwise, LayerOp, Linear, Pooling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +115,14 @@ def copy_of(graph: Graph, name: str, reader: Node, *, convolved: bool) -> tuple[
     return node, copied
 
 
-def ends_with(graph: Graph, name: str) -> bool:
-    """Whether nothing but the host's work follows value ``name``."""
-    readers = graph.readers(name)
-    if not readers:
-        return graph.is_output(name)
-    return all(isinstance(r.op, CPU) and ends_with(graph, r.output) for r in readers)
+def only_host_follows(graph: Graph, name: str) -> bool:
+    """Whether nothing that a layer has to do depends on value ``name``."""
+    ahead, seen = [name], set()
+    while ahead:
+        for reader in graph.readers(ahead.pop()):
+            if isinstance(reader.op, _LAYERS):
+                return False
+            if reader.output not in seen:
+                seen.add(reader.output)
+                ahead.append(reader.output)
+    return True

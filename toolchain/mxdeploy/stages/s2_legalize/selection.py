@@ -21,7 +21,6 @@ from mxdeploy.ops.graph import (
     Concat,
     Conv,
     ConvTranspose,
-    Elementwise,
     GraphOp,
     Linear,
     Pooling,
@@ -33,7 +32,6 @@ from mxdeploy.stages.s2_legalize.joins import can_be_joined, is_join, passes_of
 
 FUNCTIONS = (Abs, Affine, Clip, Pooling, Relu)
 """Operators that keep channels apart."""
-_LAYERS = (Conv, ConvTranspose, Elementwise, LayerOp, Linear, Pooling)
 _MAX_RANK = 3
 
 
@@ -136,19 +134,6 @@ def can_be_computed_apart(graph: Graph, name: str) -> bool:
         return False
     grouped = not isinstance(source.op, Linear) and source.op.groups != 1
     return not grouped and len(set(chosen)) == len(chosen)
-
-
-def only_host_follows(graph: Graph, name: str) -> bool:
-    """Whether nothing that a layer has to do depends on value ``name``."""
-    ahead, seen = [name], set()
-    while ahead:
-        for reader in graph.readers(ahead.pop()):
-            if isinstance(reader.op, _LAYERS):
-                return False
-            if reader.output not in seen:
-                seen.add(reader.output)
-                ahead.append(reader.output)
-    return True
 
 
 def has_no_own_range(graph: Graph, node: Node) -> bool:

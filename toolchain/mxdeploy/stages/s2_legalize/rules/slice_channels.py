@@ -11,8 +11,9 @@ from dataclasses import replace
 from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Slice
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.joins import only_host_follows
 from mxdeploy.stages.s2_legalize.rule import Rule
-from mxdeploy.stages.s2_legalize.selection import only_host_follows, select
+from mxdeploy.stages.s2_legalize.selection import select
 
 
 def match(graph: Graph, node: Node) -> Edit | None:

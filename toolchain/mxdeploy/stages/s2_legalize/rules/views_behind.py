@@ -12,13 +12,13 @@ from dataclasses import replace
 from mxdeploy.ir.network import LayerOp, Node, Value
 from mxdeploy.ops.graph import Concat, Elementwise, GraphOp, Reshape, Transpose
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
-from mxdeploy.stages.s2_legalize.joins import ends_with
+from mxdeploy.stages.s2_legalize.joins import only_host_follows
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
     """Elementwise or Concat, for more than the CPU, that reads nothing but equal views."""
-    if not isinstance(node.op, Elementwise | Concat) or ends_with(graph, node.output):
+    if not isinstance(node.op, Elementwise | Concat) or only_host_follows(graph, node.output):
         return None
     views = [v for v in map(graph.producer, node.inputs) if v is not None]
     if len(views) < len(node.inputs):
