@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ops.graph import Pad, Pooling
-from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 
 _SEQUENCE = 1
 
@@ -58,24 +58,34 @@ def windows(graph: Graph, node: Node) -> tuple[Window, ...] | None:
     op = node.op
     if not isinstance(op, Pooling):
         return None
-    lengths, outputs = graph.shape(node.inputs[0])[1:], graph.shape(node.output)[1:]
-    axes = len(op.size)
-    if len(lengths) != axes or len(outputs) != axes:
+    shape, outputs = graph.shape(node.inputs[0]), graph.shape(node.output)[1:]
+    if len(shape) != len(op.size) + 1 or len(outputs) != len(op.size):
         return None
-    found = tuple(
-        Window(
-            length=lengths[i],
-            outputs=outputs[i],
-            size=op.size[i],
-            stride=op.strides[i],
-            dilation=op.dilations[i] if op.dilations else 1,
-            begin=op.pads[i],
-            end=op.pads[axes + i],
-        )
-        for i in range(axes)
-    )
+    found = tuple(replace(a, outputs=n) for a, n in zip(axes_of(op, shape), outputs, strict=True))
     ends = [(a, i) for a in found for i in (0, a.outputs - 1)]
     return found if all(a.counted(i, 0, 0) for a, i in ends) else None
+
+
+def axes_of(op: Pooling, shape: Shape) -> tuple[Window, ...]:
+    """The axes of a pooling of a value of ``shape``, full windows only."""
+    axes = len(op.size)
+    dilations = op.dilations or (1,) * axes
+    found: list[Window] = []
+    for i, length in enumerate(shape[1:]):
+        begin, end = op.pads[i], op.pads[axes + i]
+        span = (op.size[i] - 1) * dilations[i] + 1
+        found.append(
+            Window(
+                length=length,
+                outputs=(begin + length + end - span) // op.strides[i] + 1,
+                size=op.size[i],
+                stride=op.strides[i],
+                dilation=dilations[i],
+                begin=begin,
+                end=end,
+            )
+        )
+    return tuple(found)
 
 
 def reshaped(op: Pooling, axes: tuple[Window, ...], *, ceil_mode: bool = False) -> Pooling:
@@ -125,7 +135,7 @@ def pad_edit(graph: Graph, node: Node, text: str) -> Edit | None:
     )
     pad = replace(
         node,
-        name=f"{node.name}.pad",
+        name=graph.new_node_name(f"{node.name}.pad"),
         op=Pad(pads=(0, *begins, 0, *ends), value=0.0),
         output=padded.name,
     )

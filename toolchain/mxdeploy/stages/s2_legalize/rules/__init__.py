@@ -20,6 +20,8 @@ from mxdeploy.stages.s2_legalize.rules import (
     average_border,
     average_convolution,
     average_first,
+    average_linear,
+    average_pad,
     average_single,
     average_zeros,
     clip_relu,
@@ -128,12 +130,14 @@ SHAPES = (
     pool_merge.RULE,
     pool_dilation.RULE,
     average_single.RULE,
+    average_linear.RULE,
     average_border.RULE,
     average_zeros.RULE,
     average_convolution.RULE,
     pool_pad.RULE,
     pool_pad_signed.RULE,
     pool_split.RULE,
+    average_pad.RULE,
     pad_layer.RULE,
 )
 SHARE = (

@@ -16,18 +16,18 @@ from math import prod
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine, GraphOp, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.one_tap import one_tap, plain_conv
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.sizes import KERNEL_BYTES
 from mxdeploy.stages.s2_legalize.windows import Window, reshaped, windows
 
 _SIZE = limits.CONV2D_KERNEL.value
-_MOST_WEIGHTS = mem.KERNEL_WORDS * mem.KERNEL_WORD_BYTES * mem.PROCESSORS // 4
-"""Bytes of kernels that the correction may take: a quarter of what there are."""
+_MOST_WEIGHTS = KERNEL_BYTES // 4
+"""Bytes of kernels that the correction may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,9 @@ def match(graph: Graph, node: Node) -> Edit | None:
     counting = reshaped(counting, tuple(_covered(a) for a in axes))
     value = graph.value(node.output)
     average = Value(name=graph.new_name(f"{value.name}.even"), shape=value.shape, origin=node.name)
-    first = replace(node, name=f"{node.name}.even", op=counting, output=average.name)
+    first = replace(
+        node, name=graph.new_node_name(f"{node.name}.even"), op=counting, output=average.name
+    )
     if len(copies) == 1:
         factor = Tensor(np.array(copies[0].factor, np.float32))
         scaled = Affine(scale=factor, offset=Tensor(np.zeros((), np.float32)))
@@ -73,8 +75,10 @@ def match(graph: Graph, node: Node) -> Edit | None:
         remove=(node,),
         add=(
             first,
-            replace(node, name=f"{node.name}.move", op=out, inputs=(average.name,),
-                    output=moved.name),
+            replace(
+                node, name=graph.new_node_name(f"{node.name}.move"), op=out,
+                inputs=(average.name,), output=moved.name,
+            ),
             replace(node, op=back, inputs=(moved.name,)),
         ),
         values=(average, moved),

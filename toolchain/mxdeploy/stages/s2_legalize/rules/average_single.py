@@ -37,7 +37,12 @@ def match(graph: Graph, node: Node) -> Edit | None:
         text=f"averages the map, and the result is multiplied by {share:g}",
         remove=(node,),
         add=(
-            replace(node, name=f"{node.name}.map", op=reshaped(op, cut), output=average.name),
+            replace(
+                node,
+                name=graph.new_node_name(f"{node.name}.map"),
+                op=reshaped(op, cut),
+                output=average.name,
+            ),
             replace(node, op=factor, inputs=(average.name,)),
         ),
         values=(average,),

@@ -59,7 +59,13 @@ def _edit(graph: Graph, chain: tuple[Node, ...]) -> Edit | None:
     )
     ones = (1,) * len(axes)
     every = Pooling(average=False, size=ones, strides=ones, pads=(0,) * 2 * len(axes))
-    first = replace(last, name=f"{last.name}.cut", op=cut, inputs=(source,), output=rest.name)
+    first = replace(
+        last,
+        name=graph.new_node_name(f"{last.name}.cut"),
+        op=cut,
+        inputs=(source,),
+        output=rest.name,
+    )
     second = replace(
         last, op=reshaped(every, tuple(replace(a, begin=0, end=0) for a in axes)),
         inputs=(rest.name,), origin=origin,

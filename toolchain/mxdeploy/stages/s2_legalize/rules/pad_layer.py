@@ -55,7 +55,7 @@ def _edit(graph: Graph, node: Node, steps: list[tuple[Step, ...]]) -> Edit:
         if not last:
             values.append(Value(name=name, shape=(channels, *size), origin=node.name))
         conv = plain_conv(one_tap(channels, taps, places), pads)
-        label = node.name if last else f"{node.name}.{number}"
+        label = node.name if last else graph.new_node_name(f"{node.name}.{number}")
         nodes.append(replace(node, name=label, op=conv, inputs=(source,), output=name))
         source = name
     layers_text = "a convolution" if count == 1 else f"{count} convolutions"

@@ -34,7 +34,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     dense = tuple(replace(a, stride=-(-a.stride // step), dilation=1) for a in axes)
     first = replace(
         node,
-        name=f"{node.name}.keep",
+        name=graph.new_node_name(f"{node.name}.keep"),
         op=replace(reshaped(op, ones), average=False),
         output=kept.name,
     )

@@ -1,12 +1,13 @@
-"""A pooling with too large a window or stride is done in two steps: exact.
+"""A pooling with too large a window or stride is done in two steps or more: exact.
 
 Windows of up to 16x16 are pooled, and their results are pooled again: the largest of the maxima of
-parts that cover a window, or the average of the averages of parts that tile it. Between the two
-steps the chip keeps 8 bits: an average is truncated twice.
+parts that cover a window, or the average of the averages of parts that tile it. Between the steps
+the chip keeps 8 bits: an average is truncated in each.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,7 +18,7 @@ from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.rule import Rule
-from mxdeploy.stages.s2_legalize.windows import Window, reshaped, windows
+from mxdeploy.stages.s2_legalize.windows import Window, axes_of, reshaped, windows
 
 _MOST = limits.MAX_POOL_SIZE.value
 
@@ -47,7 +48,9 @@ def match(graph: Graph, node: Node) -> Edit | None:
     value = Value(
         name=graph.new_name(f"{node.output}.first"), shape=steps.between, origin=node.name
     )
-    first = replace(node, name=f"{node.name}.first", op=steps.first, output=value.name)
+    first = replace(
+        node, name=graph.new_node_name(f"{node.name}.first"), op=steps.first, output=value.name
+    )
     second = replace(node, op=steps.second, inputs=(value.name,))
     return Edit(
         text=f"pools {list(steps.first.size)} with stride {max(steps.first.strides)}, then "
@@ -59,14 +62,31 @@ def match(graph: Graph, node: Node) -> Edit | None:
 
 
 def split(op: Pooling, axes: tuple[Window, ...], shape: Shape) -> Steps | None:
-    """Two poolings that the chip can do and that make ``op``; the smallest map between them."""
+    """A pooling that the chip can do and what is left, which make ``op``; the smallest map between.
+
+    What is left may have to be split again, if it must.
+    """
+    for again in (False, True):
+        for steps in _candidates(op, axes, shape):
+            if constraints.violated(constraints.POOLING, steps.first, shape):
+                continue
+            left = constraints.violated(constraints.POOLING, steps.second, steps.between)
+            if not left or (again and _splits(steps)):
+                return steps
+    return None
+
+
+def _candidates(op: Pooling, axes: tuple[Window, ...], shape: Shape) -> Iterator[Steps]:
     for stride in range(limits.MAX_POOL_STRIDE.value, 0, -1):
         for sizes in product(*(_first_sizes(a, stride, average=op.average) for a in axes)):
             steps = _steps(op, axes, shape, stride, sizes)
-            pairs = ((steps.first, shape), (steps.second, steps.between))
-            if not any(constraints.violated(constraints.POOLING, p, s) for p, s in pairs):
-                return steps
-    return None
+            if math.prod(steps.second.size) < math.prod(op.size):
+                yield steps
+
+
+def _splits(steps: Steps) -> bool:
+    axes = axes_of(steps.second, steps.between)
+    return split(steps.second, axes, steps.between) is not None
 
 
 def _first_sizes(axis: Window, stride: int, *, average: bool) -> Iterator[int]:
@@ -78,7 +98,7 @@ def _first_sizes(axis: Window, stride: int, *, average: bool) -> Iterator[int]:
     for size in range(min(_MOST, axis.size), 0, -1):
         rest = axis.size - size
         tiles = size == stride if average else size >= stride
-        if rest % stride == 0 and rest // stride < _MOST and (tiles or not rest):
+        if rest % stride == 0 and (tiles or not rest):
             yield size
 
 
