@@ -65,7 +65,8 @@ def test_any_even_number_of_rows_and_columns(
     )  # fmt: skip
 
 
-def test_an_odd_number_is_refused(refuse: Refuse) -> None:
-    ((where, code, what),) = refuse(sliced([1], [10], [1]))
+@pytest.mark.parametrize("proto", [sliced([1], [10], [1]), sliced([0, 0], [10, 13], [1, 2])])
+def test_what_no_layer_can_leave_out(refuse: Refuse, proto: onnx.ModelProto) -> None:
+    ((where, code, what),) = refuse(proto)
     assert (where, code) == ("Slice(c)", "MX2080")
     assert "[4, 10, 13]" in what

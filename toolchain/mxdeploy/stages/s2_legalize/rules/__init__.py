@@ -40,6 +40,8 @@ from mxdeploy.stages.s2_legalize.rules import (
     elementwise_repeat,
     elementwise_split,
     fake_quantize,
+    flatten_fold,
+    flatten_input,
     grow_kernel,
     head_affine,
     head_clip,
@@ -53,6 +55,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     linear_layer,
     linear_rank,
     operand_copy,
+    outputs_split,
     pad_chain,
     pad_drop,
     pad_layer,
@@ -81,6 +84,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     transpose_input,
     transpose_linear,
     transpose_simple,
+    view_input,
     views_behind,
     wide_output,
 )
@@ -121,8 +125,15 @@ CLEAN = (
     concat_function.RULE,
     concat_linear.RULE,
     pool_concat.RULE,
+    outputs_split.RULE,
 )
-HOST = (head_affine.RULE, head_clip.RULE, head_pad.RULE)
+HOST = (
+    head_affine.RULE,
+    head_clip.RULE,
+    head_pad.RULE,
+    view_input.RULE,
+    flatten_input.RULE,
+)
 SHAPES = (
     crop.RULE,
     pad_chain.RULE,
@@ -139,6 +150,7 @@ SHAPES = (
     pool_split.RULE,
     average_pad.RULE,
     pad_layer.RULE,
+    flatten_fold.RULE,
 )
 SHARE = (
     add_convolutions.RULE,

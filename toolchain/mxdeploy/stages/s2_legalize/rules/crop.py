@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mxdeploy.ir.network import Node, Value
+from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Pad, Pooling, Slice
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -59,6 +60,9 @@ def _edit(graph: Graph, chain: tuple[Node, ...]) -> Edit | None:
     )
     ones = (1,) * len(axes)
     every = Pooling(average=False, size=ones, strides=ones, pads=(0,) * 2 * len(axes))
+    every = reshaped(every, tuple(replace(a, begin=0, end=0) for a in axes))
+    if constraints.violated(constraints.POOLING, every, rest.shape):
+        return None
     first = replace(
         last,
         name=graph.new_node_name(f"{last.name}.cut"),
@@ -66,10 +70,7 @@ def _edit(graph: Graph, chain: tuple[Node, ...]) -> Edit | None:
         inputs=(source,),
         output=rest.name,
     )
-    second = replace(
-        last, op=reshaped(every, tuple(replace(a, begin=0, end=0) for a in axes)),
-        inputs=(rest.name,), origin=origin,
-    )  # fmt: skip
+    second = replace(last, op=every, inputs=(rest.name,), origin=origin)
     return Edit(
         text=text, remove=chain, add=(replace(first, origin=origin), second), values=(rest,)
     )
