@@ -37,6 +37,9 @@ def test_a_long_sequence(check: Check) -> None:
 
 
 def test_sides_that_would_take_too_many_zeros(refuse: Refuse) -> None:
-    proto = model("h = Conv(x, w) r = Relu(h) y = GlobalAveragePool(r)",
-                  inputs="float[1,3,1013,23] x", weights={"w": random(4, 3, 1, 1)})  # fmt: skip
-    assert [(w, c) for w, c, _ in refuse(proto)] == [("GlobalAveragePool(y)", "MX2020")]
+    proto = model(
+        "h = Conv(x, w) r = Relu(h) p = GlobalAveragePool(r) y = Conv(p, u)",
+        inputs="float[1,3,1013,23] x",
+        weights={"w": random(4, 3, 1, 1), "u": random(5, 4, 1, 1, seed=2)},
+    )
+    assert [(w, c) for w, c, _ in refuse(proto)] == [("GlobalAveragePool(p)", "MX2020")]

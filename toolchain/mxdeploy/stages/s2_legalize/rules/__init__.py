@@ -42,6 +42,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     fake_quantize,
     flatten_fold,
     flatten_input,
+    flatten_split,
     grow_kernel,
     head_affine,
     head_clip,
@@ -151,6 +152,7 @@ SHAPES = (
     average_pad.RULE,
     pad_layer.RULE,
     flatten_fold.RULE,
+    flatten_split.RULE,
 )
 SHARE = (
     add_convolutions.RULE,

@@ -25,6 +25,7 @@ from mxdeploy.stages.s2_legalize.selection import (
     selected,
     selections_of,
 )
+from mxdeploy.stages.s2_legalize.sizes import flatten_fits
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
@@ -47,7 +48,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if can_be_computed_apart(graph, source.inputs[0]) and not _all_vanish(graph, source.inputs[0]):
         return None
     weight = _spread(op.weight.array, channels, whole[0])
-    if weight is None:
+    if weight is None or (isinstance(op, Linear) and not _can_flatten(weight, whole[0])):
         return None
     return _edit(graph, node, replace(op, weight=Tensor(weight)), source, between)
 
@@ -70,6 +71,12 @@ def _spread(
     for position, channel in enumerate(channels):
         spread[:, channel] += each[:, position]
     return spread.reshape(outputs, whole * pixels, *taps)
+
+
+def _can_flatten(weight: NDArray[np.float32], channels: int) -> bool:
+    """Whether a fully connected layer can read all of a map of ``channels``."""
+    outputs, features = weight.shape
+    return flatten_fits(channels, features // channels, outputs)
 
 
 def _edit(
