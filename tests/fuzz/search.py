@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 C = TypeVar("C")
@@ -20,11 +20,13 @@ class Subject(Generic[C]):
         cases: what is drawn.
         check: raises when a case fails.
         text: a case as the text of a test.
+        shrink: look for a smaller case that fails; not worth while when each takes long.
     """
 
     cases: Callable[[], SearchStrategy[C]]
     check: Callable[[C], object]
     text: Callable[[C], str]
+    shrink: bool = True
 
 
 class FoundError(AssertionError):
@@ -51,6 +53,7 @@ def search(subject: Subject[C], *, examples: int, number: int) -> None:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
+        phases=tuple(phase for phase in Phase if subject.shrink or phase is not Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
     try:

@@ -1,4 +1,4 @@
-"""What can be searched: networks on both machines, and registers that mean anything."""
+"""What can be searched: networks on both machines, registers that mean anything, changed plans."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from tests.fuzz.case import Case, source
 from tests.fuzz.cases import cases
 from tests.fuzz.compare import compare
+from tests.fuzz.plans import check, plan_cases, text
 from tests.fuzz.search import Subject
 from tests.fuzz.trial import Trial, attempt
 from tests.fuzz.trials import trials
@@ -56,6 +57,7 @@ def trial_text(trial: Trial) -> str:
 SUBJECTS: MappingProxyType[str, Subject[Any]] = MappingProxyType(
     {
         "layers": Subject(cases, compare, case_text),
+        "plans": Subject(plan_cases, check, text, shrink=False),
         "registers": Subject(trials, attempt, trial_text),
     }
 )
