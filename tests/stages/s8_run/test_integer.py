@@ -13,6 +13,7 @@ from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import Kind, LayerSpec
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s8_run.integer import IntegerMachine
+from tests.builders import build, conv, inputs_for
 
 
 def network() -> QuantNetwork:
@@ -101,3 +102,13 @@ def test_model_of_another_network() -> None:
     model = build_integer_model(network(), all_layers=False)
     with pytest.raises(ValueError, match="not one of network n"):
         IntegerMachine(model, replace(network(), outputs=("y",)))
+
+
+@pytest.mark.parametrize("all_layers", [False, True])
+def test_the_input_itself_can_be_an_output(all_layers):
+    network = build((4, 3, 3), [conv(4, 1)] * 2, outputs=("x", "y1"))
+    machine = IntegerMachine(build_integer_model(network, all_layers=all_layers), network)
+    x = inputs_for(network)
+    outputs = dict(machine.run_one(x).outputs)
+    assert list(outputs) == ["x", "y1"]
+    assert np.array_equal(outputs["x"].array, x)

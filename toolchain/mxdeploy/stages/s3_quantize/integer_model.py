@@ -42,7 +42,7 @@ def build_integer_model(network: QuantNetwork, *, all_layers: bool) -> bytes:
     Args:
         network: the quantized network.
         all_layers: make every layer's output an output of the model, in order, instead of the
-            network's outputs alone.
+            network's outputs alone (the input is not repeated where it is one of them).
 
     Returns:
         The model's bytes: input int8 (batch, C, H, W) under the name of the network's input;
@@ -62,7 +62,7 @@ def build_integer_model(network: QuantNetwork, *, all_layers: bool) -> bytes:
                 wires[name] = _emit_join(graph, network, name, wires)
         wires[layer.output] = _emit_layer(graph, layer, [wires[name] for name in layer.inputs])
     shown = [layer.output for layer in network.layers] if all_layers else network.outputs
-    for name in shown:
+    for name in (name for name in shown if name != network.input):
         wire = wires[name]
         graph.output(wire.tensor, name, wire.dtype, wire.shape)
     return graph.serialize()

@@ -63,7 +63,7 @@ class IntegerMachine:
         self._network = network
         shown = [output.name for output in self._session.get_outputs()]
         order = [layer.output for layer in network.layers]
-        missing = [name for name in network.outputs if name not in shown]
+        missing = {*network.outputs} - {*shown, network.input}
         if missing or [self._session.get_inputs()[0].name] != [network.input]:
             raise ValueError(f"the integer model is not one of network {network.name}")
         self._layers = order if all(name in shown for name in order) else []
@@ -83,8 +83,10 @@ class IntegerMachine:
             raise ValueError(f"input {x.dtype} {x.shape[1:]}, the network takes int8 {shape}")
         if layers and not self._layers:
             raise ValueError("this integer model was built without its layers")
-        names = list(dict.fromkeys((*(self._layers if layers else ()), *self._network.outputs)))
-        found = dict(zip(names, self._in_batches(x, names), strict=True))
+        wanted = dict.fromkeys((*(self._layers if layers else ()), *self._network.outputs))
+        names = [name for name in wanted if name != self._network.input]
+        found: dict[str, IntArray] = {self._network.input: x}
+        found |= dict(zip(names, self._in_batches(x, names), strict=True))
         return BatchResult(
             layers=tuple((name, found[name]) for name in (self._layers if layers else ())),
             outputs=tuple((name, found[name]) for name in self._network.outputs),
