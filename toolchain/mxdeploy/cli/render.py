@@ -81,7 +81,8 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def _span(region: RegionReport) -> str:
     memories = f"{region.memories[0]}-{region.memories[-1]}" if region.memories else "-"
-    return f"{region.offset_bytes:04x}-{region.end_bytes:04x} @{memories}"
+    ring = " ring" if region.ring else ""
+    return f"{region.offset_bytes:04x}-{region.end_bytes:04x} @{memories}{ring}"
 
 
 def totals_table(report: Report) -> Table:
@@ -132,7 +133,7 @@ def summary_lines(report: Report) -> list[str]:
         f"proved: {' = '.join(proof.machines)}, bit for bit, {proof.layers} layers, "
         f"{proof.inputs} inputs, {proof.elements:,} values"
     )
-    lines = [size, time, equal]
+    lines = [*report.streaming, size, time, equal]
     if report.board_run is not None:
         run = report.board_run
         verdict = "PASS" if run.passed else "FAIL"

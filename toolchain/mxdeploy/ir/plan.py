@@ -197,6 +197,10 @@ class Plan:
         """Number of layers that stream: the first ones."""
         return sum(layer.streams for layer in self.layers)
 
+    def ring_words(self, value: str) -> int:
+        """Words of the ring in which a value circulates; 0 for those that exist as a whole."""
+        return sum(x.ring_words for x in self.layers if x.streams and x.inputs[0].value == value)
+
     def verify(self) -> None:
         """Check that the plan is about its network: same layers, same values, same order.
 

@@ -14,8 +14,10 @@ class Life:
 
     Attributes:
         region: where it lies.
-        birth: number of the layer that writes it; -1 for the host's input.
-        death: number of the last layer that reads it; the last layer where the host does.
+        birth: number of the layer that writes it; -1 for the host's input, and for what layers
+            write that stream.
+        death: number of the last layer that reads it; the last layer where the host does. Layers
+            that stream read until the last of them has ended.
     """
 
     region: RegionReport
@@ -34,6 +36,10 @@ def lives(layers: Sequence[LayerReport], outputs: Sequence[str]) -> list[Life]:
         regions[layer.output.value] = (layer.output, layer.index)
         last.setdefault(layer.output.value, layer.index)
     last |= dict.fromkeys(outputs, len(layers) - 1)
+    streams = sum(layer.streams for layer in layers)
+    for layer in layers[:streams]:
+        regions[layer.output.value] = (layer.output, -1)
+        last[layer.inputs[0].value] = streams - 1
     return [Life(region, birth, last[name]) for name, (region, birth) in regions.items()]
 
 

@@ -37,6 +37,7 @@ from mxdeploy.stages.s9_report.schema import (
     Totals,
     Use,
 )
+from mxdeploy.stages.s9_report.streaming import streaming_sentences
 
 PEAK_MACS_PER_CYCLE = mem.PROCESSORS * mem.KERNEL_WORD_BYTES
 """64 processors, nine multipliers each."""
@@ -62,7 +63,7 @@ def make_report(inputs: ReportInputs) -> Report:
     network = inputs.plan.network
     source = network.value(network.input)
     layers = tuple(
-        _layer(network, layer, placed)
+        _layer(inputs.plan, layer, placed)
         for layer, placed in zip(network.layers, inputs.plan.layers, strict=True)
     )
     return Report(
@@ -77,6 +78,7 @@ def make_report(inputs: ReportInputs) -> Report:
         input_scale=source.scale,
         head=tuple(StepReport(node=s.origin, operation=type(s).__name__) for s in network.head),
         outputs=tuple(_outputs(network)),
+        streaming=tuple(streaming_sentences(inputs.plan)),
         calibration=inputs.calibration,
         sample=inputs.answer.source,
         sample_label=inputs.answer.label,
@@ -142,11 +144,12 @@ def class_name(classes: tuple[str, ...], index: int) -> str:
     return classes[index] if index < len(classes) else f"class {index}"
 
 
-def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> LayerReport:
+def _layer(plan: Plan, layer: QuantLayer, placed: LayerPlan) -> LayerReport:
     spec, quality = layer.spec, layer.quality
     weights = int(layer.weight.array.size) if layer.weight is not None else 0
     macs = spec.multiply_accumulates
-    output_cycles = latency.output_cycles(layer_shape(spec, placed))
+    computed = plan.hardware.layers[placed.index]
+    output_cycles = latency.output_cycles(layer_shape(computed.spec, placed))
     return LayerReport(
         index=placed.index,
         name=layer.name,
@@ -161,11 +164,12 @@ def _layer(network: QuantNetwork, layer: QuantLayer, placed: LayerPlan) -> Layer
         kernel_words=placed.kernels.words if placed.kernels else 0,
         bias_quadrant=placed.bias.quadrant if placed.bias else None,
         bias_bytes=placed.bias.length_bytes if placed.bias else 0,
+        streams=placed.streams,
         processors=placed.inputs[0].processors.bit_count(),
         in_passes=placed.in_passes,
         out_passes=placed.out_passes,
-        inputs=tuple(_region(network, region) for region in written_regions(placed)),
-        output=_region(network, placed.output),
+        inputs=tuple(_region(plan, region) for region in written_regions(placed)),
+        output=_region(plan, placed.output),
         shift=layer.shift,
         macs=macs,
         cycles=placed.cycles,
@@ -197,7 +201,9 @@ def _bound(layer: QuantLayer, placed: LayerPlan, output_cycles: int) -> Bound:
     return Bound.PASSES if placed.in_passes > 1 else Bound.CHANNELS
 
 
-def _region(network: QuantNetwork, region: Region) -> RegionReport:
+def _region(plan: Plan, region: Region) -> RegionReport:
+    network = plan.network
+    ring = plan.ring_words(region.value)
     return RegionReport(
         value=region.value,
         shape=network.value(region.value).shape,
@@ -205,8 +211,9 @@ def _region(network: QuantNetwork, region: Region) -> RegionReport:
         order=str(region.order),
         processors=f"0x{region.processors:016x}",
         offset_bytes=region.offset_bytes,
-        end_bytes=region.offset_bytes + 4 * _words(network, region),
+        end_bytes=region.offset_bytes + 4 * (ring or _words(network, region)),
         memories=_memories(region),
+        ring=bool(ring),
     )
 
 

@@ -39,7 +39,7 @@ class Bound(StrEnum):
 
 
 class RegionReport(_Record):
-    """A tensor in data memory."""
+    """A tensor in data memory; ``ring``: it circulates in these bytes, some rows at a time."""
 
     value: str
     shape: tuple[int, int, int]
@@ -49,6 +49,7 @@ class RegionReport(_Record):
     offset_bytes: int
     end_bytes: int
     memories: tuple[int, ...]
+    ring: bool
 
 
 class LayerReport(_Record):
@@ -65,6 +66,7 @@ class LayerReport(_Record):
         weight_bits: width of one weight.
         weight_bytes: bytes of weights in kernel memory, padding not counted.
         kernel_words: 72-bit words on each processor, from ``kernel_start_word`` on.
+        streams: it works while its input is still being written.
         processors: how many processors read the input.
         in_passes: words read per pixel.
         out_passes: words written per pixel.
@@ -91,6 +93,7 @@ class LayerReport(_Record):
     kernel_words: int
     bias_quadrant: int | None
     bias_bytes: int
+    streams: bool
     processors: int
     in_passes: int
     out_passes: int
@@ -196,6 +199,7 @@ class Report(_Record):
     input_scale: float
     head: tuple[StepReport, ...]
     outputs: tuple[OutputReport, ...]
+    streaming: tuple[str, ...]
     calibration: str | None
     sample: str
     sample_label: str | None

@@ -59,9 +59,9 @@ def pixels_of(plan: Plan, value: str) -> int:
 
 def stored_words(plan: Plan, region: Region) -> Words:
     """Words in each of its memories that a tensor takes: all of its own, or those of its ring."""
-    for placed in plan.layers[: plan.streams]:
-        if placed.inputs[0].value == region.value:
-            return region.offset_bytes // WORD_BYTES + np.arange(placed.ring_words, dtype=np.intp)
+    ring = plan.ring_words(region.value)
+    if ring:
+        return region.offset_bytes // WORD_BYTES + np.arange(ring, dtype=np.intp)
     return region_words(region, pixels_of(plan, region.value))
 
 
