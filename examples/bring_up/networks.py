@@ -3,7 +3,8 @@
     python examples/bring_up/networks.py build/bring_up
 
 writes ``NN-name.onnx`` and ``NN-name.npz`` (calibration data) in the order in which to try them:
-what published programs do on silicon comes first. Weights are random, from fixed seeds.
+what published programs do on silicon comes first. Where the placement matters, ``NN-name.toml``
+holds the options of the build. Weights are random, from fixed seeds.
 ``toolchain/docs/bring-up.md`` says what to do with them.
 """
 
@@ -23,9 +24,10 @@ CALIBRATION_INPUTS = 32
 class Chain:
     """Nodes one after the other, from the input ``x``."""
 
-    def __init__(self, *shape: int) -> None:
-        """``shape``: channels, rows, columns; or channels and length."""
+    def __init__(self, *shape: int, options: str = "") -> None:
+        """``shape``: channels, rows, columns; or channels and length; ``options``: of the build."""
         self.shape = (1, *shape)
+        self._options = options
         self._random = np.random.default_rng(len(shape))
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
@@ -74,6 +76,8 @@ class Chain:
         onnx.save(onnx.shape_inference.infer_shapes(model), str(stem.with_suffix(".onnx")))
         x = self._random.uniform(-1, 1, (CALIBRATION_INPUTS, *self.shape[1:]))
         np.savez(stem.with_suffix(".npz"), x=x.astype(np.float32))
+        if self._options:
+            stem.with_suffix(".toml").write_text(self._options, encoding="utf-8")
 
 
 def convolution() -> Chain:
@@ -106,6 +110,26 @@ def average() -> Chain:
     return chain.linear(8 * 4 * 4, 6)
 
 
+def fifo() -> Chain:
+    """Six input channels through two FIFOs, after the start."""
+    chain = Chain(6, 12, 12, options="[map]\nfifo = true\n").conv(6, 8, 3, 3, pad=1).add("Relu")
+    return chain.pool("MaxPool", 3, 3).linear(8 * 4 * 4, 6)
+
+
+def streaming() -> Chain:
+    """Two layers work while their input arrives; their biases are weights of constant channels."""
+    chain = Chain(3, 24, 24, options="[map]\nstreams = 2\n").conv(3, 8, 3, 3, pad=1).add("Relu")
+    chain.pool("MaxPool", 2, 2).conv(8, 8, 3, 3, pad=1).add("Relu").pool("MaxPool", 2, 2)
+    return chain.conv(8, 12, 3, 3, pad=1).add("Relu").linear(12 * 6 * 6, 6)
+
+
+def fifo_chw() -> Chain:
+    """Three input channels through three FIFOs, four pixels in a word."""
+    options = '[map]\nfifo = true\ninput_order = "CHW"\n'
+    chain = Chain(3, 13, 13, options=options).conv(3, 8, 3, 3, pad=1).add("Relu")
+    return chain.pool("MaxPool", 3, 3).linear(8 * 4 * 4, 6)
+
+
 def long_flatten() -> Chain:
     """A fully connected layer of 100 passes; none of more than 16 is known from silicon."""
     return Chain(3, 10, 10).conv(3, 8, 3, 3, pad=1).add("Relu").linear(8 * 10 * 10, 10)
@@ -126,7 +150,8 @@ def issue_353() -> Chain:
 
 
 NETWORKS: tuple[Callable[[], Chain], ...] = (
-    convolution, quadrants, passes, one_dimension, average, long_flatten, absolute, issue_353,
+    convolution, quadrants, passes, one_dimension, average, fifo, streaming, fifo_chw,
+    long_flatten, absolute, issue_353,
 )  # fmt: skip
 
 

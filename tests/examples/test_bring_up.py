@@ -13,8 +13,9 @@ import pytest
 from mxdeploy.stages.s7_compile import find_compiler
 from tests.command import Mxdeploy
 
-NAMES = ("convolution", "quadrants", "passes", "one_dimension", "average", "long_flatten",
-         "absolute", "issue_353")  # fmt: skip
+NAMES = ("convolution", "quadrants", "passes", "one_dimension", "average", "fifo", "streaming",
+         "fifo_chw", "long_flatten", "absolute", "issue_353")  # fmt: skip
+BY_FIFO = {"fifo": "FIFOs 0, 1", "streaming": "Layers 0 to 1 stream", "fifo_chw": "FIFOs 0, 1, 2"}
 KNOWN_ONLY_FROM_SIMULATION = (
     "transposed convolution", "element-wise", "narrow weights", "absolute", "write gaps",
     "long_flatten", "average pooling, rounded", "Mlator", "one-shot", "issue_353",
@@ -60,6 +61,8 @@ def test_each_passes_on_the_virtual_board(
     report = ran.document["result"]["report"]
     assert report["board_run"]["passed"] is True
     assert json.dumps(report["proof"]["machines"]).count("accelerator") == 1
+    assert BY_FIFO.get(name, "") in " ".join(report["streaming"])
+    assert bool(report["streaming"]) is (name in BY_FIFO)
 
 
 def test_the_public_network_has_the_geometry_that_was_reported(networks: ModuleType) -> None:

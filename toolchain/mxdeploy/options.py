@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mxdeploy.chip.max78000.limits import MAX_STREAMING_LAYERS
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, UsageError
 
@@ -47,6 +48,20 @@ class QuantizeSection(_Section):
     fit: bool = False
 
 
+class MapSection(_Section):
+    """How the network is placed; by default as the mapping finds best.
+
+    Attributes:
+        input_order: order of the input in data memory.
+        fifo: let the input come through the FIFOs, even if it fits in data memory.
+        streams: let so many layers stream, even if it takes fewer.
+    """
+
+    input_order: Literal["HWC", "CHW"] | None = None
+    fifo: bool = False
+    streams: int | None = Field(default=None, ge=0, le=MAX_STREAMING_LAYERS.value)
+
+
 class ProjectOptions(_Section):
     """What a model file cannot say about itself.
 
@@ -55,12 +70,14 @@ class ProjectOptions(_Section):
         input: how data files are scaled unless ``--scale`` says otherwise.
         sample: input of the known-answer test.
         quantize: widths of the weights.
+        map: placement.
     """
 
     classes: tuple[str, ...] = ()
     input: InputOptions = Field(default_factory=InputOptions)
     sample: SampleOptions | None = None
     quantize: QuantizeSection = Field(default_factory=QuantizeSection)
+    map: MapSection = Field(default_factory=MapSection)
 
 
 def options_path(model: Path) -> Path:

@@ -14,18 +14,19 @@ from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, loa
 from mxdeploy.errors import Diagnostic
 from mxdeploy.inputs import chip_inputs, model_layout
 from mxdeploy.ir.network import Network
-from mxdeploy.ir.plan import Plan
+from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Firmware, Project
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.options import ProjectOptions, QuantizeSection
+from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
 from mxdeploy.proof import Proof, prove, require_equal
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s3_quantize import QuantizeOptions
+    from mxdeploy.stages.s4_map import MapOptions
     from mxdeploy.stages.s8_run.board import BoardRun
 
 SEED = 78000
@@ -96,7 +97,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     from mxdeploy.boards import load_board
     from mxdeploy.placement import load_placement
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
-    from mxdeploy.stages.s4_map import MapOptions, map_network
+    from mxdeploy.stages.s4_map import map_network
     from mxdeploy.stages.s5_lower import lower
     from mxdeploy.stages.s6_emit import emit
     from mxdeploy.user_code import read_user_code
@@ -109,7 +110,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     with trace.stage("quantize"):
         quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
     with trace.stage("map"):
-        plan = map_network(quantized, MapOptions(chosen=chosen))
+        plan = map_network(quantized, replace(map_options(request.options.map), chosen=chosen))
         quantized = plan.network
         integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("lower"):
@@ -167,6 +168,14 @@ def quantize_options(section: QuantizeSection) -> QuantizeOptions:
 
     rules = (WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
     return QuantizeOptions(weight_bits=section.weight_bits, widths=tuple(rules))
+
+
+def map_options(section: MapSection) -> MapOptions:
+    """What a user chose about the placement, as its stage takes it."""
+    from mxdeploy.stages.s4_map import MapOptions
+
+    order = None if section.input_order is None else DataOrder(section.input_order)
+    return MapOptions(input_order=order, fifo=section.fifo, streams=section.streams)
 
 
 def _quantize(
@@ -268,7 +277,7 @@ def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
     return run
 
 
-def placement_of(network: Network, options: QuantizeSection, trace: Trace) -> Plan:
+def placement_of(network: Network, options: ProjectOptions, trace: Trace) -> Plan:
     """Where a legalized network would lie, without calibration data.
 
     Undeclared ranges are guessed: they decide numbers, not the placement.
@@ -281,10 +290,10 @@ def placement_of(network: Network, options: QuantizeSection, trace: Trace) -> Pl
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s4_map import map_network
 
-    chosen = replace(quantize_options(options), guess_ranges=True)
+    chosen = replace(quantize_options(options.quantize), guess_ranges=True)
     with trace.stage("quantize"):
-        if options.fit:
+        if options.quantize.fit:
             chosen = with_steps(chosen, fitting_steps(network, chosen))
         quantized = quantize(network, None, chosen)
     with trace.stage("map"):
-        return map_network(quantized)
+        return map_network(quantized, map_options(options.map))

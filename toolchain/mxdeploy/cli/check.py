@@ -38,7 +38,7 @@ def command(
     with output.stages() as listener:
         trace = Trace(on_stage=listener)
         network = read_network(model, trace)
-        plan = placement_of(network, options.quantize, trace)
+        plan = placement_of(network, options, trace)
     output.result = _result(plan)
     _show(output, plan)
 
