@@ -70,28 +70,38 @@ def _is_plane(op: Conv) -> bool:
 # --- convolutions -------------------------------------------------------------------------------
 
 
+@_constraint("MX2010", fix="put the further directions into the channels")
+def conv_directions(op: Conv, _shape: Shape) -> str | None:
+    """A convolution has one or two spatial directions."""
+    axes = len(op.strides)
+    return None if 1 <= axes <= _PLANE else f"{axes} directions"
+
+
+@_constraint("MX2050", fix="use at most {MAX_CHANNELS} channels")
+def conv_channels(op: Conv, _shape: Shape) -> str | None:
+    """A convolution has at most {MAX_CHANNELS} input and {MAX_CHANNELS} output channels.
+
+    Groups make no difference: on the chip every output reads all inputs, and the weights between
+    groups are zeros that take memory.
+    """
+    inputs, outputs = op.weight.shape[1] * op.groups, op.weight.shape[0]
+    if max(inputs, outputs) <= limits.MAX_CHANNELS.value:
+        return None
+    return f"{inputs} input and {outputs} output channels"
+
+
 @_constraint(
-    "MX2010", fix="use groups=1: one dense convolution computes what the groups and the 1x1 "
-    "convolution behind them compute together"
+    "MX2011", fix="use the same stride in both directions, or stride 1 and a pooling behind"
 )  # fmt: skip
-def conv_groups(op: Conv, _shape: Shape) -> str | None:
-    """A convolution has one group: every output channel reads all input channels."""
-    return None if op.groups == 1 else f"{op.groups} groups"
-
-
-@_constraint("MX2011", fix="use stride 1 and a max pooling 2x2 with stride 2 in front or behind")
 def conv_stride(op: Conv, _shape: Shape) -> str | None:
-    """A convolution has stride 1; poolings have strides."""
-    return None if set(op.strides) == {1} else f"stride {_by(op.strides)}"
+    """A convolution has the same stride in both directions, at most {MAX_POOL_STRIDE}.
 
-
-@_constraint(
-    "MX2012", fix="use kernels of {CONV2D_KERNEL}x{CONV2D_KERNEL} without dilation, one behind "
-    "the other"
-)  # fmt: skip
-def conv2d_dilation(op: Conv, _shape: Shape) -> str | None:
-    """A 2-D convolution has dilation 1."""
-    return f"dilation {_by(op.dilations)}" if _is_plane(op) and set(op.dilations) != {1} else None
+    The chip has no strides: with a 1x1 kernel every n-th pixel is read, otherwise all are computed
+    and every n-th of them is read by the next layer.
+    """
+    if len(set(op.strides)) == 1 and max(op.strides) <= limits.MAX_POOL_STRIDE.value:
+        return None
+    return f"stride {_by(op.strides)}"
 
 
 @_constraint(
@@ -99,43 +109,56 @@ def conv2d_dilation(op: Conv, _shape: Shape) -> str | None:
     "pixels, three see 7x7"
 )  # fmt: skip
 def conv2d_kernel(op: Conv, _shape: Shape) -> str | None:
-    """A 2-D kernel is {CONV2D_KERNEL}x{CONV2D_KERNEL} or 1x1.
+    """A 2-D kernel has {CONV2D_KERNEL}x{CONV2D_KERNEL} taps at most, with a dilation's gaps.
 
-    Or it is smaller, with a padding under which it can be filled up with zeros.
+    A larger one reads shifted copies of its input as further channels (5x5: 4 copies, 7x7: 9
+    copies): at most {MAX_CHANNELS} of them, whose weights fit the kernel memories of
+    {KERNEL_MEMORY_WORDS} words together with those that make the copies.
     """
-    kernel = op.weight.shape[2:]
-    size = limits.CONV2D_KERNEL.value
-    if not _is_plane(op) or kernel in ((1, 1), (size, size)):
+    size = _reach(op)
+    if not _is_plane(op) or max(size) <= limits.CONV2D_KERNEL.value:
         return None
-    if max(kernel) > size:
-        return f"a kernel of {_by(kernel)}"
-    return f"a kernel of {_by(kernel)} with padding {list(op.pads)}"
+    return f"a kernel of {_by(size)}{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
 
 
 @_constraint("MX2014", fix="use at most {MAX_CONV1D_KERNEL} taps; pooling in front sees further")
 def conv1d_kernel(op: Conv, _shape: Shape) -> str | None:
-    """A 1-D kernel has 1 to {MAX_CONV1D_KERNEL} taps, counted with the gaps of a dilation."""
-    if _is_plane(op):
+    """A 1-D kernel has {MAX_CONV1D_KERNEL} taps at most, with a dilation's gaps.
+
+    A larger one reads shifted copies of its input as further channels: at most {MAX_CHANNELS} of
+    them, whose weights fit the kernel memories of {KERNEL_MEMORY_WORDS} words. Copies are moved
+    furthest where the length of the input is a multiple of numbers near {MAX_CONV1D_KERNEL}.
+    """
+    size = _reach(op)
+    if len(size) != 1 or size[0] <= limits.MAX_CONV1D_KERNEL.value:
         return None
-    taps, dilation = op.weight.shape[2], op.dilations[0]
-    length = (taps - 1) * dilation + 1
-    if length <= limits.MAX_CONV1D_KERNEL.value:
-        return None
-    return f"{taps} taps" + (f" with dilation {dilation}, {length} in all" if dilation > 1 else "")
+    return f"{size[0]} taps{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
 
 
 @_constraint("MX2015", fix="use the same padding of 0 to {MAX_PAD} on both sides")
 def conv_padding(op: Conv, _shape: Shape) -> str | None:
-    """Zero padding is the same on both sides, at most {MAX_PAD}, and smaller than the kernel."""
-    kernel = op.weight.shape[2:]
-    axes = len(kernel)
+    """Zero padding is the same on both sides and at most {MAX_PAD}.
+
+    Other padding is put around the map by layers in front that copy it, a row and a column on each
+    side at a time.
+    """
+    axes = len(op.strides)
     begins, ends = op.pads[:axes], op.pads[axes:]
-    legal = begins == ends and all(
-        0 <= p <= limits.MAX_PAD.value and p < k for p, k in zip(begins, kernel, strict=True)
-    )
-    if legal or (_is_plane(op) and conv2d_kernel(op, ()) is not None):
+    if begins == ends and max(begins) <= limits.MAX_PAD.value:
         return None
-    return f"padding {list(begins)} in front and {list(ends)} behind a kernel of {_by(kernel)}"
+    return f"padding {list(begins)} in front and {list(ends)} behind"
+
+
+def _reach(op: Conv) -> tuple[int, ...]:
+    """Size of the kernel with the gaps between its taps."""
+    return tuple(
+        (taps - 1) * dilation + 1
+        for taps, dilation in zip(op.weight.shape[2:], op.dilations, strict=True)
+    )
+
+
+def _gaps(op: Conv) -> str:
+    return f", dilation {_by(op.dilations)} included," if set(op.dilations) != {1} else ""
 
 
 @_constraint(
@@ -388,14 +411,9 @@ def eltwise_kind(op: LayerSpec, _shape: Shape) -> str | None:
     return f"{op.operands} operands in front of {op.kind}"
 
 
-CONV: tuple[Constraint[Conv], ...] = (
-    conv_groups,
-    conv_stride,
-    conv2d_dilation,
-    conv2d_kernel,
-    conv1d_kernel,
-    conv_padding,
-)
+CONV: tuple[Constraint[Conv], ...] = (conv_directions, conv_channels, conv_stride)
+CONV_ALONE: tuple[Constraint[Conv], ...] = (conv2d_kernel, conv1d_kernel, conv_padding)
+"""What a convolution must satisfy to be computed by one layer; others take several, if they fit."""
 CONV_TRANSPOSE: tuple[Constraint[ConvTranspose], ...] = (conv_transpose_geometry,)
 POOLING: tuple[Constraint[Pooling], ...] = (pool_size, pool_stride, pool_padding, pool_dilation)
 CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
@@ -406,6 +424,7 @@ LAYER: tuple[Constraint[LayerOp], ...] = (layer_bias, layer_finite)
 
 ALL: tuple[Constraint[Any], ...] = (
     *CONV,
+    *CONV_ALONE,
     *CONV_TRANSPOSE,
     *POOLING,
     *CLIP,

@@ -10,6 +10,7 @@ from mxdeploy.stages.s2_legalize.rule import Rule, rewrite
 from mxdeploy.stages.s2_legalize.rules import (
     CLEAN,
     COMPLETE,
+    CONVOLUTIONS,
     FINISH,
     FORM,
     HOST,
@@ -22,8 +23,8 @@ from mxdeploy.stages.s2_legalize.rules import (
 from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
 
 STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
-    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), SHARE, FORM, Takes.LEFT, COMPLETE,
-    SUMS, POOLS, Takes.ALL, PLACES, FINISH,
+    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), CONVOLUTIONS, SHARE, FORM,
+    Takes.LEFT, COMPLETE, SUMS, POOLS, Takes.ALL, PLACES, FINISH,
 )  # fmt: skip
 """Rules to apply until none matches, and what of the end is left to the CPU, in order."""
 

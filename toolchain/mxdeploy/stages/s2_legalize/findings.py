@@ -174,3 +174,16 @@ def leaves_out_rows(where: str, before: Shape, after: Shape) -> Diagnostic:
         "pooling every n-th of both",
         fix="leave out one row (or column) more or less, or the same number at both ends",
     )
+
+
+def no_arrangement(where: str, described: str, channels: tuple[int, int]) -> Diagnostic:
+    """A convolution that takes more layers than fit."""
+    return Diagnostic(
+        code="MX2051",
+        where=where,
+        what=f"a convolution from {channels[0]} to {channels[1]} channels ({described}) takes "
+        "further layers, which copy its input, and these do not fit",
+        why=f"{limits.MAX_CHANNELS.text} {limits.KERNEL_MEMORY_WORDS.text} "
+        f"{limits.DATA_MEMORY_BYTES.text}",
+        fix="use 3x3 kernels with padding 1, or fewer channels",
+    )

@@ -33,6 +33,7 @@ from mxdeploy.ops.graph import (
     Unsupported,
 )
 from mxdeploy.stages.s2_legalize import findings
+from mxdeploy.stages.s2_legalize.arrange.words import described
 from mxdeploy.stages.s2_legalize.graph import Graph, chip_map
 from mxdeploy.stages.s2_legalize.joins import is_join, weighted_readers
 
@@ -95,7 +96,7 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
         case Unsupported():
             found = [findings.unsupported(node.name, op.op_type, op.detail)]
         case Conv():
-            found = _broken(node.name, constraints.CONV, op, before, "the convolution")
+            found = _of_convolution(node, op, before)
         case ConvTranspose():
             checks = constraints.CONV_TRANSPOSE
             found = _broken(node.name, checks, op, before, "the transposed convolution")
@@ -112,6 +113,16 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
         case _:
             found = [] if _is_excused(graph, node) else _of_shape(node, op, before, after)
     return found
+
+
+def _of_convolution(node: Node, op: Conv, before: Shape) -> list[Diagnostic]:
+    """Findings about a convolution; without known shapes there are other reasons."""
+    for checks in (constraints.CONV, constraints.CONV_ALONE):
+        found = _broken(node.name, checks, op, before, "the convolution")
+        if found or len(before) != len(op.strides) + 1:
+            return found
+    channels = (op.weight.shape[1] * op.groups, op.weight.shape[0])
+    return [findings.no_arrangement(node.name, described(op), channels)]
 
 
 def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Diagnostic]:

@@ -1,10 +1,11 @@
 """The rewrite rules, in the order in which they are tried.
 
 ``CLEAN`` works on imported operators, ``HOST`` leaves to the CPU what then still stands in front of
-the network, ``SHAPES`` gives poolings and changes of shape a form that the chip has, ``FORM`` makes
-hardware layers of the rest, ``COMPLETE`` gives a layer of their own to operations that no layer has
-taken over, ``SUMS`` and ``POOLS`` to values that are combined or pooled, ``PLACES`` sees to it that
-values that come together can lie where they must, ``FINISH`` looks at the whole.
+the network, ``SHAPES`` gives poolings and changes of shape a form that the chip has,
+``CONVOLUTIONS`` all convolutions, ``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a
+layer of their own to operations that no layer has taken over, ``SUMS`` and ``POOLS`` to values that
+are combined or pooled, ``PLACES`` sees to it that values that come together can lie where they
+must, ``FINISH`` looks at the whole.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     concat_linear,
     concat_merge,
     concat_output,
+    conv_groups,
     conv_layer,
     conv_transpose_layer,
     crop,
@@ -55,6 +57,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     join_repeat,
     linear_layer,
     linear_rank,
+    odd_size,
     operand_copy,
     outputs_split,
     pad_chain,
@@ -62,6 +65,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     pad_layer,
     pad_merge,
     part_copy,
+    partial_sums,
     place_views,
     pool_concat,
     pool_dilation,
@@ -78,10 +82,12 @@ from mxdeploy.stages.s2_legalize.rules import (
     select_concat,
     select_forward,
     select_simple,
+    shifted_copies,
     shuffle_channels,
     sink_views,
     slice_channels,
-    stretch_kernel,
+    stride_before,
+    stride_behind,
     transpose_input,
     transpose_linear,
     transpose_simple,
@@ -92,6 +98,7 @@ from mxdeploy.stages.s2_legalize.rules import (
 
 CLEAN = (
     fake_quantize.RULE,
+    conv_groups.RULE,
     clip_simple.RULE,
     clip_relu.RULE,
     affine_identity.RULE,
@@ -114,8 +121,6 @@ CLEAN = (
     affine_forward.RULE,
     pad_drop.RULE,
     pad_merge.RULE,
-    stretch_kernel.RULE,
-    grow_kernel.RULE,
     input_clip.RULE,
     views_behind.RULE,
     elementwise_merge.RULE,
@@ -160,6 +165,18 @@ SHARE = (
     concat_merge.RULE,
     concat_function.RULE,
     affine_back.RULE,
+)
+CONVOLUTIONS = (
+    reshape_merge.RULE,
+    sink_views.RULE,
+    pool_order.RULE,
+    pool_merge.RULE,
+    grow_kernel.RULE,
+    stride_before.RULE,
+    stride_behind.RULE,
+    shifted_copies.RULE,
+    odd_size.RULE,
+    partial_sums.RULE,
 )
 FORM = (
     place_views.RULE,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Conv
 from mxdeploy.ops.layer import Kind, LayerSpec
+from mxdeploy.stages.s2_legalize.arrange.convolution import is_native
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.layers import layer_edit, view_source
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -21,12 +21,12 @@ _PLANE = 3
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
-    """Conv without any violated constraint."""
+    """Conv that the chip has as it is."""
     op = node.op
     if not isinstance(op, Conv):
         return None
     shape = graph.shape(node.inputs[0])
-    if len(shape) != len(op.strides) + 1 or constraints.violated(constraints.CONV, op, shape):
+    if len(shape) != len(op.strides) + 1 or not is_native(op):
         return None
     out, channels, *taps = op.weight.shape
     one_dimensional = len(shape) == _SEQUENCE

@@ -2,8 +2,9 @@
 
 Relu and Clip never decrease, so they may be applied before a maximum is taken; an affine function
 per channel may be applied before an average without padding, and before a maximum when its
-factors are positive. In front of the pooling they belong to the layer that computes the map: an
-affine function only if it becomes part of the weights there.
+factors are positive; anything may be where single elements are taken out. In front of the pooling
+they belong to the layer that computes the map: an affine function only if it becomes part of the
+weights there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from mxdeploy.ir.network import Node, Value
-from mxdeploy.ops.graph import Affine, Clip, Conv, ConvTranspose, Linear, Pooling, Relu
+from mxdeploy.ops.graph import Abs, Affine, Clip, Conv, ConvTranspose, Linear, Pooling, Relu
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 
@@ -51,6 +52,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
 
 def commutes(pool: Pooling, node: Node) -> bool:
     """Whether the function of ``node`` may be applied before or after ``pool`` alike."""
+    if set(pool.size) == {1} and not any(pool.pads):
+        return isinstance(node.op, Relu | Clip | Abs | Affine)
     if isinstance(node.op, Relu | Clip):
         return not pool.average
     if not isinstance(node.op, Affine):

@@ -1,0 +1,1 @@
+"""How convolutions of all kinds are put together from those that the chip has."""
