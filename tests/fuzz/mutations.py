@@ -8,6 +8,7 @@ from functools import partial
 from itertools import combinations
 
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, Plan, Region, RegionPart
+from mxdeploy.ir.quantized import QuantNetwork
 
 Swap = Callable[[Region], Region]
 _MASK = (1 << 64) - 1
@@ -105,7 +106,7 @@ def _offsets(plan: Plan, region: Region) -> Iterator[tuple[str, Region]]:
 
 def _words(plan: Plan, region: Region) -> int:
     """Words from the first to the last of a tensor."""
-    _, rows, columns = plan.network.value(region.value).shape
+    _, rows, columns = plan.hardware.value(region.value).shape
     if region.order is DataOrder.CHW:
         return -(-rows * columns // 4) * region.passes
     last = (rows * columns - 1) * region.step_words + (region.passes - 1) * (region.gap + 1)
@@ -209,6 +210,9 @@ def _layers(plan: Plan) -> Iterator[Mutant]:
             {"index": layer.index + 1},
             {"name": layer.name + "'"},
             {"cycles": layer.cycles + 1},
+            {"ring_words": layer.ring_words - 1},
+            {"ring_words": layer.ring_words + 1},
+            {"ring_words": 0},
             {"inputs": layer.inputs[::-1]},
             {"inputs": layer.inputs[:1] * len(layer.inputs)},
             {"inputs": layer.inputs[1:]},
@@ -274,19 +278,25 @@ def _orders(plan: Plan) -> Iterator[Mutant]:
         pair = (second, first)
         layers = (*plan.layers[:index], *pair, *plan.layers[index + 2 :])
         yield Mutant(f"{second.name} first in the plan", partial(replace, plan, layers=layers))
-        network = plan.network
-        ordered = list(network.layers)
-        ordered[index : index + 2] = ordered[index : index + 2][::-1]
-        changed = replace(network, layers=tuple(ordered))
         try:
-            changed.verify()
+            networks = {
+                "network": _swapped(plan.network, index),
+                "realization": plan.realization and _swapped(plan.realization, index),
+            }
         except ValueError:
             continue
         numbered = tuple(replace(layer, index=number) for number, layer in enumerate(layers))
-        yield Mutant(
-            f"{second.name} first", partial(replace, plan, network=changed, layers=numbered)
-        )
+        yield Mutant(f"{second.name} first", partial(replace, plan, layers=numbered, **networks))
     yield Mutant("without the last layer", partial(replace, plan, layers=plan.layers[:-1]))
+
+
+def _swapped(network: QuantNetwork, index: int) -> QuantNetwork:
+    """Layers ``index`` and the next one in the other order; ValueError when that cannot be."""
+    layers = list(network.layers)
+    layers[index : index + 2] = layers[index : index + 2][::-1]
+    changed = replace(network, layers=tuple(layers))
+    changed.verify()
+    return changed
 
 
 def _hosts(plan: Plan) -> Iterator[Mutant]:
@@ -301,6 +311,7 @@ def _hosts(plan: Plan) -> Iterator[Mutant]:
         yield Mutant(
             f"output {layer.output.value}", partial(replace, plan, outputs=(layer.output,))
         )
+    yield Mutant("FIFOs", partial(replace, plan, fifo=not plan.fifo))
     yield Mutant("cycles", partial(replace, plan, cycles=plan.cycles + 1))
 
 

@@ -88,6 +88,12 @@ def large():
     return build((4, 75, 75), layers, seed=9, name="large")
 
 
+def streams():
+    """Two layers that stream, one of them with a bias."""
+    drafts = [conv(8, 3, 1, bias=True), conv(6, 3, 1, pool=max_pool(2)), conv(3, 3)]
+    return build((3, 8, 8), drafts, seed=10, name="streams")
+
+
 NETWORKS = {
     "small": zoo.small,
     "tiny": zoo.tiny,
@@ -101,13 +107,15 @@ NETWORKS = {
     "rows": rows,
     "joins": joins,
     "large": large,
+    "streams": streams,
 }
+OPTIONS = {"streams": MapOptions(streams=2)}
 
 
 @cache
 def sound(name: str) -> tuple[Plan, bytes]:
     """A plan and what its program answers."""
-    plan = map_network(NETWORKS[name]())
+    plan = map_network(NETWORKS[name](), OPTIONS.get(name, MapOptions()))
     return plan, answer(plan)
 
 

@@ -45,9 +45,9 @@ def _reader(layer: QuantLayer) -> str:
 
 def _join(plan: Plan, region: Region) -> str:
     """What is wrong with a region that has parts; empty when nothing is."""
-    join = plan.network.join(region.value)
+    join = plan.hardware.join(region.value)
     parts = [(part.region.value, part.channels) for part in region.parts]
-    if join is None or parts != [(name, plan.network.value(name).shape[0]) for name in join.inputs]:
+    if join is None or parts != [(name, plan.hardware.value(name).shape[0]) for name in join.inputs]:
         return f"consists of {parts}"
     union = 0
     for part in region.parts:

@@ -33,7 +33,7 @@ def _region(plan: Plan, region: Region, *, chw_possible: bool) -> Iterator[Diagn
     """A tensor that is written."""
     where = f"tensor {region.value}"
     value = plan.hardware.value(region.value)
-    if region.parts or plan.network.join(value.name) is not None:
+    if region.parts or plan.hardware.join(value.name) is not None:
         yield Diagnostic(
             code="MX4124",
             where=where,

@@ -53,7 +53,7 @@ def region_words(region: Region, pixels: int) -> Words:
 
 def pixels_of(plan: Plan, value: str) -> int:
     """Rows times columns of a value."""
-    _, rows, columns = plan.network.value(value).shape
+    _, rows, columns = plan.hardware.value(value).shape
     return rows * columns
 
 
