@@ -10,6 +10,8 @@ import click
 from mxdeploy.cli.common import (
     data_choice,
     data_options,
+    explain,
+    explain_option,
     read_options,
     talking,
     width_options,
@@ -20,6 +22,7 @@ from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, MismatchError, ToolError, UsageError
 
 if TYPE_CHECKING:
+    from mxdeploy.ir.quantized import QuantNetwork
     from mxdeploy.pipeline import BuildRequest
     from mxdeploy.stages.s9_report.schema import Report
 
@@ -53,6 +56,7 @@ BOARD = "max78000fthr"
     help="Take this placement (a build's map.json, perhaps edited) instead of searching for one.",
 )
 @click.option("--run", is_flag=True, help="Run the firmware on the virtual board.")
+@explain_option
 @talking
 def command(  # noqa: PLR0913 - one parameter per option
     output: Output,
@@ -72,6 +76,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     app: tuple[Path, ...],
     placement: Path | None,
     run: bool,
+    explain_rewrites: bool,
 ) -> None:
     """Take MODEL (an ONNX file) to C sources and firmware, proved bit for bit.
 
@@ -96,11 +101,19 @@ def command(  # noqa: PLR0913 - one parameter per option
         app=app,
     )
     default_scale = Scale(scale) if scale else options.input.scale
-    _build(output, request, target or Path("build") / model.stem, force, default_scale)
+    folder = target or Path("build") / model.stem
+    report, network = _build(output, request, folder, force, default_scale)
+    if explain_rewrites:
+        explain(output, network)
+    _judge(report, request)
 
 
-def _build(output: Output, request: BuildRequest, target: Path, force: bool, scale: Scale) -> None:
+def _build(
+    output: Output, request: BuildRequest, target: Path, force: bool, scale: Scale
+) -> tuple[Report, QuantNetwork]:
+    """Build and show it; the report, and the network as it was placed."""
     from mxdeploy.builds import check_target, write_build
+    from mxdeploy.cli import render
     from mxdeploy.package import package
     from mxdeploy.pipeline import build
     from mxdeploy.trace import Trace
@@ -114,7 +127,9 @@ def _build(output: Output, request: BuildRequest, target: Path, force: bool, sca
     output.result = {"folder": str(target), "report": report.model_dump(mode="json")}
     output.report(built.diagnostics)
     _show(output, report, target)
-    _judge(report, request)
+    for line in render.rewrite_lines(built.plan.network.rewrites):
+        output.detail(line)
+    return report, built.plan.network
 
 
 def _show(output: Output, report: Report, target: Path) -> None:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdeploy.cli.common import read_options, talking, width_options, with_widths
+from mxdeploy.cli.common import (
+    explain,
+    explain_option,
+    read_options,
+    talking,
+    width_options,
+    with_widths,
+)
 from mxdeploy.cli.output import Output
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
+@explain_option
 @talking
 def command(
     output: Output,
@@ -26,6 +34,7 @@ def command(
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
+    explain_rewrites: bool,
 ) -> None:
     """Say whether MODEL (an ONNX file) runs on the chip, without building it.
 
@@ -41,6 +50,8 @@ def command(
         plan = placement_of(network, options, trace)
     output.result = _result(plan)
     _show(output, plan)
+    if explain_rewrites:
+        explain(output, plan.network)
 
 
 def _result(plan: Plan) -> dict[str, object]:
@@ -71,10 +82,10 @@ def _result(plan: Plan) -> dict[str, object]:
 def _show(output: Output, plan: Plan) -> None:
     from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
     from mxdeploy.chip.max78000.layouts import WEIGHT_BITS
+    from mxdeploy.cli import render
 
-    for rewrite in plan.network.rewrites:
-        kind = "exact" if rewrite.exact else "approximate"
-        output.detail(f"{rewrite.rule} ({kind}): {rewrite.text} [{', '.join(rewrite.nodes)}]")
+    for line in render.rewrite_lines(plan.network.rewrites):
+        output.detail(line)
     for placed, layer in zip(plan.layers, plan.network.layers, strict=True):
         shape = "x".join(map(str, layer.spec.out_shape))
         narrow = "" if layer.weight_bits == WEIGHT_BITS[0] else f", {layer.weight_bits}-bit weights"

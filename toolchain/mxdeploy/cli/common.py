@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.options import ProjectOptions, WeightBits, load_options, options_path
 from mxdeploy.pipeline import DataChoice
+
+if TYPE_CHECKING:
+    from mxdeploy.ir.quantized import QuantNetwork
 
 Body = Callable[..., None]
 
@@ -73,6 +76,22 @@ def width_options(body: Body) -> Body:
     ):
         body = option(body)
     return body
+
+
+def explain_option(body: Body) -> Body:
+    """Add ``--explain-rewrites``."""
+    text = "Show what became of every node of the model."
+    return click.option("--explain-rewrites", is_flag=True, help=text)(body)
+
+
+def explain(output: Output, network: QuantNetwork) -> None:
+    """Show, and add to the JSON document, what became of every node of the model."""
+    from mxdeploy.cli import render
+    from mxdeploy.fates import fates
+
+    found = fates(network)
+    output.result["nodes"] = [fate.to_dict() for fate in found]
+    output.show(render.fate_table(found))
 
 
 def with_widths(options: ProjectOptions, weight_bits: tuple[str, ...], fit: bool) -> ProjectOptions:

@@ -9,6 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxdeploy.fates import Fate
+    from mxdeploy.ir.network import Rewrite
     from mxdeploy.stages.s9_report.schema import LayerReport, RegionReport, Report, Use
 
 BAR_CELLS = 20
@@ -61,6 +65,31 @@ def placement_table(report: Report) -> Table:
             _span(layer.output),
         )
     return table
+
+
+def fate_table(fates: Sequence[Fate]) -> Table:
+    """What became of every node of the model, and by which rewrites."""
+    table = _table("What became of the model's nodes")
+    table.add_column("node", overflow="fold", max_width=32)
+    table.add_column("operator", no_wrap=True)
+    table.add_column("became", overflow="fold")
+    table.add_column("rewrites", overflow="fold")
+    for fate in fates:
+        rules = dict.fromkeys(
+            r.rule if r.exact else f"{r.rule} (approximate)" for r in fate.rewrites
+        )
+        table.add_row(
+            Text(fate.node), Text(fate.op_type), Text(fate.to_text()), Text(", ".join(rules) or "-")
+        )
+    return table
+
+
+def rewrite_lines(rewrites: Sequence[Rewrite]) -> list[str]:
+    """Every rewrite in a sentence, in the order in which they were done."""
+    return [
+        f"{r.rule} ({'exact' if r.exact else 'approximate'}): {r.text} [{', '.join(r.nodes)}]"
+        for r in rewrites
+    ]
 
 
 def _table(title: str) -> Table:

@@ -94,6 +94,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelNode:
+    """A node of the user's model: its name, as in ``origin``, and its ONNX operator."""
+
+    name: str
+    op_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
     """One step of legalization, for the report: which rule did what to which ONNX nodes."""
 
@@ -116,6 +124,8 @@ class Network:
         head: steps from the model's input to the (single) input value, done by the host.
         tail: steps behind the outputs, computed on the CPU, in order.
         results: the model's outputs, in its order; none: the outputs as they are.
+        model: the ONNX nodes that the network was read from, in the model's order, without
+            constants.
         rewrites: what legalization did so far.
         source_digest: SHA-256 of the imported file, hexadecimal.
     """
@@ -128,6 +138,7 @@ class Network:
     head: tuple[HeadOp, ...] = ()
     tail: tuple[TailStep, ...] = ()
     results: tuple[Result, ...] = ()
+    model: tuple[ModelNode, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""
 

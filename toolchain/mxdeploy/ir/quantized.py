@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
-from mxdeploy.ir.network import Rewrite
+from mxdeploy.ir.network import ModelNode, Rewrite
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.head import Affine, HeadOp, shape_before
 from mxdeploy.ops.layer import LayerSpec
@@ -143,6 +143,7 @@ class QuantNetwork:
     tail: tuple[TailStep, ...] = ()
     results: tuple[Result, ...] = ()
     classes: tuple[str, ...] = ()
+    model: tuple[ModelNode, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""
 

@@ -6,7 +6,7 @@ import onnx
 import onnx_ir as ir
 
 from mxdeploy.errors import Diagnostic, ModelError
-from mxdeploy.ir.network import Network, Node, Value
+from mxdeploy.ir.network import ModelNode, Network, Node, Value
 from mxdeploy.ops.graph import Reshape, Unsupported
 from mxdeploy.ops.tail import Result
 from mxdeploy.stages.s1_import import findings
@@ -58,6 +58,7 @@ class _Conversion:
         self.renamed: dict[ir.Value, str] = {}
         self.values: list[Value] = []
         self.nodes: list[Node] = []
+        self.model = {printable(name): printable(op_type) for name, op_type in graph.nodes}
         self.problems: list[Diagnostic] = []
         self.doubtful: set[ir.Value] = set()
 
@@ -80,6 +81,7 @@ class _Conversion:
             outputs=tuple(dict.fromkeys(result.value for result in results)),
             results=results,
             nodes=tuple(self.nodes),
+            model=tuple(ModelNode(name=name, op_type=op) for name, op in self.model.items()),
             source_digest=digest,
         )
         network.verify()
@@ -100,6 +102,7 @@ class _Conversion:
 
     def _convert(self, node: ir.Node) -> None:
         name = self.node_names.unique(node.name or node.op_type)
+        self.model.setdefault(name, printable(node.op_type))  # folding may have made it
         view = NodeView(node=node, name=name, opset=self.graph.opset, batch=self.graph.batch)
         if not any(v in self.renamed for v in node.inputs if v is not None):
             self.problems.append(findings.constant_node(name, printable(node.op_type)))

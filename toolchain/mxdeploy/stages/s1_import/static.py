@@ -63,12 +63,14 @@ class StaticGraph:
         source: the (single) input.
         batch: the batch size that the shapes contain.
         opset: version of ONNX's own operators.
+        nodes: name and operator of every node of the model, before anything was folded.
     """
 
     model: ir.Model
     source: ir.Value
     batch: int
     opset: int
+    nodes: tuple[tuple[str, str], ...]
 
 
 def to_static_graph(proto: onnx.ModelProto, path: Path) -> StaticGraph:
@@ -108,6 +110,7 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
         InlinePass()(model)
     RemoveUnusedNodesPass()(model)
     names = _name_nodes(model, frozenset(n.name for n in model.graph if n.name))
+    nodes = tuple((n.name or "", n.op_type) for n in model.graph if n.op_type != "Constant")
     source = _single_input(model, model_name)
     batch = _fix_batch(source)
     for _ in range(2):  # folding may lead to weights that are stored as integers, and these on
@@ -122,7 +125,11 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     RemoveUnusedNodesPass()(model)
     _name_nodes(model, names)
     return StaticGraph(
-        model=model, source=source, batch=batch, opset=model.opset_imports.get("", 0)
+        model=model,
+        source=source,
+        batch=batch,
+        opset=model.opset_imports.get("", 0),
+        nodes=nodes,
     )
 
 

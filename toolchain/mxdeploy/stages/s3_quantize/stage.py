@@ -137,6 +137,7 @@ class _Quantizer:
             head=network.head,
             tail=network.tail,
             results=network.results,
+            model=network.model,
             rewrites=network.rewrites,
             source_digest=network.source_digest,
         )

@@ -2,7 +2,8 @@
 
 Convolutions pool their input while reading it, at no cost in layers or memory. A fully connected
 layer behind a pooling to a single pixel is a 1x1 convolution with pooling. The pooled values are
-never stored; their declared range is the range of the values before the pooling.
+never stored; their declared range is the range of the values before the pooling. Where they are
+stored anyway, as an output or a part of a join, they are read as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Pooling
 from mxdeploy.ops.layer import Kind, LayerSpec
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
+from mxdeploy.stages.s2_legalize.joins import is_join
 from mxdeploy.stages.s2_legalize.layers import chip_pool, with_range
 from mxdeploy.stages.s2_legalize.rule import Rule
 
@@ -26,7 +28,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if not isinstance(layer, LayerOp) or layer.spec.pool is not None or len(node.inputs) != 1:
         return None
     source = graph.source(node)
-    if source is None or not isinstance(source.op, Pooling):
+    if source is None or not isinstance(source.op, Pooling) or _is_stored(graph, source.output):
         return None
     shape = graph.shape(source.inputs[0])
     place = chip_map(shape)
@@ -47,6 +49,11 @@ def match(graph: Graph, node: Node) -> Edit | None:
         add=(new,),
         values=with_range(graph, source),
     )
+
+
+def _is_stored(graph: Graph, name: str) -> bool:
+    """Whether value ``name`` lies in memory, whoever else reads it."""
+    return graph.is_output(name) or any(is_join(r.op) for r in graph.readers(name))
 
 
 def _pooling_kind(spec: LayerSpec, *, one_dimensional: bool) -> LayerSpec | None:
