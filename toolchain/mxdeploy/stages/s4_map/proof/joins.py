@@ -47,7 +47,9 @@ def _join(plan: Plan, region: Region) -> str:
     """What is wrong with a region that has parts; empty when nothing is."""
     join = plan.hardware.join(region.value)
     parts = [(part.region.value, part.channels) for part in region.parts]
-    if join is None or parts != [(name, plan.hardware.value(name).shape[0]) for name in join.inputs]:
+    names = () if join is None else join.inputs
+    wanted = [(name, plan.hardware.value(name).shape[0]) for name in names]
+    if not wanted or parts != wanted:
         return f"consists of {parts}"
     union = 0
     for part in region.parts:
