@@ -55,11 +55,13 @@ class MapSection(_Section):
         input_order: order of the input in data memory.
         fifo: let the input come through the FIFOs, even if it fits in data memory.
         streams: let so many layers stream, even if it takes fewer.
+        optimize: what counts most once the network fits: cycles, or bytes that are loaded.
     """
 
     input_order: Literal["HWC", "CHW"] | None = None
     fifo: bool = False
     streams: int | None = Field(default=None, ge=0, le=MAX_STREAMING_LAYERS.value)
+    optimize: Literal["latency", "memory"] = "latency"
 
 
 class ProjectOptions(_Section):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.arith.head import apply_head
 from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, load_data
-from mxdeploy.errors import Diagnostic
+from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.inputs import chip_inputs, model_layout
 from mxdeploy.ir.network import Network
+from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Firmware, Project
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s3_quantize import QuantizeOptions
     from mxdeploy.stages.s4_map import MapOptions
     from mxdeploy.stages.s8_run.board import BoardRun
+
+T = TypeVar("T")
 
 SEED = 78000
 """Fixed, so that equal builds are equal."""
@@ -105,14 +109,19 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     board = load_board(request.board)
     app = read_user_code(request.app)
     chosen = None if request.placement is None else load_placement(request.placement)
-    network = read_network(request.model, trace)
-    calibration = _calibration(request, network)
-    with trace.stage("quantize"):
-        quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
-    with trace.stage("map"):
-        plan = map_network(quantized, replace(map_options(request.options.map), chosen=chosen))
-        quantized = plan.network
-        integer_model = build_integer_model(quantized, all_layers=True)
+    options = replace(map_options(request.options.map), chosen=chosen)
+
+    def place(network: Network) -> _Placed:
+        calibration = _calibration(request, network)
+        with trace.stage("quantize"):
+            quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
+        with trace.stage("map"):
+            return _Placed(network, calibration, notes, map_network(quantized, options))
+
+    placed = first_that_fits(request.model, options.objective, trace, place)
+    network, calibration, plan = placed.network, placed.calibration, placed.plan
+    quantized = plan.network
+    integer_model = build_integer_model(quantized, all_layers=True)
     with trace.stage("lower"):
         program = lower(plan)
     with trace.stage("prove"):
@@ -139,27 +148,54 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         firmware=firmware,
         board_run=board_run,
         calibration=calibration,
-        diagnostics=(*notes, *diagnostics),
+        diagnostics=(*placed.notes, *diagnostics),
     )
 
 
-def read_network(model: Path, trace: Trace) -> Network:
-    """Import and legalize.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placed:
+    """A network that was placed, and what was found on the way."""
+
+    network: Network
+    calibration: DataSet | None
+    notes: tuple[Diagnostic, ...]
+    plan: Plan
+
+
+def first_that_fits(
+    model: Path, objective: Objective, trace: Trace, place: Callable[[Network], T]
+) -> T:
+    """Import and legalize, and place the network; where it does not fit, one with fewer weights.
+
+    Args:
+        model: ONNX file.
+        objective: what counts most once the network fits.
+        trace: told of the stages.
+        place: places a legalized network; raises ``ModelError`` when it does not fit.
 
     Raises:
         UsageError: not a readable ONNX file.
-        ModelError: something in it is not supported.
+        ModelError: something in it is not supported, or it does not fit in any way.
     """
     from mxdeploy.stages.s1_import import import_onnx
     from mxdeploy.stages.s2_legalize import legalize
 
     with trace.stage("import"):
-        network = import_onnx(model)
-        network.verify()
+        imported = import_onnx(model)
+        imported.verify()
     with trace.stage("legalize"):
-        network = legalize(network)
-        network.verify()
-    return network
+        network = legalize(imported, objective)
+    try:
+        return place(network)
+    except ModelError as error:
+        with trace.stage("legalize"):
+            thrifty = legalize(imported, Objective.MEMORY)
+        if thrifty.to_text() == network.to_text():
+            raise
+        try:
+            return place(thrifty)
+        except ModelError:
+            raise error from None
 
 
 def quantize_options(section: QuantizeSection) -> QuantizeOptions:
@@ -175,7 +211,12 @@ def map_options(section: MapSection) -> MapOptions:
     from mxdeploy.stages.s4_map import MapOptions
 
     order = None if section.input_order is None else DataOrder(section.input_order)
-    return MapOptions(input_order=order, fifo=section.fifo, streams=section.streams)
+    return MapOptions(
+        input_order=order,
+        fifo=section.fifo,
+        streams=section.streams,
+        objective=Objective(section.optimize),
+    )
 
 
 def _quantize(
@@ -277,23 +318,28 @@ def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
     return run
 
 
-def placement_of(network: Network, options: ProjectOptions, trace: Trace) -> Plan:
-    """Where a legalized network would lie, without calibration data.
+def placement_of(model: Path, options: ProjectOptions, trace: Trace) -> tuple[Network, Plan]:
+    """The legalized network and where it would lie, without calibration data.
 
     Undeclared ranges are guessed: they decide numbers, not the placement.
 
     Raises:
-        UsageError: a width is given for a layer that is not there.
-        ModelError: it does not fit.
+        UsageError: not a readable ONNX file, or a width is given for a layer that is not there.
+        ModelError: something in it is not supported, or it does not fit.
     """
     from mxdeploy.fitting import fitting_steps, with_steps
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s4_map import map_network
 
-    chosen = replace(quantize_options(options.quantize), guess_ranges=True)
-    with trace.stage("quantize"):
-        if options.quantize.fit:
-            chosen = with_steps(chosen, fitting_steps(network, chosen))
-        quantized = quantize(network, None, chosen)
-    with trace.stage("map"):
-        return map_network(quantized, map_options(options.map))
+    wishes = map_options(options.map)
+
+    def place(network: Network) -> tuple[Network, Plan]:
+        chosen = replace(quantize_options(options.quantize), guess_ranges=True)
+        with trace.stage("quantize"):
+            if options.quantize.fit:
+                chosen = with_steps(chosen, fitting_steps(network, chosen))
+            quantized = quantize(network, None, chosen)
+        with trace.stage("map"):
+            return network, map_network(quantized, wishes)
+
+    return first_that_fits(model, wishes.objective, trace, place)

@@ -12,9 +12,11 @@ from mxdeploy.cli.common import (
     data_options,
     explain,
     explain_option,
+    optimize_option,
     read_options,
     talking,
     width_options,
+    with_objective,
     with_widths,
 )
 from mxdeploy.cli.output import Output
@@ -37,6 +39,7 @@ BOARD = "max78000fthr"
 @data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
+@optimize_option
 @click.option(
     "--compiler",
     type=click.Choice(["auto", "gcc", "zig", "none"]),
@@ -72,6 +75,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
+    objective: str | None,
     compiler: str,
     app: tuple[Path, ...],
     placement: Path | None,
@@ -89,6 +93,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     if app and run:
         raise UsageError(_run_with_app())
     options = with_widths(read_options(model, config), weight_bits, fit)
+    options = with_objective(options, objective)
     choice = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
     request = BuildRequest(
         model=model,

@@ -10,9 +10,11 @@ import click
 from mxdeploy.cli.common import (
     explain,
     explain_option,
+    optimize_option,
     read_options,
     talking,
     width_options,
+    with_objective,
     with_widths,
 )
 from mxdeploy.cli.output import Output
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
 @explain_option
+@optimize_option
 @talking
 def command(
     output: Output,
@@ -35,19 +38,20 @@ def command(
     weight_bits: tuple[str, ...],
     fit: bool,
     explain_rewrites: bool,
+    objective: str | None,
 ) -> None:
     """Say whether MODEL (an ONNX file) runs on the chip, without building it.
 
     Everything that stands in the way is reported at once: which node, which limit, what to do.
     """
-    from mxdeploy.pipeline import placement_of, read_network
+    from mxdeploy.pipeline import placement_of
     from mxdeploy.trace import Trace
 
     options = with_widths(read_options(model, config), weight_bits, fit)
+    options = with_objective(options, objective)
     with output.stages() as listener:
         trace = Trace(on_stage=listener)
-        network = read_network(model, trace)
-        plan = placement_of(network, options, trace)
+        _, plan = placement_of(model, options, trace)
     output.result = _result(plan)
     _show(output, plan)
     if explain_rewrites:

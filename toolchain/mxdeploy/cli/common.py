@@ -12,6 +12,7 @@ import click
 from mxdeploy.cli.output import Output, run
 from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.ir.objective import Objective
 from mxdeploy.options import ProjectOptions, WeightBits, load_options, options_path
 from mxdeploy.pipeline import DataChoice
 
@@ -59,6 +60,24 @@ def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body
         return body
 
     return decorate
+
+
+def optimize_option(body: Body) -> Body:
+    """Add ``--optimize``."""
+    return click.option(
+        "--optimize",
+        "objective",
+        type=click.Choice([str(o) for o in Objective]),
+        help="What to make small once the network fits: cycles (the default), or loaded bytes.",
+    )(body)
+
+
+def with_objective(options: ProjectOptions, objective: str | None) -> ProjectOptions:
+    """Project options with the objective of the command line, if it names one."""
+    if objective is None:
+        return options
+    section = options.map.model_copy(update={"optimize": objective})
+    return options.model_copy(update={"map": section})
 
 
 def width_options(body: Body) -> Body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
+from mxdeploy.ir.objective import Objective
 from mxdeploy.stages.s2_legalize.graph import Graph
 from mxdeploy.stages.s2_legalize.refuse import reasons
 from mxdeploy.stages.s2_legalize.rule import Rule, rewrite
@@ -29,11 +30,12 @@ STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
 """Rules to apply until none matches, and what of the end is left to the CPU, in order."""
 
 
-def legalize(network: Network) -> Network:
+def legalize(network: Network, objective: Objective = Objective.LATENCY) -> Network:
     """Rewrite an imported network until every node is one hardware layer or a join.
 
     Args:
         network: as imported.
+        objective: whether rules that spend weights to save cycles are used.
 
     Returns:
         The network in which every node is a ``LayerOp`` or a ``Concat`` along the channels that
@@ -43,8 +45,12 @@ def legalize(network: Network) -> Network:
         ModelError: operators or sizes that the chip does not have; all of them.
     """
     graph = Graph(network)
+    thrifty = objective is Objective.MEMORY
     for step in STEPS:
-        graph = split_tail(graph, step) if isinstance(step, Takes) else rewrite(graph, step)
+        if isinstance(step, Takes):
+            graph = split_tail(graph, step)
+        else:
+            graph = rewrite(graph, [r for r in step if not (thrifty and r.spends_weights)])
     found = reasons(graph)
     if found:
         raise ModelError(found)

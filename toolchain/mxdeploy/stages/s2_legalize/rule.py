@@ -21,11 +21,14 @@ class Rule:
         exact: the float network computes the same function as before.
         match: looks at one node as the anchor of its pattern, checks the conditions, and returns
             the edit, or None.
+        spends_weights: what it does saves cycles or layers and costs weights: not done where memory
+            counts most.
     """
 
     name: str
     exact: bool
     match: Callable[[Graph, Node], Edit | None]
+    spends_weights: bool = False
 
 
 def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.check import TooLarge
+from mxdeploy.stages.s4_map.needs import tensor_need
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import chw_possible
 from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
@@ -19,13 +21,16 @@ from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
 def in_memory(
     network: QuantNetwork, arrangement: Arrangement, options: MapOptions
 ) -> tuple[Flow, ...]:
-    """The whole input lies in data memory: HWC first, or as asked for.
+    """The whole input lies in data memory: as asked for, or HWC first, or what is fewer bytes.
 
     Raises:
         ModelError: what is asked for is not possible.
     """
     chw = chw_possible(network, arrangement)
-    possible = (DataOrder.HWC, DataOrder.CHW) if chw else (DataOrder.HWC,)
+    possible: tuple[DataOrder, ...] = (DataOrder.HWC, DataOrder.CHW) if chw else (DataOrder.HWC,)
+    if options.objective is Objective.MEMORY:
+        need = tensor_need(network.value(network.input))
+        possible = tuple(sorted(possible, key=lambda o: need.words(o) * need.memories(o)))
     if options.input_order is not None:
         if options.input_order not in possible:
             raise ModelError(findings.order_not_possible(network.layers[0]))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mxdeploy.errors import ModelError, MxdeployError, UsageError
+from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map import findings
@@ -49,7 +50,9 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
         return _as_chosen(network, options.chosen)
     tried: list[Problem] = []
     for attempt in _attempts(network, arrangement, too_large, options):
-        placement = search(attempt.problem, options.search_steps)
+        hurry = options.objective is Objective.LATENCY
+        problem = replace(attempt.problem, heed_cycles=hurry)
+        placement = search(problem, options.search_steps)
         if placement is not None:
             plan = _plan(network, attempt, places_of(attempt.arrangement, placement))
             broken = verify_plan(plan)

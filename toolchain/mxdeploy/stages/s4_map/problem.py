@@ -97,6 +97,7 @@ class Problem:
         input_order: order of tensor 0 in data memory.
         heed_kernels: whether kernel memory counts (off to find out what is in the way).
         heed_data: whether data memory counts.
+        heed_cycles: whether places at which layers take fewer cycles come first.
     """
 
     tensors: tuple[TensorNeed, ...]
@@ -109,6 +110,7 @@ class Problem:
     input_order: DataOrder = DataOrder.HWC
     heed_kernels: bool = True
     heed_data: bool = True
+    heed_cycles: bool = True
 
     def order(self, tensor: int) -> DataOrder:
         """Order of a tensor in data memory."""
@@ -137,6 +139,8 @@ class Problem:
 
     def price(self, block: Block, start: int) -> int:
         """Cycles of layers without kernels: they write four processors of each quadrant at once."""
+        if not self.heed_cycles:
+            return 0
         return sum(
             cycles * time_slots(start + p for p in processors) for processors, cycles in block.idle
         )

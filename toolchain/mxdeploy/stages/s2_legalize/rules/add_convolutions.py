@@ -102,4 +102,4 @@ def _edit(
     )
 
 
-RULE = Rule(name="add-in-convolution", exact=True, match=match)
+RULE = Rule(name="add-in-convolution", exact=True, match=match, spends_weights=True)

@@ -85,4 +85,4 @@ def _edit(graph: Graph, node: Node, readers: list[tuple[Node, Conv]], sign: int)
     )
 
 
-RULE = Rule(name="add-in-weights", exact=True, match=match)
+RULE = Rule(name="add-in-weights", exact=True, match=match, spends_weights=True)

@@ -65,4 +65,4 @@ def is_whole(op: Pooling, shape: tuple[int, ...]) -> bool:
     return op.size == shape[1:] and not any(op.pads) and set(op.dilations) <= {1}
 
 
-RULE = Rule(name="average-as-linear", exact=True, match=match)
+RULE = Rule(name="average-as-linear", exact=True, match=match, spends_weights=True)
