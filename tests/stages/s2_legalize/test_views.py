@@ -163,7 +163,6 @@ def test_outputs_too_large_for_32_bits_have_8(check: Check, size: int, bits: int
         ),
         ("a = Abs(x) t = Transpose <perm=[0,1,3,2]> (a) y = Conv(t, w)", "Transpose(t)", "MX2004"),
         ("s1 = Softmax <axis=1> (x) y = Conv(s1, w)", "Softmax(s1)", "MX2005"),
-        ("y = MatMul(x, k)", "MatMul(y)", "MX2006"),
         ("y = Tanh(x)", "Tanh(y)", "MX2005"),
         ("a = Conv(x, w) q = Mul(a, a) y = Conv(q, v)", "Mul(q)", "MX2001"),
         ("h = Conv(x, w) y = Pad(h, p)", "Pad(y)", "MX2031"),

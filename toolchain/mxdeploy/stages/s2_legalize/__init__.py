@@ -20,11 +20,12 @@ from mxdeploy.stages.s2_legalize.rules import (
     SHAPES,
     SHARE,
     SUMS,
+    VIEWS,
 )
 from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
 
 STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
-    CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), CONVOLUTIONS, SHARE, FORM,
+    VIEWS, CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), CONVOLUTIONS, SHARE, FORM,
     Takes.LEFT, COMPLETE, SUMS, POOLS, Takes.ALL, PLACES, FINISH,
 )  # fmt: skip
 """Rules to apply until none matches, and what of the end is left to the CPU, in order."""

@@ -1,11 +1,12 @@
 """The rewrite rules, in the order in which they are tried.
 
-``CLEAN`` works on imported operators, ``HOST`` leaves to the CPU what then still stands in front of
-the network, ``SHAPES`` gives poolings and changes of shape a form that the chip has,
-``CONVOLUTIONS`` all convolutions, ``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a
-layer of their own to operations that no layer has taken over, ``SUMS`` and ``POOLS`` to values that
-are combined or pooled, ``PLACES`` sees to it that values that come together can lie where they
-must, ``FINISH`` looks at the whole.
+``VIEWS`` brings channels to the front, ``CLEAN`` works on imported operators, ``HOST`` leaves to
+the CPU what then still stands in front of the network, ``SHAPES`` gives poolings and changes of
+shape a form that the chip has, ``CONVOLUTIONS`` all convolutions, ``SHARE`` computes nothing twice,
+``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a layer of their own to operations
+that no layer has taken over, ``SUMS`` and ``POOLS`` to values that are combined or pooled,
+``PLACES`` sees to it that values that come together can lie where they must, ``FINISH`` looks at
+the whole.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     pool_pad_signed,
     pool_split,
     pool_trim,
+    reshape_channels_last,
     reshape_merge,
     select_back,
     select_concat,
@@ -88,6 +90,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     slice_channels,
     stride_before,
     stride_behind,
+    transpose_behind,
     transpose_input,
     transpose_linear,
     transpose_simple,
@@ -96,8 +99,20 @@ from mxdeploy.stages.s2_legalize.rules import (
     wide_output,
 )
 
-CLEAN = (
+VIEWS = (
     fake_quantize.RULE,
+    transpose_simple.RULE,
+    reshape_merge.RULE,
+    transpose_input.RULE,
+    sink_views.RULE,
+    transpose_behind.RULE,
+    reshape_channels_last.RULE,
+    linear_rank.RULE,
+    transpose_linear.RULE,
+    views_behind.RULE,
+)
+CLEAN = (
+    *VIEWS,
     conv_groups.RULE,
     clip_simple.RULE,
     clip_relu.RULE,
@@ -108,12 +123,6 @@ CLEAN = (
     select_concat.RULE,
     select_forward.RULE,
     select_back.RULE,
-    transpose_simple.RULE,
-    reshape_merge.RULE,
-    transpose_input.RULE,
-    sink_views.RULE,
-    linear_rank.RULE,
-    transpose_linear.RULE,
     affine_merge.RULE,
     affine_back.RULE,
     pool_order.RULE,
@@ -122,7 +131,6 @@ CLEAN = (
     pad_drop.RULE,
     pad_merge.RULE,
     input_clip.RULE,
-    views_behind.RULE,
     elementwise_merge.RULE,
     elementwise_repeat.RULE,
     elementwise_split.RULE,

@@ -1,14 +1,12 @@
 """A matrix product over the last of several axes becomes one over a vector: exact.
 
-With all other axes of length 1 the value is re-shaped to a vector and back. Over a sequence of
-vectors it is a 1-D convolution with one tap, between two transpositions.
+With all other axes of length 1 the value is re-shaped to a vector and back. Over a sequence or a
+map of vectors it is a convolution with one tap, between two transpositions.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-
-import numpy as np
 
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
@@ -16,7 +14,7 @@ from mxdeploy.ops.graph import Conv, GraphOp, Linear, Reshape, Transpose
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 
-_MATRIX_RANK = 2
+_RANKS = (2, 3)
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
@@ -28,7 +26,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     if all(n == 1 for n in shape[:-1]):
         return _as_vector(graph, node, node.op, shape)
-    if len(shape) == _MATRIX_RANK:
+    if len(shape) in _RANKS:
         return _as_convolution(graph, node, node.op, shape)
     return None
 
@@ -43,18 +41,22 @@ def _as_vector(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> 
 
 
 def _as_convolution(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> Edit:
+    axes = len(shape) - 1
+    ones = (1,) * axes
     conv = Conv(
-        weight=Tensor(op.weight.array[:, :, np.newaxis]),
+        weight=Tensor(op.weight.array.reshape(*op.weight.shape, *ones)),
         bias=op.bias,
-        pads=(0, 0),
-        strides=(1,),
-        dilations=(1,),
+        pads=(0,) * (2 * axes),
+        strides=ones,
+        dilations=ones,
         groups=1,
     )
-    swap = Transpose(axes=(1, 0))
-    turned = (op.weight.shape[0], shape[0])
-    text = "a matrix product per step of a sequence is a 1-D convolution with one tap"
-    return _between(graph, node, conv, (swap, shape[::-1]), (swap, turned), text)
+    first, last = Transpose(axes=(axes, *range(axes))), Transpose(axes=(*range(1, axes + 1), 0))
+    text = "a matrix product per pixel is a convolution with one tap"
+    moved = (shape[-1], *shape[:-1])
+    return _between(
+        graph, node, conv, (first, moved), (last, (op.weight.shape[0], *shape[:-1])), text
+    )
 
 
 def _between(
@@ -67,9 +69,13 @@ def _between(
 ) -> Edit:
     first = Value(name=graph.new_name(f"{node.output}.in"), shape=before[1], origin=node.name)
     second = Value(name=graph.new_name(f"{node.output}.out"), shape=after[1], origin=node.name)
-    head = replace(node, name=f"{node.name}.in", op=before[0], output=first.name)
+    head = replace(
+        node, name=graph.new_node_name(f"{node.name}.in"), op=before[0], output=first.name
+    )
     body = replace(node, op=op, inputs=(first.name,), output=second.name)
-    tail = replace(node, name=f"{node.name}.out", op=after[0], inputs=(second.name,))
+    tail = replace(
+        node, name=graph.new_node_name(f"{node.name}.out"), op=after[0], inputs=(second.name,)
+    )
     return Edit(text=text, remove=(node,), add=(head, body, tail), values=(first, second))
 
 

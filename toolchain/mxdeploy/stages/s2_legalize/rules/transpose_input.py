@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdeploy.ir.network import Node
+from mxdeploy.ir.network import Node, Value
 from mxdeploy.ops import head
 from mxdeploy.ops.graph import Reshape, Transpose
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
@@ -18,9 +18,11 @@ _CHANNELS_FIRST = ((1, 0), (2, 0, 1))
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
-    """The only reader of the input moves the last axis to the front."""
+    """The first reader of the input moves the last axis to the front; others read it moved back."""
     name = node.inputs[0]
-    if name not in graph.network.inputs or graph.only_reader(name) is not node:
+    if name not in graph.network.inputs or graph.is_output(name):
+        return None
+    if graph.readers(name)[0].name != node.name:
         return None
     step = _channels_first(graph, node)
     if step is None:
@@ -30,10 +32,25 @@ def match(graph: Graph, node: Node) -> Edit | None:
     moved = replace(
         value, shape=shape, declared=graph.value(node.output).declared or value.declared
     )
+    back = Value(name=graph.new_name(f"{name}.channels_last"), shape=value.shape, origin=name)
+    view = Node(
+        name=graph.new_node_name(f"{name}.view"),
+        op=Transpose(axes=(*range(1, len(shape)), 0)),
+        inputs=(name,),
+        output=back.name,
+        origin=node.origin,
+    )
+    others = tuple(
+        replace(reader, inputs=tuple(back.name if i == name else i for i in reader.inputs))
+        for reader in graph.readers(name)
+        if reader.name != node.name
+    )
     return Edit(
         text=f"the input is taken as {list(shape)} (channels first) instead of {list(value.shape)}",
         remove=(node,),
-        values=(moved,),
+        add=(view,) if others else (),
+        change=others,
+        values=(moved, back) if others else (moved,),
         rename=((node.output, name),),
         head=(step,),
     )
