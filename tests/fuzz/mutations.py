@@ -9,6 +9,7 @@ from itertools import combinations
 
 from mxdeploy.ir.plan import BiasSlot, DataOrder, KernelSlot, Plan, Region, RegionPart
 from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.ir.tensor import Tensor
 
 Swap = Callable[[Region], Region]
 _MASK = (1 << 64) - 1
@@ -315,6 +316,37 @@ def _hosts(plan: Plan) -> Iterator[Mutant]:
     yield Mutant("cycles", partial(replace, plan, cycles=plan.cycles + 1))
 
 
+def _streams(plan: Plan) -> Iterator[Mutant]:
+    """How the input comes, rings, and what the layers compute instead of the network."""
+    yield Mutant("input by the other way", partial(replace, plan, fifo=not plan.fifo))
+    if plan.realization is not None:
+        for fill in (plan.input_fill - 1, plan.input_fill + 1, 0):
+            yield Mutant(f"fill {fill}", partial(replace, plan, input_fill=fill))
+        yield Mutant("layers as in the network", partial(replace, plan, realization=None))
+        for layer in plan.realization.layers:
+            yield Mutant(f"other weights of {layer.name}", partial(_other_weight, plan, layer.name))
+    for position, layer in enumerate(plan.layers):
+        rings = {0, 1, 2, 8191} | {layer.ring_words + n for n in (-2, -1, 1, 2, 64)}
+        for words in sorted(rings):
+            yield Mutant(
+                f"{layer.name}: a ring of {words} words",
+                partial(with_layer, plan, position, ring_words=words),
+            )
+
+
+def _other_weight(plan: Plan, name: str) -> Plan:
+    """The plan with the last weight of a realized layer changed."""
+    layers = []
+    for layer in plan.hardware.layers:
+        if layer.name == name and layer.weight is not None:
+            weight = layer.weight.array.copy()
+            weight.flat[-1] ^= 1
+            layers.append(replace(layer, weight=Tensor(weight)))
+        else:
+            layers.append(layer)
+    return replace(plan, realization=replace(plan.hardware, layers=tuple(layers)))
+
+
 GROUPS = (
     _moved,
     _moved,
@@ -326,5 +358,6 @@ GROUPS = (
     _layers,
     _orders,
     _hosts,
+    _streams,
 )
 """Those that are most often accepted come more often."""

@@ -211,24 +211,65 @@ def test_how_many_words_a_fifo_lacks(bench) -> None:
     assert bench.accelerator.shortage == "FIFO 2 is 7 words short (it got 9 of 16)"
 
 
-def test_a_stream_that_starts_too_early(bench) -> None:
+def stream(bench, *, start=39, ring=60, words=(0, 64, 128), window=1) -> tuple[str, ...]:
+    """Two layers that stream 16x16 pixels; the second one pools with steps of 1.
+
+    ``words``: where the rings and the output begin.
+    """
     bench.initialize(2)
     bench.kernels(0, [[0, 0, 0, 0, 64, 0, 0, 0, 0]])
     for number in range(2):
         changes = (
             reg.RowCount(last_row=17, pad=1), reg.ColumnCount(last_column=17, pad=1),
-            reg.OneDimensional(), reg.ReadPointerBase(word=OUT * number),
-            reg.WritePointerBase(word=OUT * (number + 1)), reg.StreamBuffer(fbuf_max=60),
+            reg.OneDimensional(), reg.ReadPointerBase(word=words[number]),
+            reg.WritePointerBase(word=words[number + 1]), reg.StreamBuffer(fbuf_max=ring),
             reg.TramPointer(tptr_sad=16 * number, tptr_max=16 * number + 15),
         )  # fmt: skip
         bench.layer(number, layer(*changes))
-    bench.put(reg.Stream0(strm_isval=38), 0, 1)  # two rows of 18 and three more are needed
+    if window > 1:
+        size = window - 1
+        bench.put(reg.PoolRowCount(last_row=size), 0, 1)
+        bench.put(reg.PoolColumnCount(last_column=size), 0, 1)
+        bench.put(reg.LayerControl0(**PLAIN, pool_en=1), 0, 1)
+        bench.put(reg.TramPointer(tptr_sad=16, tptr_max=31 - size), 0, 1)
+    bench.put(reg.Stream0(strm_isval=start), 0, 1)
     bench.put(reg.InputFrame(ifrm_reg=256))
     bench.put(reg.FifoControl(rdy_sel=0, fifo_cpl=1, fifo_en=1))
     bench.start(fifo_en=1, stream_en=1, lilbuf=1)
     bench.accelerator.write_block(0x5000_0008, np.zeros(256, np.uint32), 0)
-    (found,) = bench.accelerator.doubts
-    assert found.what == "stream-start: starts after 38 entries, its first window needs 39"
+    return tuple(found.what for found in bench.accelerator.doubts)
+
+
+def test_a_stream_that_starts_too_early(bench) -> None:
+    """Two rows of 18 and three more entries are needed."""
+    assert stream(bench, start=38) == (
+        "stream-start: starts after 38 entries, its first window needs 39",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ((0, 64, 128), None),
+        ((0, 59, 128), "the ring of layer 0 and the ring of layer 1 share words"),
+        ((0, 64, 100), "the ring of layer 1 and the output of layer 1 share words"),
+        ((300, 64, 128), "the ring of layer 0 and the output of layer 1 share words"),
+        ((0, 8140, 128), "its ring ends at word 8200"),
+    ],
+)
+def test_rings_that_meet_or_leave_their_memory(bench, words, what) -> None:
+    found = stream(bench, words=words)
+    if what is None:
+        assert found == ()
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(f"stream-ring: {what} of")
+
+
+def test_a_ring_that_does_not_hold_a_window(bench) -> None:
+    assert stream(bench, ring=1, window=2, start=60) == (
+        "stream-ring: its ring has 1 words, a window needs 18",
+    )
 
 
 def test_strict_raises_all_of_them() -> None:

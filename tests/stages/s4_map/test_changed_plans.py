@@ -89,9 +89,9 @@ def large():
 
 
 def streams():
-    """Two layers that stream, one of them with a bias."""
-    drafts = [conv(8, 3, 1, bias=True), conv(6, 3, 1, pool=max_pool(2)), conv(3, 3)]
-    return build((3, 8, 8), drafts, seed=10, name="streams")
+    """Three layers that stream, with biases and a kernel of one pixel."""
+    drafts = [conv(8, 3, 1, bias=True), conv(6, 1), conv(6, 3, 1, pool=max_pool(2), bias=True)]
+    return build((3, 8, 8), [*drafts, conv(3, 3)], seed=10, name="streams")
 
 
 NETWORKS = {
@@ -109,7 +109,7 @@ NETWORKS = {
     "large": large,
     "streams": streams,
 }
-OPTIONS = {"streams": MapOptions(streams=2)}
+OPTIONS = {"streams": MapOptions(streams=3)}
 
 
 @cache

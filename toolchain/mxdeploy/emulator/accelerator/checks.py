@@ -6,7 +6,9 @@ at once; these checks find the programs for which that makes a difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -81,6 +83,65 @@ def early_start(layer: LayerDescription, before: LayerDescription) -> tuple[Diag
         return ()
     what = f"starts after {layer.stream.start} entries, its first window needs {needed}"
     return (doubt(Doubt.STREAM_START, f"layer {layer.number}", what),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Words ``first`` to before ``end`` of a data memory, needed while layers stream."""
+
+    memory: int
+    first: int
+    end: int
+    what: str
+
+
+def ring_conflicts(layers: Sequence[LayerDescription]) -> Iterator[Diagnostic]:
+    """Warns of rings that do not hold a window, leave their memory, or meet.
+
+    All rings, and the output of the last layer that streams, exist side by side.
+    """
+    streams = [layer for layer in layers if layer.streaming]
+    if not streams:
+        return
+    for layer in streams:
+        what = _bad_ring(layer)
+        if what:
+            yield doubt(Doubt.STREAM_RING, f"layer {layer.number}", what)
+    claims = [claim for layer in streams for claim in _ring(layer)]
+    for one, other in combinations([*claims, *_output(streams[-1])], 2):
+        meet = one.first < other.end and other.first < one.end
+        if one.what != other.what and one.memory == other.memory and meet:
+            what = f"{one.what} and {other.what} share words of data memory {one.memory}"
+            yield doubt(Doubt.STREAM_RING, "stream", what)
+            return
+
+
+def _bad_ring(layer: LayerDescription) -> str:
+    reading = layer.reading
+    words = 0 if layer.stream is None else layer.stream.ring_words
+    rows, columns = (1, 1) if layer.pooling is None else layer.pooling.window
+    window = (rows - 1) * reading.columns + columns
+    needed = (-(-window // LANES) if reading.chw else window) * reading.passes
+    if words < needed:
+        return f"its ring has {words} words, a window needs {needed}"
+    if reading.word + words > mem.DATA_WORDS:
+        return f"its ring ends at word {reading.word + words} of a data memory"
+    return ""
+
+
+def _ring(layer: LayerDescription) -> Iterator[_Claim]:
+    first = layer.reading.word
+    words = 0 if layer.stream is None else layer.stream.ring_words
+    for memory in sorted({processor // LANES for processor in layer.reading.processors}):
+        yield _Claim(memory, first, first + words, f"the ring of layer {layer.number}")
+
+
+def _output(layer: LayerDescription) -> Iterator[_Claim]:
+    step, pixels = output_step(layer), layer.out_size[0] * layer.out_size[1]
+    for start in (int(start) for starts in _starts(layer) for start in starts):
+        memory, first = divmod(start, mem.DATA_WORDS)
+        end = first + (pixels - 1) * step + 1
+        yield _Claim(memory, first, end, f"the output of layer {layer.number}")
 
 
 def _starts(layer: LayerDescription) -> list[Index]:

@@ -28,6 +28,7 @@ class Doubt(StrEnum):
     ACCUMULATOR = "accumulator-overflow"
     FIFO_SURPLUS = "fifo-surplus"
     STREAM_START = "stream-start"
+    STREAM_RING = "stream-ring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ _MEANINGS = {
     Doubt.FIFO_SURPLUS: _Meaning("MX7014", "the next frame begins with the words left over"),
     Doubt.STREAM_START: _Meaning(
         "MX7015", "the chip would read what has not been written; the model reads in order"
+    ),
+    Doubt.STREAM_RING: _Meaning(
+        "MX7016", "on the chip words circulate in a ring of FBUF words; the model's have no end"
     ),
 }
 

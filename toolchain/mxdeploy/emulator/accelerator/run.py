@@ -10,7 +10,12 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.latency import layer_cycles
 from mxdeploy.emulator.accelerator import unmodelled as un
-from mxdeploy.emulator.accelerator.checks import check_row_caches, early_start, overwriting
+from mxdeploy.emulator.accelerator.checks import (
+    check_row_caches,
+    early_start,
+    overwriting,
+    ring_conflicts,
+)
 from mxdeploy.emulator.accelerator.decode import RunMode, describe_layer
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.errors import NotModelledError, impossible, not_modelled
@@ -114,6 +119,7 @@ def prepare_run(file: RegisterFile, quadrants: tuple[int, ...], memories: Memori
 
 def _doubts(layers: Sequence[LayerDescription], memories: Memories) -> Iterator[Diagnostic]:
     """What is doubtful whatever the input."""
+    yield from ring_conflicts(layers)
     for layer in layers:
         if layer.number:
             yield from early_start(layer, layers[layer.number - 1])

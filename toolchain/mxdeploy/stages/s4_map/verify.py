@@ -17,6 +17,7 @@ from mxdeploy.stages.s4_map.proof import (
     data,
     joins,
     processors,
+    realization,
     regions,
     streams,
     structure,
@@ -38,7 +39,7 @@ def verify_plan(plan: Plan) -> tuple[Diagnostic, ...]:
         Findings, codes MX41xx, and those of ``rules`` for single layers.
     """
     broken = tuple(structure.correspondence(plan)) or (
-        *streams.realization(plan),
+        *realization.structure(plan),
         *streams.together(plan),
     )
     if broken:
@@ -70,6 +71,7 @@ def verify_plan(plan: Plan) -> tuple[Diagnostic, ...]:
         *weights.bias_slots(pairs),
         *weights.bias_overlaps(pairs),
         *streams.streams(plan, pairs),
+        *realization.same_tensors(plan),
         *_cycles(plan),
     )
 

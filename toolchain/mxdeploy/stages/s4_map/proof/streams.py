@@ -18,19 +18,10 @@ from mxdeploy.stages.s4_map.proof.words import WORD_BYTES, Pairs
 _SQUARE = (int(limits.CONV2D_KERNEL),) * 2
 
 
-def realization(plan: Plan) -> Iterator[Diagnostic]:
-    """What the layers compute stands for the network: the same layers and values, some wider."""
-    try:
-        plan.verify()
-    except ValueError as error:
-        yield _finding("MX4152", "plan", f"its layers do not compute the network: {error}")
-
-
 def together(plan: Plan) -> Iterator[Diagnostic]:
     """The layers that stream are the first ones, fed by FIFOs."""
-    streaming = [placed.index for placed in plan.layers if placed.ring_words]
-    first = list(range(len(streaming)))
-    sound = streaming == first and len(streaming) <= limits.MAX_STREAMING_LAYERS
+    streaming = [number for number, placed in enumerate(plan.layers) if placed.ring_words]
+    sound = streaming == list(range(plan.streams)) and plan.streams <= limits.MAX_STREAMING_LAYERS
     if not sound or (streaming and not plan.fifo):
         source = "FIFOs" if plan.fifo else "data memory"
         yield _finding(
