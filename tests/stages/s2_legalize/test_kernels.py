@@ -179,7 +179,8 @@ def test_weights_that_grow_too_large_when_folded(refuse: Refuse) -> None:
 
 def test_all_findings_come_at_once(refuse: Refuse) -> None:
     proto = model(
-        "a = Conv <strides=[2,1], group=3> (x, w) h = HardSwish(a) m = Foo(h) "
+        "e = Conv <group=3> (x, w) a = Conv <strides=[2,1], group=3> (e, w) "
+        "h = HardSwish(a) m = Foo(h) "
         "c = Conv <strides=[3,2]> (m, u) r = Relu(c) d = Clip(r, l) y = Conv(d, v)",
         weights={
             "w": random(3, 1, 3, 3), "u": random(3, 3, 5, 5), "v": random(2, 3, 1, 1),

@@ -97,7 +97,8 @@ def conv_stride(op: Conv, _shape: Shape) -> str | None:
     """A convolution has the same stride in both directions, at most {MAX_POOL_STRIDE}.
 
     The chip has no strides: with a 1x1 kernel every n-th pixel is read, otherwise all are computed
-    and every n-th of them is read by the next layer.
+    and every n-th of them is read by the next layer. A convolution that alone reads the network's
+    input may have any stride: the host makes channels of blocks of pixels.
     """
     if len(set(op.strides)) == 1 and max(op.strides) <= limits.MAX_POOL_STRIDE.value:
         return None

@@ -174,7 +174,8 @@ class LayerSpec:
         elif self.kind is not Kind.PASSTHROUGH:
             one_dimensional = self.kind is Kind.CONV1D
             kernel = str(self.kernel[0]) if one_dimensional else "x".join(map(str, self.kernel))
-            pad = f" pad {self.pad[0]}" if any(self.pad) else ""
+            pads = dict.fromkeys(self.pad[:1] if one_dimensional else self.pad)
+            pad = f" pad {'x'.join(map(str, pads))}" if any(pads) else ""
             parts.append(f"{self.kind} {kernel}{pad}")
         elif not parts:
             parts.append("copy")

@@ -16,7 +16,7 @@ of the chip's zeros beyond the end of a copy is seen, there is nothing of ``x`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -194,10 +194,10 @@ def summed(axis: Axis, lengths: Sequence[int], sum_lengths: Sequence[int]) -> It
                 }
                 for shift in (place - sum_pad for place in range(length))
             }
-            cover = _cover(axis, reach)
-            if cover is None:
+            found = cover(axis.taps, reach)
+            if found is None:
                 continue
-            shifts, places = cover
+            shifts, places = found
             yield Way(
                 prep=Prep.SUM,
                 copy_taps=length,
@@ -222,10 +222,10 @@ def _ways(axis: Axis, source: _Source, lengths: Sequence[int]) -> Iterator[Way]:
                 outputs = _read(axis, source.stored, inner) + 2 * pad - taps + 1
                 if not least <= outputs <= most:
                     continue
-                cover = _cover(axis, _reach(axis, source, inner, taps, pad))
-                if cover is None:
+                found = cover(axis.taps, _reach(axis, source, inner, taps, pad))
+                if found is None:
                     continue
-                shifts, places = cover
+                shifts, places = found
                 yield Way(
                     prep=source.prep,
                     copy_taps=source.copy_taps,
@@ -278,15 +278,22 @@ def _sees_nothing_beyond(
     return not (above <= last and inner * above // spread + shift < axis.size)
 
 
-def _cover(
-    axis: Axis, reach: dict[int, dict[int, int]]
+def cover(
+    taps: Sequence[int], reach: Mapping[int, Mapping[int, int]]
 ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]] | None:
-    """Few shifts that together offer all taps, and where each tap is then; None when none do.
+    """Few shifts that together offer all taps; None when there are none.
 
     From left to right, always the shift that offers the first tap that is missing and the most of
     the others: the fewest there are, since a shift's taps are neighbours.
+
+    Args:
+        taps: positions.
+        reach: for each shift, the positions that its copy offers and their places in the kernel.
+
+    Returns:
+        The shifts, and for each tap its copy and its place in the kernel.
     """
-    missing = set(axis.taps)
+    missing = set(taps)
     chosen: list[int] = []
     while missing:
         first = min(missing)
@@ -297,7 +304,7 @@ def _cover(
         chosen.append(best)
         missing -= reach[best].keys()
     places = []
-    for position in axis.taps:
+    for position in taps:
         copy = next(j for j, shift in enumerate(chosen) if position in reach[shift])
         places.append((copy, reach[chosen[copy]][position]))
     return tuple(chosen), tuple(places)

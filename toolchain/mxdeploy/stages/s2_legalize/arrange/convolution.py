@@ -8,8 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node
-from mxdeploy.ops.graph import Abs, Affine, Clip, Conv, ConvTranspose, Pooling, Relu
+from mxdeploy.ir.network import LayerOp, Node
+from mxdeploy.ops.graph import (
+    Abs,
+    Affine,
+    Clip,
+    Conv,
+    ConvTranspose,
+    GraphOp,
+    Pooling,
+    Relu,
+)
 from mxdeploy.stages.s2_legalize.arrange.axis import Axis
 from mxdeploy.stages.s2_legalize.arrange.plan import Plan, Problem, best_plan
 from mxdeploy.stages.s2_legalize.graph import Graph
@@ -72,10 +81,7 @@ def task_of(graph: Graph, node: Node) -> Task | None:
     axes = len(op.strides)
     if not 1 <= axes <= _PLANE or len(before) != axes + 1 or len(after) != axes + 1:
         return None
-    if isinstance(op, ConvTranspose):
-        if op.strides != (limits.TRANSPOSED_STRIDE.value,) * _PLANE:
-            return None
-    elif max(op.strides) > limits.MAX_POOL_STRIDE.value:
+    if isinstance(op, ConvTranspose) and op.strides != (limits.TRANSPOSED_STRIDE.value,) * _PLANE:
         return None
     found = [
         _axis(op, number, before[number + 1], wanted)
@@ -87,14 +93,16 @@ def task_of(graph: Graph, node: Node) -> Task | None:
     return Task(problem=problem, indices=tuple(indices for _, indices in found))
 
 
+def is_chip_made(op: GraphOp | LayerOp) -> bool:
+    """Whether ``op`` is a convolution that the chip has as it is."""
+    if isinstance(op, Conv):
+        return is_native(op)
+    return isinstance(op, ConvTranspose) and is_native_transposed(op)
+
+
 def plan_of(graph: Graph, node: Node) -> tuple[Task, Plan] | None:
-    """How to compute the convolution ``node``; None when it is native, or cannot be arranged."""
-    op = node.op
-    if isinstance(op, Conv) and is_native(op):
-        return None
-    if isinstance(op, ConvTranspose) and is_native_transposed(op):
-        return None
-    task = task_of(graph, node)
+    """How to compute the convolution ``node``; None when it is native, or there is no way."""
+    task = None if is_chip_made(node.op) else task_of(graph, node)
     plan = None if task is None else best_plan(task.problem)
     return None if task is None or plan is None else (task, plan)
 

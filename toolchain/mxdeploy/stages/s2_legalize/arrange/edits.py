@@ -119,7 +119,7 @@ def arrangement(graph: Graph, node: Node, task: Task, plan: Plan, text: str) -> 
     if plan.outer > 1:
         seen = tuple((n - 1) // plan.outer + 1 for n in outputs)
         chain.end("every", every(plan.outer, len(outputs)), (plan.problem.outputs, *seen))
-    resized = _followed(graph, node, chain.value.shape)
+    resized = followed(graph, node, chain.value.shape)
     return Edit(text=text, remove=(node,), add=tuple(chain.nodes), values=(*chain.values, *resized))
 
 
@@ -234,7 +234,7 @@ def _copy_rows(chain: _Chain, name: str, channels: int, way: Way) -> None:
     chain.copy(f"{name}.line", Reshape(shape=(copies, way.stored)), (copies, way.stored))
 
 
-def _followed(graph: Graph, node: Node, shape: Shape) -> tuple[Value, ...]:
+def followed(graph: Graph, node: Node, shape: Shape) -> tuple[Value, ...]:
     """Values behind ``node`` that have its shape, up to the pooling that makes no difference."""
     if shape == graph.shape(node.output):
         return ()

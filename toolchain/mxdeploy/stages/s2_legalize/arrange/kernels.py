@@ -29,7 +29,7 @@ def own_kernel(weight: Weights, indices: Indices, ways: Ways) -> Weights:
     number = int(np.prod(copies))
     taps = tuple(way.taps for way in ways)
     parts = np.zeros((number, outputs, inputs, *taps), np.float32)
-    for tap, index in _taps(indices):
+    for tap, index in numbered_taps(indices):
         if NOTHING in index:
             continue
         places = [way.places[t] for way, t in zip(ways, tap, strict=True)]
@@ -78,7 +78,7 @@ def _place(way: Way, shift: int) -> int:
     return way.copy_pad + shift // way.row
 
 
-def _taps(indices: Indices) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+def numbered_taps(indices: Indices) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """For every tap of the kernel: its numbers in the problem and its indices in the weights."""
     numbered = [list(enumerate(index)) for index in indices]
     for taps in product(*numbered):

@@ -184,6 +184,10 @@ def _distinct(ways: Iterable[Way]) -> list[Way]:
 def _together(options: list[list[Way]]) -> Iterator[tuple[Way, ...]]:
     """Ways that one convolution can take in all directions at once."""
     for ways in product(*options):
+        first = ways[0]
+        read = first.inner * (limits.TRANSPOSED_STRIDE.value if first.prep is Prep.ODD else 1)
+        if max(read, first.outer) > limits.MAX_POOL_STRIDE.value:
+            continue
         if len({(way.prep, way.inner, way.outer, way.taps) for way in ways}) == 1:
             yield ways
 
@@ -250,7 +254,7 @@ def final_layer(problem: Problem, ways: tuple[Way, ...]) -> LayerSpec:
     prep, stride = ways[0].prep, ways[0].inner
     size = tuple(way.stored for way in ways)
     if prep is Prep.ODD:
-        stride *= 2
+        stride *= limits.TRANSPOSED_STRIDE.value
         size = resizing_layer(problem, ways).out_size
     if prep is Prep.SUM:
         size = tuple(axis.size for axis in problem.axes)
