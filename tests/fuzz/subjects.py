@@ -1,4 +1,4 @@
-"""What can be searched: networks on both machines, registers that mean anything, changed plans."""
+"""What can be searched: networks on both machines, registers, changed plans, damaged files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from tests.fuzz.case import Case, source
 from tests.fuzz.cases import cases
 from tests.fuzz.compare import compare
+from tests.fuzz.mutant import Mutant
+from tests.fuzz.mutants import mutants
 from tests.fuzz.plans import check, plan_cases, text
 from tests.fuzz.search import Subject
 from tests.fuzz.trial import Trial, attempt
@@ -32,6 +34,14 @@ from tests.fuzz.trial import (
     Change, Complete, Flip, Load, Power, Push, Put, Start, Store, Trial, attempt,
 )
 """
+_MUTANT_IMPORTS = """\
+from tests.fuzz.mutant import (
+    Bits, Cut, Double, Drop, Fill, Mutant, Number, Outside, Real, Retype, Text,
+)
+from tests.fuzz.sandbox import attempt
+
+nan, inf = float("nan"), float("inf")
+"""
 
 
 def case_text(case: Case) -> str:
@@ -54,10 +64,22 @@ def trial_text(trial: Trial) -> str:
     )
 
 
+def mutant_text(mutant: Mutant) -> str:
+    """A test of one damaged file."""
+    return f"{_MUTANT_IMPORTS}\n\ndef test_mutant():\n    attempt({source(mutant)})\n"
+
+
+def _check(mutant: Mutant) -> object:
+    from tests.fuzz.sandbox import attempt  # only where there are processes to fork
+
+    return attempt(mutant)
+
+
 SUBJECTS: MappingProxyType[str, Subject[Any]] = MappingProxyType(
     {
         "layers": Subject(cases, compare, case_text),
         "plans": Subject(plan_cases, check, text, shrink=False),
         "registers": Subject(trials, attempt, trial_text),
+        "onnx": Subject(mutants, _check, mutant_text),
     }
 )

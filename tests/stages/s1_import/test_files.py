@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
-from mxdeploy.stages.s1_import import import_onnx
+from mxdeploy.stages.s1_import import import_onnx, read, tensors
 from tests.onnx_text import model, random, save
 
 WEIGHTS = {"w": random(4, 3, 3, 3)}
@@ -77,7 +77,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         codes.add(finding(path).code)
     assert "MX1005" in codes
-    assert codes <= {"MX1005", "MX1006", "MX1009"}
+    assert codes <= {"MX1005", "MX1006", "MX1009", "MX1015"}
 
 
 def test_against_the_rules_of_onnx(tmp_path: Path) -> None:
@@ -86,6 +86,58 @@ def test_against_the_rules_of_onnx(tmp_path: Path) -> None:
     found = finding(save(proto, tmp_path))
     assert found.code == "MX1006"
     assert "never_computed" in found.what
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = save(small(), tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"Conv", b"C\xffnv"))
+    assert finding(path).code == "MX1015"
+
+
+def test_more_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file itself, endless files, and data beside it."""
+    monkeypatch.setattr(tensors, "MAX_BYTES", 1000)
+    monkeypatch.setattr(read, "MAX_BYTES", 300)
+    path = save(small(), tmp_path)
+    assert finding(path).code == "MX1013"
+    assert finding(Path("/dev/zero")).code == "MX1013"
+    (tmp_path / "w.bin").write_bytes(bytes(1001))
+    assert finding(external(tmp_path, "w.bin")).code == "MX1013"
+
+
+def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
+    values = onnx.helper.make_tensor("v", onnx.TensorProto.FLOAT, [1], [2.0])
+    indices = onnx.helper.make_tensor("i", onnx.TensorProto.INT64, [1], [3])
+    sparse = onnx.helper.make_sparse_tensor(values, indices, [4])
+    node = onnx.helper.make_node("Constant", [], ["k"], sparse_value=sparse)
+    for place in ("initializer", "attribute", "function"):
+        proto = small()
+        if place == "initializer":
+            proto.graph.sparse_initializer.append(sparse)
+        elif place == "attribute":
+            proto.graph.node.append(node)
+        else:
+            function = onnx.helper.make_function("local", "f", [], ["k"], [node], [])
+            proto.functions.append(function)
+        assert finding(save(proto, tmp_path), ModelError).code == "MX1014"
+
+
+def test_more_nodes_than_are_looked_at(tmp_path: Path) -> None:
+    many = " ".join(f"v{i + 1} = Relu(v{i})" for i in range(1001))
+    proto = model(f"v0 = Relu(x) {many} y = Relu(v1001)")
+    found = finding(save(proto, tmp_path), ModelError)
+    assert found.code == "MX1045"
+    assert "1003 operations" in found.what
+    proto.graph.node.extend(list(proto.graph.node) * 5)
+    assert finding(save(proto, tmp_path), ModelError).code == "MX1042"
+
+
+def test_a_tensor_with_a_negative_dimension(tmp_path: Path) -> None:
+    proto = small()
+    proto.graph.initializer[0].dims[0] = -1
+    found = finding(save(proto, tmp_path))
+    assert found.code == "MX1009"
+    assert "[-1, 3, 3, 3]" in found.what
 
 
 def test_a_tensor_with_too_few_bytes(tmp_path: Path) -> None:
@@ -143,7 +195,7 @@ def test_data_beside_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["../secret.bin", "/etc/passwd", "deep/../../secret.bin", "link"]
+    "location", ["../secret.bin", "/etc/passwd", "deep/../../secret.bin", "link", ".."]
 )
 def test_data_elsewhere_are_never_read(tmp_path: Path, location: str) -> None:
     folder = tmp_path / "model"
@@ -162,6 +214,11 @@ def test_data_elsewhere_are_never_read(tmp_path: Path, location: str) -> None:
         ({"location": "w.bin", "length": "999"}, "999"),
         ({"location": "w.bin", "offset": "-4"}, "-4"),
         ({"location": "w.bin", "length": "many"}, "many"),
+        ({"location": "w.bin", "offset": str(2**70)}, "from byte"),
+        ({"location": ""}, "no such file"),
+        ({"location": "."}, "no such file"),
+        ({"location": "nul\0"}, "null byte"),
+        ({"location": "x" * 300}, "too long"),
     ],
 )
 def test_data_that_cannot_be_read(tmp_path: Path, entries: dict[str, str], reason: str) -> None:

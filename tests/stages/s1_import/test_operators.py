@@ -118,6 +118,40 @@ def test_functions_that_grow_without_end_are_refused(tmp_path: Path) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["MX1042"]
 
 
+@pytest.mark.parametrize("length", [1, 2, 60])
+def test_functions_that_call_one_another_for_ever(tmp_path: Path, length: int) -> None:
+    """In a ring, and through the branches of an If; also a chain that is merely too long."""
+    bodies = [
+        f"""<domain: "local", opset_import: ["": 17, "local": 1]>
+        f{i} (a) => (c) {{ t = Constant <value = bool {{1}}> ()
+        c = If(t) <then_branch = g () => (float b) {{ b = local.f{(i + 1) % length}(a) }},
+        else_branch = h () => (float e) {{ e = Relu(a) }}> }}"""
+        for i in range(length)
+    ]
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17, "local": 1]>
+        net (float[N,4] x) => (float[N,4] y) { y = local.f0(x) }"""
+        + "\n".join(bodies)
+    )
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path, proto)
+    assert [d.code for d in caught.value.diagnostics] == ["MX1046"]
+
+
+def test_constants_are_not_made_without_end(tmp_path: Path) -> None:
+    """Each is small enough to be made; a hundred of them are not."""
+    nodes = " ".join(
+        f"c{i} = ConstantOfShape(s) d{i} = ReduceMax <keepdims=0> (c{i})" for i in range(100)
+    )
+    total = " ".join(f"e{i + 1} = Add(e{i}, d{i})" for i in range(100)).replace("(e0", "(x")
+    proto = model(
+        f"{nodes} {total} y = Relu(e100)", weights={"s": np.array([1 << 10, 1 << 12], np.int64)}
+    )
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path, proto)
+    assert {d.code for d in caught.value.diagnostics} == {"MX1043"}
+
+
 def test_large_constants_are_not_made(tmp_path: Path) -> None:
     """A file of a few bytes must not fill the memory."""
     proto = model(
@@ -190,6 +224,15 @@ def test_padding_of_convolutions(tmp_path: Path, attributes: str, pads: tuple[in
     op = load(tmp_path, proto).nodes[0].op
     assert isinstance(op, Conv)
     assert op.pads == pads
+
+
+def test_the_largest_number_is_no_bound(tmp_path: Path) -> None:
+    """What TensorFlow writes for a ReLU with only a lower bound."""
+    largest = float(np.finfo(np.float32).max)
+    weights = {"l": scalar(-largest), "h": scalar(largest), "zero": scalar(0.0)}
+    proto = model("a = Clip(x, l, h) b = Clip(a, zero, h) y = Min(b, h)", weights=weights)
+    bounds = [(n.op.low, n.op.high) for n in load(tmp_path, proto).nodes]
+    assert bounds == [(0.0, np.inf)]
 
 
 def test_gemm_attributes(tmp_path: Path) -> None:
@@ -272,8 +315,11 @@ def test_batch_normalization_is_affine(tmp_path: Path) -> None:
         ("y = Concat <axis=1> (x, k)", "joins computed values with constants"),
         ("y = Pad(x, pb)", "pads the batch axis"),
         ("y = Dropout(x, half, yes)", "training mode"),
-        ("y = ConvTranspose <output_shape=[16,16]> (x, wt)", "an output of 16 from 8 rows"),
-        ("y = Clip(x, half, nothing)", "bounds from 0.5 down to 0"),
+        (
+            "y = ConvTranspose <output_shape=[16,16]> (x, wt)",
+            "an output of [16, 16], from [8, 8] it is [10, 10]",
+        ),
+        ("y = Clip(x, half, nothing)", "bounds from 0.5 to 0"),
         ("y = Slice(x, from0, from0, ax)", "nothing is left"),
         ("y = Slice(x, back, backs, ax, back)", "in the order 7, 6, 5, 4, 3, 2, 1, 0"),
         ("y = Slice(x, back2, backs2, ax2, back2)", "runs backwards (step -1) along one of"),

@@ -114,13 +114,53 @@ def test_shapes_that_disagree(tmp_path: Path, nodes: str) -> None:
 
 
 def test_sizes_that_depend_on_the_data(tmp_path: Path) -> None:
-    proto = model("y = Reshape(x, x)", inputs="int64[1] x")
-    proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    nodes = "a = ArgMax <axis=1, keepdims=0> (x) y = Reshape(x, a)"
+    proto = model(nodes, inputs="float[1,4] x")
     (found,) = findings(tmp_path, proto)
     assert (found.code, found.where) == ("MX1023", "Reshape(y)")
     proto = model("s = NonZero(x) t = Cast <to=1> (s) y = Relu(t)", inputs="float[1,4] x")
     network = load(tmp_path, proto)
     assert network.nodes[0].op == Unsupported(op_type="NonZero")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int64", "bool", "string"])
+def test_inputs_that_are_no_real_numbers_are_refused(tmp_path: Path, kind: str) -> None:
+    proto = model("h = Cast <to=1> (x) y = Relu(h)", inputs=f"{kind}[1,4] x")
+    (found,) = findings(tmp_path, proto)
+    assert (found.code, found.where) == ("MX1044", "input x")
+    assert kind in found.what
+    assert "0..255" in found.fix
+
+
+def test_an_input_that_is_no_tensor_is_refused(tmp_path: Path) -> None:
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        net (seq(float[1,4]) x) => (float[1,4] y) { i = Constant <value_int=0> ()
+        h = SequenceAt(x, i) y = Relu(h) }"""
+    )
+    assert [f.code for f in findings(tmp_path, proto)] == ["MX1044"]
+
+
+@pytest.mark.parametrize("kind", ["float16", "double"])
+def test_real_inputs_of_other_widths(tmp_path: Path, kind: str) -> None:
+    proto = model("h = Cast <to=1> (x) y = Relu(h)", inputs=f"{kind}[1,4] x")
+    assert len(load(tmp_path, proto).nodes) == 1
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "y = MaxPool <kernel_shape=[9,9]> (x)",
+        "y = AveragePool <kernel_shape=[3,9], strides=[2,2]> (x)",
+        "y = Conv(x, big)",
+        "y = Conv(x, none)",
+    ],
+)
+def test_values_without_elements(tmp_path: Path, nodes: str) -> None:
+    """Maps that have become too small, and weights for no channels."""
+    weights = {"big": random(4, 3, 11, 3), "none": np.zeros((0, 3, 3, 3), np.float32)}
+    (found,) = findings(tmp_path, model(nodes, weights=weights))
+    assert found.code in {"MX1022", "MX1025"}
 
 
 def test_a_value_that_loses_its_batch(tmp_path: Path) -> None:
@@ -211,6 +251,6 @@ def test_a_division_by_zero_and_a_negative_variance(tmp_path: Path) -> None:
 
 
 def test_bounds_of_a_clip_may_be_infinite(tmp_path: Path) -> None:
-    bounds = {"l": np.float32(-np.inf).reshape(()), "h": np.float32(np.inf).reshape(())}
+    bounds = {"l": np.float32(0).reshape(()), "h": np.float32(np.inf).reshape(())}
     network = load(tmp_path, model("y = Clip(x, l, h)", weights=bounds))
     assert network.nodes[0].op.high == np.inf

@@ -206,3 +206,11 @@ def test_poolings_the_chip_does_not_have(
     ((where, found_code, what),) = refuse(proto)
     assert (where, found_code) == ("MaxPool(p)", code)
     assert found in what
+
+
+def test_a_pooling_at_the_end_behind_an_unknown_operator(refuse: Refuse) -> None:
+    """Its size is not known; the operator is the only finding."""
+    proto = model("a = custom.Thing(x) y = MaxPool <kernel_shape=[2,2]> (a)")
+    ((where, code, what),) = refuse(proto)
+    assert (where, code) == ("Thing(a)", "MX2001")
+    assert "custom.Thing" in what

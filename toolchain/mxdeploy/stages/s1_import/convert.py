@@ -30,7 +30,10 @@ _INFERENCE_ERRORS = (
 )
 
 
-_DAMAGE = (IndexError, KeyError, OverflowError, TypeError, ValueError)
+MAX_OPERATIONS = 1_000
+"""Most nodes that are looked at: many times as many as the chip has layers."""
+
+_DAMAGE = (ArithmeticError, IndexError, KeyError, TypeError, ValueError)
 """What attributes and constants of the wrong size or type lead to when a node is read."""
 
 
@@ -68,9 +71,11 @@ class _Conversion:
         self.renamed[source] = input_name
         shape = (static_shape(source) or ())[1:]
         self.values.append(Value(name=input_name, shape=shape, origin=input_name))
-        for node in self.graph.model.graph:
-            if node.op_type != "Constant" or node.domain:
-                self._convert(node)
+        nodes = [n for n in self.graph.model.graph if n.op_type != "Constant" or n.domain]
+        if len(nodes) > MAX_OPERATIONS:
+            raise ModelError(findings.too_many_operations(name, len(nodes), MAX_OPERATIONS))
+        for node in nodes:
+            self._convert(node)
         results = self._results()
         if self.problems:
             raise ModelError(self.problems)
@@ -190,6 +195,8 @@ class _Conversion:
             if reason:
                 raise findings.FindingError(findings.shapes_disagree(name, node.op_type, reason))
             raise findings.FindingError(findings.dynamic_value(name, node.op_type, label))
+        if any(d < 1 for d in shape):
+            raise findings.FindingError(findings.nothing_left(name, label, shape))
         if shape[:1] != (self.graph.batch,):
             raise findings.FindingError(findings.batch_lost(name, label, shape, self.graph.batch))
 

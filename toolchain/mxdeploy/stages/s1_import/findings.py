@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mxdeploy.chip.max78000.limits import MAX_LAYERS
+from mxdeploy.chip.max78000.memories import TOTAL_KERNEL_BYTES
 from mxdeploy.errors import Diagnostic
 
 MINIMUM_OPSET = 11
@@ -114,6 +116,40 @@ def tensor_damaged(path: Path, tensor: str, reason: str) -> Diagnostic:
     )
 
 
+def too_large(path: Path, limit: int) -> Diagnostic:
+    """More bytes than are read."""
+    return Diagnostic(
+        code="MX1013",
+        where=str(path),
+        what=f"the model, with its data in other files, is larger than {limit >> 20} MiB",
+        why=f"the chip's kernel memory holds {TOTAL_KERNEL_BYTES:,} bytes; "
+        "larger files are not read",
+        fix="use a network for microcontrollers",
+    )
+
+
+def sparse_tensors(model: str) -> Diagnostic:
+    """Weights stored as positions and values."""
+    return Diagnostic(
+        code="MX1014",
+        where=model,
+        what="the model contains sparse tensors",
+        why="the chip multiplies with every weight; only dense tensors are read",
+        fix="export the weights as ordinary tensors",
+    )
+
+
+def not_text(path: Path) -> Diagnostic:
+    """Names that are not UTF-8."""
+    return Diagnostic(
+        code="MX1015",
+        where=str(path),
+        what="names in the model are not UTF-8 text",
+        why="an ONNX file stores all names so; a damaged file may not",
+        fix=_EXPORT,
+    )
+
+
 def inconsistent(path: Path, reason: str) -> Diagnostic:
     """Contents that the checker accepts and that make no sense."""
     return Diagnostic(
@@ -215,6 +251,17 @@ def not_finite(node: str, tensor: str, nans: int, infinities: int) -> Diagnostic
     )
 
 
+def too_big(node: str, tensor: str, largest: float, limit: float) -> Diagnostic:
+    """Weights that no training leaves behind."""
+    return Diagnostic(
+        code="MX1032",
+        where=node,
+        what=f"tensor {tensor!r} contains values up to {largest:.3g}",
+        why=f"numbers beyond {limit:.3g} overflow in what is computed with them",
+        fix="train again (a lower learning rate, gradient clipping), or mend the tensor",
+    )
+
+
 def input_count(model: str, names: Sequence[str]) -> Diagnostic:
     """Other than exactly one input."""
     found = f"{len(names)} inputs ({', '.join(names)})" if names else "no input that is used"
@@ -250,11 +297,80 @@ def constant_node(node: str, op_type: str) -> Diagnostic:
 
 
 def too_many_nodes(model: str, limit: int) -> Diagnostic:
-    """Functions that expand without end."""
+    """A graph, or functions that expand, without end."""
     return Diagnostic(
         code="MX1042",
         where=model,
-        what=f"its functions expand to more than {limit} nodes",
-        why="no network for this chip is that large",
+        what=f"the model has more than {limit} nodes, those of its functions included",
+        why=MAX_LAYERS.text,
+        fix="use a network for microcontrollers",
+    )
+
+
+def too_many_operations(model: str, count: int, limit: int) -> Diagnostic:
+    """More operations on values than a network for the chip can have."""
+    return Diagnostic(
+        code="MX1045",
+        where=model,
+        what=f"{count} operations depend on the input; more than {limit} are not looked at",
+        why=MAX_LAYERS.text,
+        fix="use a network for microcontrollers",
+    )
+
+
+def endless_functions(model: str, name: str) -> Diagnostic:
+    """A function that calls itself, or too deep a chain of functions."""
+    return Diagnostic(
+        code="MX1046",
+        where=model,
+        what=f"its function {name!r} calls itself, or functions in too many steps",
+        why="functions are put in where they are called",
         fix="export without model-local functions",
+    )
+
+
+def nothing_left(node: str, value: str, shape: Sequence[int]) -> Diagnostic:
+    """A value without elements."""
+    return Diagnostic(
+        code="MX1025",
+        where=node,
+        what=f"{value!r} has shape {list(shape)} and with it no elements",
+        why="shapes are computed anew from the input's shape",
+        fix="use a larger input, smaller kernels or more padding",
+    )
+
+
+def weight_type(node: str, tensor: str, kind: str) -> Diagnostic:
+    """Weights that are no real numbers."""
+    return Diagnostic(
+        code="MX1031",
+        where=node,
+        what=f"tensor {tensor!r} has type {kind}",
+        why="weights are real numbers, or integers behind a DequantizeLinear",
+        fix=_EXPORT,
+    )
+
+
+def integer_operators(model: str, operators: str, first: str) -> Diagnostic:
+    """A model that computes with integers itself."""
+    return Diagnostic(
+        code="MX1047",
+        where=model,
+        what=f"it contains operators on integers: {operators}; the first is {first!r}",
+        why="quantized models are read as real operators between QuantizeLinear and "
+        "DequantizeLinear; the integer arithmetic is the chip's own",
+        fix="give the float model, or quantize with quant_format=QuantFormat.QDQ "
+        "(onnxruntime.quantization.quantize_static)",
+    )
+
+
+def input_type(name: str, kind: str) -> Diagnostic:
+    """An input that is not a tensor of real numbers."""
+    return Diagnostic(
+        code="MX1044",
+        where=f"input {name}",
+        what=f"it has type {kind}",
+        why="a network is given real numbers; how they become 8-bit data is decided at build time",
+        fix="export with a float32 input and without the conversion behind it (a pixel 0..255 "
+        "stays 0.0..255.0)",
     )

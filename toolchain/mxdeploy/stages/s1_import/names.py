@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 
-def printable(text: str | bytes) -> str:
-    """``text`` with every character that does not print replaced by ``?``.
-
-    Protocol buffers give strings that are no UTF-8 as bytes.
-    """
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", errors="replace")
+def printable(text: str) -> str:
+    """``text`` with every character that does not print replaced by ``?``."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,9 @@ from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.names import printable
 
 Shape = tuple[int, ...]
+
+LARGEST, SMALLEST = 2.0**40, 2.0**-100
+"""Weights lie between these, or are zero: their products and quotients are still numbers."""
 
 
 class NotReadableError(Exception):
@@ -101,17 +103,21 @@ class NodeView:
         value = self.node.inputs[index]
         if array is None or value is None:
             raise NotReadableError(f"input {index} is computed by the model, not constant")
-        return self.finite(array, value.name or f"input {index}")
+        name = value.name or f"input {index}"
+        if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+            kind = array.dtype.name
+            raise findings.FindingError(findings.weight_type(self.name, printable(name), kind))
+        return self.finite(array, name)
 
     def optional_weight(self, index: int) -> NDArray[np.float32] | None:
         """As ``weight``; None when the input is absent."""
         return self.weight(index) if self.has(index) else None
 
     def finite(self, array: NDArray[np.generic], tensor: str) -> NDArray[np.float32]:
-        """``array`` as float32.
+        """``array`` as float32; values next to nothing become zero.
 
         Raises:
-            FindingError: it contains NaN or infinite values.
+            FindingError: it contains NaN, infinite or absurdly large values.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # infinity is found below
             result = np.asarray(array).astype(np.float32)
@@ -120,7 +126,13 @@ class NodeView:
             raise findings.FindingError(
                 findings.not_finite(self.name, printable(tensor), nans, infinities)
             )
-        return result
+        sizes = np.abs(result)
+        if sizes.max(initial=0.0) > LARGEST:
+            largest = float(sizes.max())
+            raise findings.FindingError(
+                findings.too_big(self.name, printable(tensor), largest, LARGEST)
+            )
+        return np.where(sizes < SMALLEST, np.float32(0), result)
 
     def integers(self, index: int, attribute: str) -> Shape | None:
         """Integers from constant input ``index`` or from an attribute (older operator sets).
@@ -225,20 +237,3 @@ def static_shape(value: ir.Value | None) -> Shape | None:
 def tensor(array: NDArray[np.generic]) -> Tensor:
     """A float32 tensor."""
     return Tensor(np.asarray(array, dtype=np.float32))
-
-
-def same_padding(view: NodeView, kernel: Shape, strides: Shape, dilations: Shape) -> Shape:
-    """Padding (all begins, then all ends) from ``pads`` or ``auto_pad``."""
-    rank = len(kernel)
-    mode = view.get_string("auto_pad", "NOTSET")
-    if mode in ("NOTSET", ""):
-        return view.get_ints("pads") or (0,) * (2 * rank)
-    if mode == "VALID":
-        return (0,) * (2 * rank)
-    begins, ends = [], []
-    for size, k, s, d in zip(view.shape()[1:], kernel, strides, dilations, strict=True):
-        total = max((math.ceil(size / s) - 1) * s + (k - 1) * d + 1 - size, 0)
-        small, large = total // 2, total - total // 2
-        begins.append(small if mode == "SAME_UPPER" else large)
-        ends.append(large if mode == "SAME_UPPER" else small)
-    return (*begins, *ends)

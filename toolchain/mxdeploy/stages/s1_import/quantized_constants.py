@@ -42,31 +42,37 @@ def _constant(value: ir.Value | None) -> Array | None:
 
 
 def _evaluate(node: ir.Node, inputs: list[Array | None]) -> Array | None:
+    """The result; None when it is no sensible number, or of a type that is not known."""
     x, scale = inputs[0], inputs[1]
     zero = inputs[2] if len(inputs) > 2 else None  # noqa: PLR2004 - the zero point is optional
-    block = node.attributes.get_int("block_size", 0)
-    if x is None or scale is None or block:
+    if x is None or scale is None or "c" in (x.dtype.kind, scale.dtype.kind):
         return None
-    axis = node.attributes.get_int("axis", 1)
+    axis, block = node.attributes.get_int("axis", 1), node.attributes.get_int("block_size", 0)
     real = x.astype(np.float64)
-    factor = _along(scale.astype(np.float64), x.ndim, axis)
-    offset = _along(np.zeros(1) if zero is None else zero.astype(np.float64), x.ndim, axis)
-    if node.op_type == "DequantizeLinear":
-        return ((real - offset) * factor).astype(np.float32)
-    kind: type[np.int8 | np.uint8] = np.uint8
-    if zero is not None:
-        if zero.dtype not in (np.int8, np.uint8):
-            return None
-        kind = np.int8 if zero.dtype == np.int8 else np.uint8
-    limits = np.iinfo(kind)
-    steps: Floats = np.rint(real / factor) + offset
+    factor = _along(scale.astype(np.float64), real.shape, axis, block)
+    offset = _along(
+        np.zeros(1) if zero is None else zero.astype(np.float64), real.shape, axis, block
+    )
+    with np.errstate(all="ignore"):  # what is not finite is found by those that read it
+        if node.op_type == "DequantizeLinear":
+            return ((real - offset) * factor).astype(np.float32)
+        kind = np.dtype(np.uint8) if zero is None else zero.dtype
+        steps: Floats = np.rint(real / factor) + offset
+    if kind.kind not in "iu" or not np.isfinite(steps).all():
+        return None
+    limits = np.iinfo(kind.name)
     return np.clip(steps, limits.min, limits.max).astype(kind)
 
 
-def _along(parameter: Floats, rank: int, axis: int) -> Floats:
-    """A scalar, or a vector placed along ``axis`` of an array of ``rank`` dimensions."""
+def _along(parameter: Floats, shape: tuple[int, ...], axis: int, block: int) -> Floats:
+    """A scalar, a vector along ``axis`` of ``shape``, or one number for each block along it."""
     if parameter.size == 1:
         return parameter.reshape(())
-    shape = [1] * rank
-    shape[axis] = parameter.size
-    return parameter.reshape(shape)
+    if block:
+        if parameter.shape[axis] != -(-shape[axis] // block):
+            raise ValueError(f"{parameter.shape[axis]} scales for blocks of {block}")
+        repeated = np.repeat(parameter, block, axis=axis)
+        return np.take(repeated, range(shape[axis]), axis=axis)
+    aligned = [1] * len(shape)
+    aligned[axis] = parameter.size
+    return parameter.reshape(aligned)

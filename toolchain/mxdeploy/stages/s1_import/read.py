@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.guards import check_extent
 from mxdeploy.stages.s1_import.names import printable
+from mxdeploy.stages.s1_import.tensors import MAX_BYTES, load_tensors
 
 UNKNOWN_DOMAIN = "mxdeploy.unknown"
 """Where operators go that claim to be ONNX's own but are not (or no longer) defined there."""
@@ -37,13 +39,17 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
         raise UsageError(findings.not_onnx(path, len(content))) from None
     if not model.ir_version or not model.HasField("graph"):
         raise UsageError(findings.not_onnx(path, len(content)))
-    _load_tensors(model, path)
+    if not _is_text(model):
+        raise UsageError(findings.not_text(path))
+    check_extent(model, path.name)
+    del model.training_info[:]
+    load_tensors(model, path)
     _check_versions(model, path)
     _check_input_shapes(model)
     _set_unknown_operators_apart(model)
     try:
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
+    except onnx.checker.ValidationError as error:
         reason = " ".join(str(error).split("==>")[0].split())
         raise UsageError(findings.breaks_onnx_rules(path, reason)) from None
     return model, hashlib.sha256(content).hexdigest()
@@ -51,7 +57,8 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
 
 def _read_file(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(findings.file_missing(path)) from None
     except (OSError, ValueError) as error:
@@ -61,7 +68,21 @@ def _read_file(path: Path) -> bytes:
         raise UsageError(findings.file_unreadable(path, reason)) from None
     if not content:
         raise UsageError(findings.file_empty(path))
+    if len(content) > MAX_BYTES:
+        raise UsageError(findings.too_large(path, MAX_BYTES))
     return content
+
+
+def _is_text(message: Message) -> bool:
+    """Whether all names are UTF-8; the library gives others as bytes."""
+    for field, value in message.ListFields():
+        items = value if field.is_repeated else (value,)
+        if field.type == FieldDescriptor.TYPE_STRING:
+            if any(isinstance(item, bytes) for item in items):
+                return False
+        elif field.type == FieldDescriptor.TYPE_MESSAGE and not all(map(_is_text, items)):
+            return False
+    return True
 
 
 def _is_directory(path: Path) -> bool:
@@ -105,71 +126,6 @@ def _check_input_shapes(model: onnx.ModelProto) -> None:
         raise ModelError(problems)
 
 
-# --- external data ------------------------------------------------------------------------------
-
-
-def _load_tensors(model: onnx.ModelProto, path: Path) -> None:
-    """Read data stored outside, and make sure that every tensor has the bytes its shape needs."""
-    folder = path.parent.resolve()
-    for tensor in _tensors(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor.raw_data = _external_data(tensor, path, folder)
-            tensor.data_location = onnx.TensorProto.DEFAULT
-            del tensor.external_data[:]
-        try:
-            onnx.numpy_helper.to_array(tensor)
-        except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(
-                findings.tensor_damaged(path, printable(tensor.name), str(error))
-            ) from None
-
-
-def _external_data(tensor: onnx.TensorProto, path: Path, folder: Path) -> bytes:
-    """The bytes of a tensor in a file of its own, which must lie inside ``folder``."""
-    entries = {e.key: e.value for e in tensor.external_data}
-    location, name = printable(entries.get("location", "")), printable(tensor.name)
-    target = (folder / location).resolve()
-    if Path(location).is_absolute() or not target.is_relative_to(folder):
-        raise UsageError(findings.external_data_outside(path, name, location))
-    try:
-        offset = int(entries.get("offset", "0"))
-        size = target.stat().st_size if target.is_file() else -1
-        length = int(entries.get("length", str(size - offset)))
-    except (ValueError, OSError) as error:
-        raise UsageError(findings.external_data_missing(path, name, location, str(error))) from None
-    if size < 0:
-        reason = "there is no such file"
-        raise UsageError(findings.external_data_missing(path, name, location, reason))
-    if offset < 0 or length < 0 or offset + length > size:
-        reason = f"the file has {size} bytes, {length} from byte {offset} are wanted"
-        raise UsageError(findings.external_data_missing(path, name, location, reason))
-    with target.open("rb") as file:
-        file.seek(offset)
-        return file.read(length)
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    yield from _graph_tensors(model.graph)
-    for function in model.functions:
-        for node in function.node:
-            yield from _node_tensors(node)
-
-
-def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        yield from _node_tensors(node)
-
-
-def _node_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("t"):
-            yield attribute.t
-        yield from attribute.tensors
-        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            yield from _graph_tensors(graph)
-
-
 # --- operators that ONNX does not know ----------------------------------------------------------
 
 
@@ -192,9 +148,7 @@ def _set_unknown_operators_apart(model: onnx.ModelProto) -> None:
         model.opset_import.add(domain=UNKNOWN_DOMAIN, version=1)
 
 
-def _is_defined(op_type: str | bytes, version: int) -> bool:
-    if isinstance(op_type, bytes):  # not UTF-8; the checker will say so
-        return True
+def _is_defined(op_type: str, version: int) -> bool:
     try:
         return not onnx.defs.get_schema(op_type, version, "").deprecated
     except onnx.defs.SchemaError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from mxdeploy.stages.s1_import.names import printable
 from mxdeploy.stages.s1_import.node_view import static_shape
 from mxdeploy.stages.s1_import.quantized_constants import fold_quantized_constants
 
-MAX_NODES = 20_000
-"""Nodes after expanding functions; a guard against files made to explode."""
+_REAL_TYPES = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE)
+"""Types of an input; onnxruntime is given the same."""
 
 _FOLD_LIMIT = 1 << 22
 """Largest constant (elements) that is read or made by folding."""
+
+_FOLD_TOTAL = 1 << 25
+"""Most elements that all folding together makes."""
 
 # fmt: off
 _FOLDABLE = frozenset((
@@ -32,20 +36,26 @@ _FOLDABLE = frozenset((
     "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity", "Less", "Log", "Max",
     "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax",
     "ReduceMean", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Split", "Sqrt",
-    "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
+    "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where",
 ))
-# fmt: on
 """Operators evaluated at import when all their inputs are constant."""
 
-_GROWING = frozenset(("ConstantOfShape", "Expand", "Range"))
-"""Operators whose output may be much larger than their inputs."""
+_NEVER_GROWING = frozenset((
+    "Cast", "Flatten", "Identity", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Transpose",
+    "Unsqueeze",
+))
+# fmt: on
+"""Operators whose output is never larger than their first input, or tiny."""
 
+
+_ON_INTEGERS = ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QGemm")
+"""Operators of quantized models that are not called QLinear...; some are onnxruntime's own."""
 
 _DAMAGE = (
+    ArithmeticError,
     AttributeError,
     IndexError,
     KeyError,
-    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -102,24 +112,24 @@ def _quiet(logger: str) -> Iterator[None]:
 
 def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     model_name = printable(proto.graph.name) or "model"
-    if proto.functions and _expanded_nodes(proto) > MAX_NODES:
-        raise ModelError(findings.too_many_nodes(model_name, MAX_NODES))
     _forget_shapes(proto)
     model = ir.from_proto(proto)
     if proto.functions:
         InlinePass()(model)
     RemoveUnusedNodesPass()(model)
+    _refuse_integer_operators(model, model_name)
     names = _name_nodes(model, frozenset(n.name for n in model.graph if n.name))
     nodes = tuple((n.name or "", n.op_type) for n in model.graph if n.op_type != "Constant")
     source = _single_input(model, model_name)
     batch = _fix_batch(source)
+    should_fold = _FoldLimits()
     for _ in range(2):  # folding may lead to weights that are stored as integers, and these on
         fold_constants(
             model,
             onnx_shape_inference=True,
             input_size_limit=_FOLD_LIMIT,
             output_size_limit=_FOLD_LIMIT,
-            should_fold=_should_fold,
+            should_fold=should_fold,
         )
         fold_quantized_constants(model)
     RemoveUnusedNodesPass()(model)
@@ -133,6 +143,20 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     )
 
 
+def _refuse_integer_operators(model: ir.Model, model_name: str) -> None:
+    """One finding for a model in the operator-oriented quantization format.
+
+    Raises:
+        ModelError: there are such operators.
+    """
+    found = [n for n in model.graph if n.op_type.startswith("QLinear") or n.op_type in _ON_INTEGERS]
+    if found:
+        counts = Counter(n.op_type for n in found)
+        text = ", ".join(f"{count} {op_type}" for op_type, count in counts.items())
+        first = printable(found[0].name or found[0].op_type)
+        raise ModelError(findings.integer_operators(model_name, printable(text), first))
+
+
 def _name_nodes(model: ir.Model, known: frozenset[str | None]) -> frozenset[str | None]:
     """Name nodes that have none of the ``known`` names; return all names."""
     for node in model.graph:
@@ -141,16 +165,28 @@ def _name_nodes(model: ir.Model, known: frozenset[str | None]) -> frozenset[str 
     return frozenset(n.name for n in model.graph)
 
 
-def _should_fold(node: ir.Node) -> bool:
-    if node.domain != "" or node.op_type not in _FOLDABLE:
-        return False
-    sizes = [v.const_value.size for v in node.inputs if v is not None and v.const_value is not None]
-    shape = static_shape(node.outputs[0])
-    if shape is not None:
-        sizes.append(math.prod(shape))
-    elif node.op_type in _GROWING:
-        return False
-    return all(size <= _FOLD_LIMIT for size in sizes)
+class _FoldLimits:
+    """Decides whether a node on constants is computed: harmless operators, sizes with limits."""
+
+    def __init__(self) -> None:
+        self._left = _FOLD_TOTAL
+
+    def __call__(self, node: ir.Node) -> bool:
+        if node.domain != "" or node.op_type not in _FOLDABLE:
+            return False
+        constants = [v.const_value for v in node.inputs if v is not None]
+        sizes = [c.size for c in constants if c is not None]
+        shape = static_shape(node.outputs[0])
+        if shape is not None:
+            size = math.prod(shape)
+        elif node.op_type in _NEVER_GROWING:
+            size = max(sizes, default=1)
+        else:
+            return False
+        if max(size, *sizes, 0) > _FOLD_LIMIT or size > self._left:
+            return False
+        self._left -= size
+        return True
 
 
 def _forget_shapes(proto: onnx.ModelProto) -> None:
@@ -167,27 +203,6 @@ def _forget_shapes(proto: onnx.ModelProto) -> None:
             output.type.tensor_type.ClearField("shape")
 
 
-def _expanded_nodes(proto: onnx.ModelProto) -> int:
-    bodies = {(f.domain, f.name): f.node for f in proto.functions}
-    sizes: dict[tuple[str, str], int] = {}
-
-    def size(key: tuple[str, str], depth: int) -> int:
-        if depth > len(bodies):
-            return MAX_NODES + 1
-        if key not in bodies:
-            return 1
-        if key not in sizes:
-            total = 0
-            for node in bodies[key]:
-                total += size((node.domain, node.op_type), depth + 1)
-                if total > MAX_NODES:
-                    break
-            sizes[key] = total
-        return sizes[key]
-
-    return sum(size((n.domain, n.op_type), 0) for n in proto.graph.node)
-
-
 def _single_input(model: ir.Model, model_name: str) -> ir.Value:
     given = [v for v in model.graph.inputs if v.name not in model.graph.initializers]
     used = [v for v in given if v.uses() or v in model.graph.outputs]
@@ -200,6 +215,10 @@ def _single_input(model: ir.Model, model_name: str) -> ir.Value:
 def _fix_batch(source: ir.Value) -> int:
     """Set a symbolic batch to 1; return the batch size."""
     name = printable(source.name or "")
+    kind = source.type.dtype if isinstance(source.type, ir.TensorType) else None
+    if kind not in _REAL_TYPES:
+        name_of_kind = "no tensor" if kind is None else kind.name.lower()
+        raise ModelError(findings.input_type(name, name_of_kind))
     if source.shape is None or len(source.shape) == 0:
         raise ModelError(findings.shapeless_input(name))
     dims = list(source.shape)

@@ -154,6 +154,8 @@ def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:
 def _pooling(graph: Graph, node: Node, op: Pooling) -> tuple[TailStep, ...]:
     """A pooling over whole axes: they are reduced one after the other."""
     shape = graph.shape(node.inputs[0])
+    if len(shape) != len(op.size) + 1:  # not known, behind an operator that is not known
+        return ()
     whole = [axis + 1 for axis, n in enumerate(op.size) if n == shape[axis + 1] > 1]
     windows = [n for axis, n in enumerate(op.size) if axis + 1 not in whole]
     if not whole or any(op.pads) or any(n != 1 for n in (*windows, *_strides(op, whole))):

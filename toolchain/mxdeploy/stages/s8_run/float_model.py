@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH = 32
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+"""What onnxruntime calls the types of inputs that are imported."""
 
 
 class FloatMachine:
@@ -25,6 +27,7 @@ class FloatMachine:
         )
         source = self._session.get_inputs()[0]
         self._name = source.name
+        self._type = _TYPES[source.type]
         self._fixed_batch = source.shape[0] if isinstance(source.shape[0], int) else None
 
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.generic]]:
@@ -37,5 +40,5 @@ class FloatMachine:
         count = len(x)
         if self._fixed_batch is not None and count < size:
             x = np.concatenate([x, np.repeat(x[-1:], size - count, axis=0)])
-        outputs = self._session.run(None, {self._name: x})
+        outputs = self._session.run(None, {self._name: x.astype(self._type)})
         return [np.asarray(output).reshape(len(x), -1)[:count] for output in outputs]

@@ -7,7 +7,13 @@ import math
 import numpy as np
 
 from mxdeploy.ops.graph import Abs, Clip, Exp, HardSigmoid, Relu, Sigmoid, Tanh
-from mxdeploy.stages.s1_import.node_view import NodeView, NotReadableError, Reading, single
+from mxdeploy.stages.s1_import.node_view import (
+    LARGEST,
+    NodeView,
+    NotReadableError,
+    Reading,
+    single,
+)
 from mxdeploy.stages.s1_import.operators import quantization
 
 
@@ -30,24 +36,31 @@ def leaky_relu(view: NodeView) -> Reading:
 
 
 def _bound(view: NodeView, index: int, default: float) -> float:
+    """A constant bound; exporters write "none" as the largest number there is."""
     if not view.has(index):
         return default
     array = view.constant(index)
-    if array is None or np.size(array) != 1:
+    if array is None or array.size != 1 or array.dtype.kind not in "fiu":
         raise NotReadableError("its bounds are not constant scalars")
-    return float(np.asarray(array, dtype=np.float32).reshape(()))
+    bound = float(array.item())
+    if math.isnan(bound):
+        raise NotReadableError("a bound that is not a number")
+    return math.copysign(math.inf, bound) if abs(bound) > LARGEST else float(np.float32(bound))
+
+
+def _between(low: float, high: float, index: int) -> Reading:
+    if low > high or low == math.inf or high == -math.inf:
+        raise NotReadableError(f"bounds from {low:g} to {high:g}")
+    if math.isinf(low) and math.isinf(high):
+        return Reading(inputs=(index,), steps=())
+    return single(Clip(low=low, high=high), index)
 
 
 def clip(view: NodeView) -> Reading:
     """Clip with constant bounds."""
     if quantization.clips_integers(view):
         return Reading(inputs=(0,), steps=())
-    low, high = _bound(view, 1, -math.inf), _bound(view, 2, math.inf)
-    if math.isnan(low) or math.isnan(high):
-        raise NotReadableError("a bound that is not a number")
-    if low > high:
-        raise NotReadableError(f"bounds from {low:g} down to {high:g}")
-    return single(Clip(low=low, high=high))
+    return _between(_bound(view, 1, -math.inf), _bound(view, 2, math.inf), 0)
 
 
 def _extreme(view: NodeView, *, upper: bool) -> Reading:
@@ -56,7 +69,7 @@ def _extreme(view: NodeView, *, upper: bool) -> Reading:
         raise NotReadableError("it compares computed values")
     bound = _bound(view, 1 - computed[0], 0.0)
     low, high = (-math.inf, bound) if upper else (bound, math.inf)
-    return single(Clip(low=low, high=high), computed[0])
+    return _between(low, high, computed[0])
 
 
 def minimum(view: NodeView) -> Reading:

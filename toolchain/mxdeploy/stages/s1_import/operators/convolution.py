@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,36 +10,28 @@ from mxdeploy.stages.s1_import.node_view import (
     NodeView,
     NotReadableError,
     Reading,
-    same_padding,
+    Shape,
     single,
     tensor,
 )
-
-_MAX_AXES = 2
+from mxdeploy.stages.s1_import.windows import Window, auto_pad, padded, read_window, shared_out
 
 
 def conv(view: NodeView) -> Reading:
     """Conv with one or two spatial axes and constant weights."""
     weight = view.weight(1)
     bias = view.optional_weight(2)
-    kernel = weight.shape[2:]
-    groups = view.get_int("group", 1)
+    groups = _groups(view, weight)
+    window = read_window(view, weight.shape[2:], "a convolution")
     _check(view, weight.shape[1] * groups, weight.shape[0], weight.shape, bias)
-    if not 1 <= len(kernel) <= _MAX_AXES:
-        raise NotReadableError(f"a convolution over {len(kernel)} axes")
-    ones = (1,) * len(kernel)
-    strides = view.get_ints("strides", ones) or ones
-    dilations = view.get_ints("dilations", ones) or ones
-    needs_shape = view.get_string("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID")
-    if needs_shape:
-        view.shape()
+    window = padded(view, window)
     return single(
         Conv(
             weight=tensor(weight),
             bias=None if bias is None else tensor(bias),
-            pads=same_padding(view, kernel, strides, dilations),
-            strides=strides,
-            dilations=dilations,
+            pads=window.pads,
+            strides=window.strides,
+            dilations=window.dilations,
             groups=groups,
         )
     )
@@ -51,43 +41,49 @@ def conv_transpose(view: NodeView) -> Reading:
     """ConvTranspose with one or two spatial axes and constant weights."""
     weight = view.weight(1)
     bias = view.optional_weight(2)
-    axes = len(weight.shape) - 2
-    groups = view.get_int("group", 1)
+    groups = _groups(view, weight)
+    window = read_window(view, weight.shape[2:], "a transposed convolution")
     _check(view, weight.shape[0], weight.shape[1] * groups, weight.shape, bias)
-    if not 1 <= axes <= _MAX_AXES:
-        raise NotReadableError(f"a transposed convolution over {axes} axes")
-    ones, zeros = (1,) * axes, (0,) * axes
-    op = ConvTranspose(
-        weight=tensor(weight),
-        bias=None if bias is None else tensor(bias),
-        pads=view.get_ints("pads") or (*zeros, *zeros),
-        strides=view.get_ints("strides", ones) or ones,
-        dilations=view.get_ints("dilations", ones) or ones,
-        output_padding=view.get_ints("output_padding", zeros) or zeros,
-        groups=groups,
+    zeros = (0,) * len(window.size)
+    extra = view.get_ints("output_padding") or zeros
+    if len(extra) != len(zeros) or min(extra) < 0:
+        raise view.disagree(f"output_padding is {list(extra)}")
+    return single(
+        ConvTranspose(
+            weight=tensor(weight),
+            bias=None if bias is None else tensor(bias),
+            pads=_transposed_padding(view, window, extra),
+            strides=window.strides,
+            dilations=window.dilations,
+            output_padding=extra,
+            groups=groups,
+        )
     )
-    return single(replace(op, pads=_transposed_padding(view, op)))
 
 
-def _transposed_padding(view: NodeView, op: ConvTranspose) -> tuple[int, ...]:
+def _transposed_padding(view: NodeView, window: Window, extra: Shape) -> Shape:
     """Padding of a transposed convolution from ``pads``, ``output_shape`` or ``auto_pad``."""
-    mode, wanted = view.get_string("auto_pad", "NOTSET"), view.get_ints("output_shape")
-    same = mode in ("SAME_UPPER", "SAME_LOWER")
-    if wanted is None and not same:
-        return (0,) * len(op.pads) if mode == "VALID" else op.pads
+    mode, wanted = auto_pad(view), view.get_ints("output_shape")
+    if wanted is None and not mode.startswith("SAME"):
+        return (0,) * len(window.pads) if mode == "VALID" else window.pads
     shape = view.shape()[1:]
     if wanted is None:
-        wanted = tuple(n * s for n, s in zip(shape, op.strides, strict=True))
-    begins, ends = [], []
-    for axis, size in enumerate(wanted[-len(shape) :]):
-        reach = (op.weight.shape[2 + axis] - 1) * op.dilations[axis] + 1
-        full = op.strides[axis] * (shape[axis] - 1) + op.output_padding[axis] + reach
-        if full < size:
-            raise NotReadableError(f"an output of {size} from {shape[axis]} rows or columns")
-        small, large = (full - size) // 2, (full - size) - (full - size) // 2
-        begins.append(small if mode == "SAME_UPPER" else large)
-        ends.append(large if mode == "SAME_UPPER" else small)
-    return (*begins, *ends)
+        wanted = tuple(n * s for n, s in zip(shape, window.strides, strict=True))
+    full = [
+        s * (n - 1) + more + reach
+        for n, s, more, reach in zip(shape, window.strides, extra, window.reach, strict=True)
+    ]
+    totals = tuple(f - n for f, n in zip(full, wanted[-len(shape) :], strict=True))
+    if min(totals) < 0:
+        raise NotReadableError(f"an output of {list(wanted)}, from {list(shape)} it is {full}")
+    return shared_out(totals, mode)
+
+
+def _groups(view: NodeView, weight: NDArray[np.float32]) -> int:
+    groups = view.get_int("group", 1)
+    if groups < 1 or not weight.size:
+        raise view.disagree(f"weights {list(weight.shape)} in {groups} groups")
+    return groups
 
 
 def _check(

@@ -27,14 +27,19 @@ def gemm(view: NodeView) -> Reading:
     shape = view.known_shape()
     if shape is not None and shape != weight.shape[1:]:
         raise view.disagree(f"a matrix of {list(matrix.shape)} with {list(shape)}")
-    weight = weight * np.float32(view.get_float("alpha", 1.0))
+    weight = _times(view, weight, "alpha")
     bias = view.optional_weight(2)
     if bias is not None:
-        scaled = bias * np.float32(view.get_float("beta", 1.0))
-        if scaled.size != 1 and scaled.shape not in ((len(weight),), (1, len(weight))):
+        if bias.size != 1 and bias.shape not in ((len(weight),), (1, len(weight))):
             raise NotReadableError(f"its constant C has shape {list(bias.shape)}")
-        bias = np.broadcast_to(scaled.reshape(-1), (weight.shape[0],))
+        bias = np.broadcast_to(_times(view, bias, "beta").reshape(-1), (len(weight),))
     return single(Linear(weight=tensor(weight), bias=None if bias is None else tensor(bias)))
+
+
+def _times(view: NodeView, array: NDArray[np.float32], factor: str) -> NDArray[np.float32]:
+    """``array`` times the attribute ``factor``."""
+    scaled = array.astype(np.float64) * view.get_float(factor, 1.0)
+    return view.finite(scaled, f"{factor} times its constant")
 
 
 def matmul(view: NodeView) -> Reading:
@@ -44,6 +49,9 @@ def matmul(view: NodeView) -> Reading:
             raise NotReadableError("a matrix product of two computed values")
         return _constant_on_the_left(view)
     matrix = _without_leading_ones(view, 1)
+    shape = view.known_shape()
+    if shape is not None and shape[-1:] != matrix.shape[:1]:
+        raise view.disagree(f"a matrix of {list(matrix.shape)} with {list(shape)}")
     if matrix.ndim == 1:  # the axis vanishes
         steps = (
             Step(op=Linear(weight=tensor(matrix[None]), bias=None), shape=(*view.shape()[:-1], 1)),
@@ -70,6 +78,8 @@ def _constant_on_the_left(view: NodeView) -> Reading:
     matrix = _without_leading_ones(view, 0)
     if len(shape) != _MATRIX_RANK or matrix.ndim != _MATRIX_RANK:
         raise NotReadableError(f"a matrix on the left of a value of shape {list(shape)}")
+    if matrix.shape[1] != shape[0]:
+        raise view.disagree(f"a matrix of {list(matrix.shape)} with {list(shape)}")
     return single(
         Conv(
             weight=tensor(matrix[:, :, None]),

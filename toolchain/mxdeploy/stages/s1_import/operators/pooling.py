@@ -12,30 +12,25 @@ from mxdeploy.stages.s1_import.node_view import (
     NotReadableError,
     Reading,
     Step,
-    same_padding,
     single,
     tensor,
 )
-
-_MAX_AXES = 2
+from mxdeploy.stages.s1_import.windows import padded, read_window
 
 
 def _windowed(view: NodeView, *, average: bool) -> Reading:
-    size = view.get_ints("kernel_shape") or ()
-    if not 1 <= len(size) <= _MAX_AXES:
-        raise NotReadableError(f"a pooling over {len(size)} axes")
-    ones = (1,) * len(size)
-    strides = view.get_ints("strides", ones) or ones
-    dilations = view.get_ints("dilations", ones) or ones
+    window = padded(view, read_window(view, view.get_ints("kernel_shape") or (), "a pooling"))
+    if any(p >= reach for p, reach in zip(window.pads, window.reach * 2, strict=True)):
+        raise NotReadableError(f"windows of padding only: pads {list(window.pads)}")
     return single(
         Pooling(
             average=average,
-            size=size,
-            strides=strides,
-            pads=same_padding(view, size, strides, dilations),
+            size=window.size,
+            strides=window.strides,
+            pads=window.pads,
             ceil_mode=bool(view.get_int("ceil_mode", 0)),
             count_include_pad=bool(view.get_int("count_include_pad", 0)),
-            dilations=dilations,
+            dilations=window.dilations,
         )
     )
 

@@ -51,15 +51,17 @@ def dequantize(view: NodeView) -> Reading:
     if producer is None:
         raise NotReadableError("integers that no QuantizeLinear made")
     other = NodeView(node=producer, name=view.name, opset=view.opset, batch=view.batch)
+    scale = view.weight(1)
+    if scale.size != 1:
+        raise NotReadableError(f"{scale.size} scales for one value")
+    if scale.item() <= 0:
+        raise NotReadableError(f"a scale of {scale.item():g}")
     for index in _PARAMETERS:
         mine, theirs = view.constant(index), other.constant(index)
         if mine is None and theirs is None:
             continue
         if mine is None or theirs is None or not np.array_equal(mine, theirs):
             raise NotReadableError("its parameters differ from those of its QuantizeLinear")
-    scale = view.weight(1)
-    if scale.size != 1:
-        raise NotReadableError(f"{scale.size} scales for one value")
     low, high = _clipped(view, *_integer_range(producer, other))
     zero = view.constant(2)
     return single(
