@@ -10,7 +10,7 @@ from mxdeploy.arith.head import apply_head
 from mxdeploy.arith.tail import apply_tail
 from mxdeploy.ir.network import LayerOp, Network, Range
 from mxdeploy.ops.graph import Concat
-from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec, Pool, PoolKind
+from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, Pool, PoolKind
 
 Floats = NDArray[np.float64]
 
@@ -54,8 +54,9 @@ def _size(data: Floats) -> tuple[int, int]:
     return rows, columns
 
 
-def _operand(spec: LayerSpec, operands: list[Floats]) -> Floats:
+def _operand(op: LayerOp, operands: list[Floats]) -> Floats:
     """What the layer convolves: its operands pooled and combined, in either order."""
+    spec = op.spec
     operands = [data.reshape(spec.in_shape) for data in operands]
     assert len(operands) == spec.operands
     if spec.eltwise is None:
@@ -65,6 +66,8 @@ def _operand(spec: LayerSpec, operands: list[Floats]) -> Floats:
         operands = [_pool(spec.pool, data) for data in operands]
     sign = {EltwiseFunction.ADD: 1, EltwiseFunction.SUB: -1}[spec.eltwise.function]
     total = operands[0] + sign * sum(operands[1:])
+    if op.combined_clip is not None:
+        total = np.clip(total, *op.combined_clip)
     if spec.pool is not None and not spec.eltwise.pool_first:
         return _pool(spec.pool, total)
     return total
@@ -72,7 +75,7 @@ def _operand(spec: LayerSpec, operands: list[Floats]) -> Floats:
 
 def _layer(op: LayerOp, operands: list[Floats]) -> Floats:
     spec = op.spec
-    data = _operand(spec, operands)
+    data = _operand(op, operands)
     assert data.shape[1:] == spec.pooled_size
     if spec.kind is Kind.PASSTHROUGH:
         return data

@@ -53,7 +53,12 @@ def add_function(graph: Branching, draw: st.DrawFn) -> None:
     name = draw(st.sampled_from(sorted(graph.values)))
     channels, *size = shape = graph.values[name]
     scale = graph.constant(channels, *(1,) * len(size))
-    calls = [f"Relu({name})", f"Relu({name})", f"Abs({name})", f"Mul({name}, {scale})"]
+    low, high = f"k{len(graph.weights)}", f"k{len(graph.weights) + 1}"
+    graph.weights |= {low: np.float32(-1), high: np.float32(1)}
+    calls = [
+        f"Relu({name})", f"Relu({name})", f"Abs({name})", f"Mul({name}, {scale})",
+        f"Clip({name}, {low}, {high})",
+    ]  # fmt: skip
     graph.add(draw(st.sampled_from(calls)), shape)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mxdeploy.ir.network import LayerOp
 from tests.onnx_text import model, random
 from tests.stages.s2_legalize.conftest import Check, Refuse, rules, texts
 
@@ -28,7 +29,6 @@ RELU_TWO = "a0 = Conv(x, w) a = Relu(a0) b0 = Conv(x, v) b = Relu(b0) "
         ("s = Sub(a, b) y = Conv(s, u)", ["sub 2, conv2d 3x3 pad 0, 32-bit output"]),
         ("s = Sub(b, a) y = Conv(s, t)", ["sub 2, conv2d 1x1 pad 0, 32-bit output"]),
         ("s = Add(a, b) y = Relu(s)", ["add 2, conv2d 1x1 pad 0, relu"]),
-        ("s = Add(a, b) y = Clip(s, minus, one)", ["add 2, conv2d 1x1 pad 0"]),
         ("s = Sub(a, b) y = Abs(s)", ["sub 2, conv2d 1x1 pad 0, abs"]),
         ("s = Add(a, b) y = Mul(s, scale)", ["add 2, conv2d 1x1 pad 0, 32-bit output"]),
         ("y = Add(a, b)", ["add 2"]),
@@ -64,6 +64,36 @@ def test_two_operands(check: Check, nodes: str, layers: list[str]) -> None:
     weights = {**WEIGHTS, "t3": random(4, 3, seed=8)}
     network = check(model(RELU_TWO + nodes, weights=weights))
     assert texts(network) == OPERANDS + layers
+
+
+@pytest.mark.parametrize(
+    ("nodes", "layers", "clips"),
+    [
+        ("y = Conv(c, u)", ["add 2, conv2d 3x3 pad 0, 32-bit output"], [(-1.0, 1.0)]),
+        (
+            f"p = MaxPool {POOL} (c) y = Conv(p, u)",
+            ["add 2, max 2x2/2, conv2d 3x3 pad 0, 32-bit output"],
+            [(-1.0, 1.0)],
+        ),
+        ("r = Relu(c) y = Conv(r, u)", None, [None]),
+        ("d = Clip(c, mhalf, half) y = Conv(d, u)", None, [(-0.5, 0.5)]),
+        ("f = Flatten(c) y = MatMul(f, m)", ["add 2", "flatten, linear, 32-bit output"], []),
+        ("e = Add(c, a) y = Conv(e, u)", None, []),
+    ],
+)
+def test_a_clip_of_a_sum_is_its_saturation(
+    check: Check, nodes: str, layers: list[str] | None, clips: list[tuple[float, float] | None]
+) -> None:
+    weights = {**WEIGHTS, "half": np.float32(0.5), "mhalf": np.float32(-0.5)}
+    before = RELU_TWO + "s = Add(a, b) c = Clip(s, minus, one) "
+    network = check(model(before + nodes, weights=weights))
+    if layers is not None:
+        assert texts(network) == OPERANDS + layers
+    assert [
+        n.op.combined_clip
+        for n in network.nodes
+        if isinstance(n.op, LayerOp) and n.op.spec.eltwise and n.op.weight is not None
+    ] == clips
 
 
 def test_sums_of_sums_are_one_layer(check: Check) -> None:
@@ -116,11 +146,11 @@ def test_a_chain_of_additions_is_merged_up_to_16(check: Check) -> None:
         ("a = Conv(x, w) d = Relu(a) s = Sub(d, d) y = Conv(s, u)",
          ["conv2d 1x1 pad 0, relu", "conv2d 3x3 pad 0, 32-bit output"]),
         ("a = Conv(x, w) d = Relu(a) e0 = Conv(x, v) e = Relu(e0) s = Sum(d, e, d) y = Conv(s, u)",
-         ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
+         ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu",
           "add 2, conv2d 3x3 pad 0, 32-bit output"]),
         (("a = Conv(x, w) d = Relu(a) e0 = Conv(x, v) e = Relu(e0) s = Sub(d, e) q = Sub(s, e) "
           "r = Relu(q) y = Conv(r, u)"),
-         ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0",
+         ["conv2d 1x1 pad 0, relu", "conv2d 1x1 pad 0, relu",
           "sub 2, conv2d 1x1 pad 0, relu", "conv2d 3x3 pad 0, 32-bit output"]),
     ],
 )  # fmt: skip

@@ -73,6 +73,32 @@ def test_a_scaled_residual(check: Check) -> None:
     assert len(texts(check(model(nodes, weights=weights)))) == 4
 
 
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "c1 = Relu(c0) c = Mul(c1, tenth)",
+        "c1 = Abs(c0) c2 = Relu(c1) c = Mul(tenth, c2)",
+        "c1 = Clip(c0, minus, one) c = Mul(c1, tenth)",
+        "c1 = Relu(c0) c = Mul(c1, positive)",
+    ],
+)
+def test_a_scaled_activation_costs_nothing(check: Check, branch: str) -> None:
+    """``x + 0.1 * relu(conv(x))``: the factor is in the weights, the bounds are scaled."""
+    nodes = BEFORE + f"c0 = Conv {SAME} (a, k) {branch} s = Add(a, c) y = Conv(s, u)"
+    weights = {**WEIGHTS, "positive": np.abs(WEIGHTS["scale"]) + 0.1, "minus": np.float32(-1),
+               "one": np.float32(1)}  # fmt: skip
+    network = check(model(nodes, weights=weights))
+    assert len(texts(network)) == 3
+    assert "scale-before-activation" in rules(network)
+
+
+def test_a_negative_factor_stays_behind_its_activation(check: Check) -> None:
+    nodes = BEFORE + f"c0 = Conv {SAME} (a, k) r = Relu(c0) c = Neg(r) s = Add(a, c) y = Conv(s, u)"
+    network = check(model(nodes, weights=WEIGHTS))
+    assert len(texts(network)) == 4
+    assert "scale-before-activation" not in rules(network)
+
+
 def test_a_unit_matrix_does_not_spoil_small_weights(check: Check) -> None:
     """Beside weights below 1/4, a 1 would cost more than two bits of their precision."""
     nodes = BEFORE + (

@@ -67,11 +67,14 @@ class LayerOp:
         spec: geometry and arithmetic.
         weight: float32, shape ``spec.weight_shape``; None for pass-through.
         bias: float32, shape (out_channels,); None when there is none.
+        combined_clip: (low, high) real bounds that the model imposes on the combined operands of
+            an element-wise layer that does more with them; their saturation to 8 bits does it.
     """
 
     spec: LayerSpec
     weight: Tensor | None = None
     bias: Tensor | None = None
+    combined_clip: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,8 +141,10 @@ class _Collector:
     """Gathers one layer's samples and statistics over the batches."""
 
     def __init__(self, network: Network, node: Node, samples: int) -> None:
-        spec = layer_of(node).spec
+        layer = layer_of(node)
+        spec = layer.spec
         self.name = node.output
+        self._combined_clip = layer.combined_clip
         self._spec = spec
         self._clip = network.value(node.output).clip
         pixels = spec.out_size[0] * spec.out_size[1]
@@ -193,7 +195,7 @@ class _Collector:
             variance=np.maximum(self._squares * (1 + 1 / count) / count - np.square(mean), 0.0),
             active=_active(output, self._spec),
             raw=_some(raw),
-            combined=Seen(samples=np.concatenate(self._combined), clip=None)
+            combined=Seen(samples=np.concatenate(self._combined), clip=self._combined_clip)
             if self._combined
             else None,
         )

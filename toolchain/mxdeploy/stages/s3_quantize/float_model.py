@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mxdeploy.errors import Diagnostic, ModelError
-from mxdeploy.ir.network import LayerOp, Network, Node, Value
-from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind, LayerSpec
+from mxdeploy.ir.network import LayerOp, Network, Node
+from mxdeploy.ops.layer import Activation, EltwiseFunction, Kind
 from mxdeploy.stages.s3_quantize.layer_graph import (
     as_operand,
     combine,
@@ -65,18 +65,18 @@ def _build(network: Network, *, probes: bool) -> bytes:
     tensors: dict[str, str] = {}
     for name in network.inputs:
         graph.input(name, np.float32, network.value(name).shape)
-        tensors[name] = _clip(graph, network.value(name), graph.reshape(name, shapes[name]))
+        tensors[name] = _clip(graph, network.value(name).clip, graph.reshape(name, shapes[name]))
     for node in network.nodes:
         value = network.value(node.output)
         if is_join(node):
             joined = join(graph, [tensors[name] for name in node.inputs])
-            tensors[value.name] = _clip(graph, value, joined)
+            tensors[value.name] = _clip(graph, value.clip, joined)
             continue
         layer = layer_of(node)
         spec = layer.spec
-        operand = _emit_operand(graph, node, spec, tensors, shapes)
+        operand = _emit_operand(graph, node, layer, tensors, shapes)
         raw = _emit_raw(graph, layer, operand)
-        clipped = _clip(graph, value, _activate(graph, spec.activation, raw))
+        clipped = _clip(graph, value.clip, _activate(graph, spec.activation, raw))
         tensors[value.name] = clipped
         if not probes:
             graph.output(clipped, value.name, np.float32, spec.out_shape)
@@ -89,19 +89,20 @@ def _build(network: Network, *, probes: bool) -> bytes:
 
 
 def _emit_operand(
-    graph: GraphBuilder, node: Node, spec: LayerSpec, tensors: dict[str, str], shapes: Shapes
+    graph: GraphBuilder, node: Node, layer: LayerOp, tensors: dict[str, str], shapes: Shapes
 ) -> str:
+    spec = layer.spec
     operands = [as_operand(graph, spec, tensors[name], shapes[name]) for name in node.inputs]
     if spec.eltwise is None:
         return operands[0] if spec.pool is None else pool(graph, spec.pool, operands[0])
     if spec.eltwise.function in (EltwiseFunction.OR, EltwiseFunction.XOR):
         raise ModelError(_bitwise(node, spec.eltwise.function))
-    if spec.pool is None:
-        return combine(graph, spec.eltwise.function, operands)
-    if spec.eltwise.pool_first:
+    first = spec.pool is not None and spec.eltwise.pool_first
+    if spec.pool is not None and first:
         operands = [pool(graph, spec.pool, operand) for operand in operands]
-        return combine(graph, spec.eltwise.function, operands)
-    return pool(graph, spec.pool, combine(graph, spec.eltwise.function, operands))
+    combined = combine(graph, spec.eltwise.function, operands)
+    combined = _clip(graph, layer.combined_clip, combined)
+    return combined if spec.pool is None or first else pool(graph, spec.pool, combined)
 
 
 def _emit_raw(graph: GraphBuilder, layer: LayerOp, operand: str) -> str:
@@ -125,10 +126,10 @@ def _activate(graph: GraphBuilder, activation: Activation, tensor: str) -> str:
             return tensor
 
 
-def _clip(graph: GraphBuilder, value: Value, tensor: str) -> str:
-    if value.clip is None:
+def _clip(graph: GraphBuilder, clip: tuple[float, float] | None, tensor: str) -> str:
+    if clip is None:
         return tensor
-    low, high = value.clip
+    low, high = clip
     return graph.node("Clip", [tensor, graph.scalar(low), graph.scalar(high)])
 
 

@@ -125,7 +125,13 @@ class Scales:
         return seen
 
     def _implied(self, group: ScaleGroup) -> float | None:
-        clips = [scale_of_clip(self._network.value(name).clip) for name in group.values]
+        bounds = [self._network.value(name).clip for name in group.values]
+        bounds += [
+            layer_of(node).combined_clip
+            for node in layer_nodes(self._network)
+            if node.inputs[0] in group.values
+        ]
+        clips = [scale_of_clip(clip) for clip in bounds]
         return max((clip for clip in clips if clip is not None), default=None)
 
     def _is_wide(self, group: ScaleGroup) -> bool:

@@ -47,7 +47,8 @@ def _is_sequence(conv: Conv) -> bool:
 
 def _readers(graph: Graph, name: str) -> list[tuple[Node, Conv]]:
     """The convolutions of one group that read ``name``, if nobody else does; or none."""
-    if graph.is_output(name) or graph.value(name).declared is not None:
+    value = graph.value(name)
+    if graph.is_output(name) or value.declared is not None or value.clip is not None:
         return []
     nodes = graph.readers(name)
     found = [(r, r.op) for r in nodes if isinstance(r.op, Conv) and r.op.groups == 1]

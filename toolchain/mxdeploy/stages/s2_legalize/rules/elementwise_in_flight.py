@@ -33,7 +33,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     new = replace(
         node,
-        op=replace(node.op, spec=spec),
+        op=replace(node.op, spec=spec, combined_clip=graph.value(source.output).clip),
         inputs=source.inputs,
         origin=graph.origins(source, node),
     )

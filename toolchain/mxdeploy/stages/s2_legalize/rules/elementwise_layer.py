@@ -52,6 +52,7 @@ def _with_pool(graph: Graph, node: Node, spec: LayerSpec, function: EltwiseFunct
     layer = _pooling(spec, function, average=pool.op.average)
     if layer is None:
         return None
+    layer = replace(layer, combined_clip=graph.value(node.output).clip)
     origin = graph.origins(node, pool)
     return Edit(
         text=f"{node.name} and {pool.name} become one layer: {layer.spec.to_text()}",

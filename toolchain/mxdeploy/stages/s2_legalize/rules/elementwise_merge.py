@@ -14,6 +14,7 @@ from mxdeploy.ops.graph import Elementwise
 from mxdeploy.ops.layer import EltwiseFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.stages.s2_legalize.selection import has_no_own_range
 
 _SUB = EltwiseFunction.SUB
 
@@ -26,7 +27,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         inner = graph.producer(name)
         if inner is None or graph.only_reader(name) is not node or node.inputs.count(name) > 1:
             continue
-        if graph.value(name).declared is not None or not _may_merge(node, inner, position):
+        if not has_no_own_range(graph, inner) or not _may_merge(node, inner, position):
             continue
         operands = (*node.inputs[:position], *inner.inputs, *node.inputs[position + 1 :])
         if len(operands) > limits.MAX_OPERANDS.value:

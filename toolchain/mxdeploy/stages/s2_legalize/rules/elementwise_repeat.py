@@ -30,6 +30,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
     factor = sum(sign if i else 1 for i, n in enumerate(node.inputs) if n == repeated)
     others = [n for n in node.inputs if n != repeated]
     first = node.inputs[0] == repeated
+    if not others and graph.value(node.output).clip is not None:
+        return None
     text = f"{repeated} is read once and multiplied by {factor if first else abs(factor)}"
     if not others:
         return Edit(

@@ -34,6 +34,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         shape=shape,
         origin=value.origin,
         declared=value.declared,
+        clip=value.clip,
     )
     view = Node(
         name=graph.new_node_name(f"{node.name}.view"),
