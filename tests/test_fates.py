@@ -9,7 +9,7 @@ import pytest
 
 from mxdeploy.fates import Fate, Place, fates
 from mxdeploy.options import ProjectOptions
-from mxdeploy.pipeline import placement_of, read_network
+from mxdeploy.pipeline import placement_of
 from mxdeploy.trace import Trace
 from tests.command import Mxdeploy
 from tests.onnx_text import model, random, save
@@ -33,8 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def found(path: Path) -> dict[str, Fate]:
-    trace = Trace()
-    plan = placement_of(read_network(path, trace), ProjectOptions(), trace)
+    _, plan = placement_of(path, ProjectOptions(), Trace())
     return {fate.node: fate for fate in fates(plan.network)}
 
 
