@@ -175,7 +175,7 @@ def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:
         weights={
             "m": random(192, 192, seed=1), "w": random(2, 3, 1, 1), "s": shape(1, 3, 8, 8),
             "k": random(8, 5), "v": random(2, 2, 1, 1),
-            "p": shape(0, 0, 1, 1, 0, 0, 0, 1),
+            "p": shape(0, 0, 20, 20, 0, 0, 20, 20),
         },
     )  # fmt: skip
     assert [(w, c) for w, c, _ in refuse(proto)] == [(where, code)]

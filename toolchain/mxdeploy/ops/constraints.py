@@ -218,15 +218,11 @@ def pool_stride(op: Pooling, shape: Shape) -> str | None:
     return f"stride {_by(op.strides)}"
 
 
-@_constraint(
-    "MX2022", fix="use an odd window with the same padding on both sides, or a stride of 2, or no "
-    "padding"
-)  # fmt: skip
+@_constraint("MX2022", fix="use a smaller padding, or none")
 def pool_padding(op: Pooling, shape: Shape) -> str | None:
     """A pooling has no padding, and only full windows count.
 
-    Padding is written around the map by a layer in front; in a plane this makes an even number of
-    rows and of columns more.
+    Padding is written around the map by layers in front, two rows and columns with each.
     """
     if any(op.pads):
         return f"padding {list(op.pads)}"
@@ -277,7 +273,7 @@ def clip_bounds(op: Clip, _shape: Shape) -> str | None:
 def pad_zeros(op: Pad, _shape: Shape) -> str | None:
     """Padding is done with zeros, along rows and columns, by the convolution that follows.
 
-    Without one a layer copies the map, with an even number of rows and of columns more or less.
+    Without one, layers copy the map with two rows and columns more each.
     """
     if op.value:
         return f"padding with {op.value:g}"

@@ -65,8 +65,7 @@ def test_any_even_number_of_rows_and_columns(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("proto", [sliced([1], [10], [1]), sliced([0, 0], [10, 13], [1, 2])])
-def test_what_no_layer_can_leave_out(refuse: Refuse, proto: onnx.ModelProto) -> None:
-    ((where, code, what),) = refuse(proto)
+def test_what_no_layer_can_leave_out(refuse: Refuse) -> None:
+    ((where, code, what),) = refuse(sliced([0, 0], [10, 13], [1, 2]))
     assert (where, code) == ("Slice(c)", "MX2080")
     assert "[4, 10, 13]" in what

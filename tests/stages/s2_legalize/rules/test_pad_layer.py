@@ -45,7 +45,13 @@ def test_sequences_may_grow_by_one(check: Check, pads: tuple[int, int]) -> None:
     assert check(proto).value("y").shape == (4, 9 + sum(pads))
 
 
-@pytest.mark.parametrize("pads", [(0, 0, 1, 0), (9, 9, 9, 9), (1, 2, 0, 0)])
+@pytest.mark.parametrize("pads", [(0, 0, 1, 0), (1, 2, 0, 0), (0, 0, -3, 1)])
+def test_odd_numbers_take_a_transposed_convolution(check: Check, pads: tuple[int, ...]) -> None:
+    network = check(padded(pads))
+    assert any(s.kind == "conv_transpose2d" for s in specs(network))
+
+
+@pytest.mark.parametrize("pads", [(20, 20, 20, 20)])
 def test_pads_without_a_layer(refuse: Refuse, pads: tuple[int, ...]) -> None:
     assert [(w, c) for w, c, _ in refuse(padded(pads))] == [("Pad(y)", "MX2031")]
 

@@ -170,9 +170,10 @@ def leaves_out_rows(where: str, before: Shape, after: Shape) -> Diagnostic:
         code="MX2080",
         where=where,
         what=f"only part of the rows and columns is taken: {list(before)} becomes {list(after)}",
-        why="a layer that copies a map can leave out an even number of rows and of columns, a "
-        "pooling every n-th of both",
-        fix="leave out one row (or column) more or less, or the same number at both ends",
+        why="layers that copy a map leave out a few rows and columns at its ends, a pooling takes "
+        "every n-th of both",
+        fix="take the same steps along rows and columns, or leave out rows and columns behind the "
+        "network",
     )
 
 

@@ -100,21 +100,19 @@ def reshaped(op: Pooling, axes: tuple[Window, ...], *, ceil_mode: bool = False) 
     )
 
 
-def zero_padding(axes: tuple[Window, ...]) -> tuple[int, ...] | None:
+def zero_padding(axes: tuple[Window, ...]) -> tuple[int, ...]:
     """Zeros around a map (begins, then ends) with which its pooling needs no padding.
 
-    In a plane, a layer can add an even number of rows only. Behind the last window there may be
-    more or less than needed (less than nothing: rows are cut off), as long as the number of windows
-    stays. None where no even number does.
+    Behind the last window there may be more or less than needed (less than nothing: rows are cut
+    off), as long as the number of windows stays. In a plane an even number of rows is preferred: a
+    layer can add that.
     """
     ends: list[int] = []
     for axis in axes:
         least = axis.reach - axis.begin - axis.length
-        some = (max(least, 0), *range(least, least + axis.stride))
+        some = [max(least, 0), *range(least, least + axis.stride)]
         even = [e for e in some if (axis.begin + e) % 2 == 0 and e < least + axis.stride]
-        if len(axes) > _SEQUENCE and not even:
-            return None
-        ends.append(even[0] if len(axes) > _SEQUENCE else some[0])
+        ends.append((even if even and len(axes) > _SEQUENCE else some)[0])
     return (*(a.begin for a in axes), *ends)
 
 
@@ -124,8 +122,6 @@ def pad_edit(graph: Graph, node: Node, text: str) -> Edit | None:
     if axes is None or not isinstance(op, Pooling):
         return None
     pads = zero_padding(axes)
-    if pads is None:
-        return None
     begins, ends = pads[: len(axes)], pads[len(axes) :]
     size = tuple(a.length + b + e for a, b, e in zip(axes, begins, ends, strict=True))
     padded = Value(

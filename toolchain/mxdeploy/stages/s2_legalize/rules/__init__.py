@@ -38,6 +38,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     conv_layer,
     conv_transpose_layer,
     crop,
+    depth_to_space,
     elementwise_in_flight,
     elementwise_layer,
     elementwise_merge,
@@ -91,6 +92,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     shuffle_channels,
     sink_views,
     slice_channels,
+    space_to_depth,
     stride_before,
     stride_behind,
     transpose_behind,
@@ -154,6 +156,8 @@ HOST = (
     flatten_input.RULE,
 )
 SHAPES = (
+    depth_to_space.RULE,
+    space_to_depth.RULE,
     crop.RULE,
     pad_chain.RULE,
     pool_trim.RULE,

@@ -44,7 +44,7 @@ def _edit(graph: Graph, chain: tuple[Node, ...]) -> Edit | None:
     if not before or not after.shape:
         return None
     axes = tuple(_window(chain, axis, n, m) for axis, (n, m) in _sizes(before, after.shape))
-    pads = zero_padding(axes) or (*(a.begin for a in axes), *(a.end for a in axes))
+    pads = zero_padding(axes)
     begins, ends = pads[: len(axes)], pads[len(axes) :]
     size = tuple(a.length + b + e for a, b, e in zip(axes, begins, ends, strict=True))
     last = chain[-1]

@@ -2,7 +2,8 @@
 
 A 3x3 convolution with one tap copies a map; with padding 2 the copy has two rows and columns more,
 with padding 0 two less, and where the tap lies says on which side. Sequences have kernels of two
-taps as well, for a single element more or less. It costs a layer for every two rows or columns.
+taps as well, for a single element more or less. It costs a layer for every two rows or columns; an
+odd number of them in a plane takes the copies of an unevenly padded convolution.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import product
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ops.graph import Pad
+from mxdeploy.stages.s2_legalize.arrange.convolution import plan_of
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.one_tap import one_tap, plain_conv
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -35,8 +37,26 @@ def match(graph: Graph, node: Node) -> Edit | None:
     steps = [_axis_steps(b, e, plane=plane) for b, e in zip(begins, ends, strict=True)]
     found = [s for s in steps if s is not None]
     if len(found) < len(steps):
-        return None
+        return _uneven(graph, node, begins, ends)
     return _edit(graph, node, found)
+
+
+def _uneven(
+    graph: Graph, node: Node, begins: tuple[int, ...], ends: tuple[int, ...]
+) -> Edit | None:
+    """A convolution with one tap, uneven padding, and a kernel as large as what is cut off."""
+    channels = graph.shape(node.output)[0]
+    pairs = list(zip(begins, ends, strict=True))
+    taps = tuple(max(-b, 0) + max(-e, 0) + 1 for b, e in pairs)
+    weight = one_tap(channels, taps, tuple(max(-b, 0) for b in begins))
+    conv = replace(
+        plain_conv(weight, (0,) * len(pairs)), pads=tuple(max(n, 0) for n in (*begins, *ends))
+    )
+    new = replace(node, op=conv)
+    if plan_of(graph, new) is None:
+        return None
+    text = "is done by a convolution with one tap and uneven padding"
+    return Edit(text=text, remove=(node,), add=(new,))
 
 
 def _edit(graph: Graph, node: Node, steps: list[tuple[Step, ...]]) -> Edit:
