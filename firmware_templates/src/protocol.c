@@ -7,6 +7,7 @@
 #include "layers.h"
 #include "protocol_layout.h"
 #include "random.h"
+#include "scratch.h"
 #include "timer.h"
 #include "uart.h"
 
@@ -33,9 +34,6 @@ static uint32_t boot;
 static uint32_t answered_sequence = NO_SEQUENCE;
 static uint32_t answered_crc;
 
-#if LAYERS_INPUT_ROOM > 0
-static int8_t input[CNN_INPUT_BYTES];
-#endif
 static bool network_loaded;
 static uint32_t layers_run; /* of the last run; 0 when there is no result */
 
@@ -107,7 +105,7 @@ static uint32_t load(void)
         return PROTOCOL_STATUS_RANGE;
     }
     for (uint32_t i = 0; i < count; i++) {
-        input[offset + i] = (int8_t)request[PROTOCOL_LOAD_REQUEST_BYTES + i];
+        scratch.input[offset + i] = (int8_t)request[PROTOCOL_LOAD_REQUEST_BYTES + i];
     }
     return PROTOCOL_STATUS_OK;
 }
@@ -141,14 +139,14 @@ static uint32_t run(void)
         return PROTOCOL_STATUS_RANGE;
     }
     layers_run = 0;
-    const uint32_t crc = frame_crc(0, (const uint8_t *)input, CNN_INPUT_BYTES);
+    const uint32_t crc = frame_crc(0, (const uint8_t *)scratch.input, CNN_INPUT_BYTES);
     if (crc != number(PROTOCOL_RUN_REQUEST_INPUT_CRC, NUMBER_BYTES)) {
         return PROTOCOL_STATUS_INPUT;
     }
     load_network();
     layers_limit(layers);
     const uint32_t start = timer_ticks();
-    cnn_load_input(input);
+    cnn_load_input(scratch.input);
     const uint32_t load_ticks = timer_ticks() - start;
     cnn_start();
     if (!cnn_wait(PROTOCOL_RUN_MS)) {

@@ -2,9 +2,12 @@
 
 #include "cnn.h"
 #include "console.h"
+#include "frame.h"
 #include "gpio.h"
+#include "model.h"
 #include "results.h"
 #include "sample.h"
+#include "scratch.h"
 #include "timer.h"
 #include "wire.h"
 
@@ -39,6 +42,26 @@ static uint32_t compare(void)
     return wrong;
 }
 
+/* The number of the model's outputs that are not the expected ones, bit for bit. */
+static uint32_t compare_model(void)
+{
+    uint32_t wrong = 0;
+    for (uint32_t index = 0; index < MODEL_OUTPUTS; index++) {
+        if (!model_outputs[index].computed) {
+            continue;
+        }
+        model_output(index, &scratch.numbers, &outputs);
+        const uint32_t bytes = 4u * model_outputs[index].elements;
+        const uint32_t crc = frame_crc(0, (const uint8_t *)&scratch.numbers, bytes);
+        wire_model(index, crc);
+        if (crc != sample_model_crc[index]) {
+            console_printf("FAIL output %s of the model\n", model_outputs[index].name);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
 static bool infer(void)
 {
     cnn_load_input(sample_input);
@@ -57,13 +80,17 @@ static bool report(void)
     wire_outputs(&outputs);
     wire_time_us(microseconds);
     const uint32_t wrong = compare();
+    const uint32_t wrong_outputs = compare_model();
     results_print(&outputs);
     console_printf("\n");
     if (wrong != 0u) {
         console_printf("%u output elements differ from the known answer\n", wrong);
     }
+    if (wrong_outputs != 0u) {
+        console_printf("%u outputs of the model differ from the known answer\n", wrong_outputs);
+    }
     console_printf("Inference time: %u us\n", microseconds);
-    return wrong == 0u;
+    return wrong == 0u && wrong_outputs == 0u;
 }
 
 bool selftest_run(void)

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Power up, load, infer the sample, compare every output element, power down; prints what it finds
- * and shows the verdict on the lights. */
+/* Power up, load, infer the sample, compare every output element and the outputs of the model, power
+ * down; prints what it finds and shows the verdict on the lights. */
 bool selftest_run(void);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "board.h"
 #include "console.h"
+#include "model.h"
 
 #define ELEMENTS_PER_LINE 64u
 #define DIGEST_DIGITS 16u
@@ -54,6 +55,13 @@ void wire_outputs(const cnn_outputs_t *outputs)
     for (uint32_t i = 0; i < CNN_OUTPUTS; i++) {
         output_lines(outputs, i);
     }
+}
+
+void wire_model(uint32_t index, uint32_t crc)
+{
+    const model_output_t *output = &model_outputs[index];
+    console_printf("@model %u %s %s %u %08x\n", index, output->wire_name,
+                   output->positions ? "position" : "real", output->elements, crc);
 }
 
 void wire_time_us(uint32_t microseconds)

@@ -13,3 +13,7 @@ const cnn_outputs_t sample_expected = {
             1, -2, 300000, INT32_MIN, 2147483647, 0,
         },
 };
+
+const uint32_t sample_model_crc[MODEL_OUTPUTS] = {
+    0x9e00f1afu,
+};

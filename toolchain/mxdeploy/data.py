@@ -263,6 +263,11 @@ def _scaled(raw: NDArray[np.generic], scale: Scale, source: str) -> FloatArray:
     )
 
 
+def pixels(scale: Scale) -> FloatArray:
+    """What a model takes for each of the 256 values of an unsigned 8-bit pixel."""
+    return _scaled(np.arange(256, dtype=np.uint8), scale, "")
+
+
 def _check_values(x: FloatArray, source: str) -> None:
     if not len(x):
         raise _fail("MX8007", source, "holds no inputs", "give at least one")

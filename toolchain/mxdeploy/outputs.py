@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,11 @@ def model_outputs(
         real[name] = dequantized(outputs[name], value.scale, value.model_shape)
     values = apply_tail(network.tail, real)
     return {result.name: values[result.value] for result in network.model_results}
+
+
+def checksum(numbers: Reals) -> int:
+    """CRC-32 of an output's numbers, four bytes each, the least significant first."""
+    return zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
 
 
 def shapes_of(network: QuantNetwork) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from mxdeploy import __version__, builds
-from mxdeploy.data import Layout, Scale
+from mxdeploy.data import Layout
 from mxdeploy.ir import archive
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.pipeline import Build
@@ -17,11 +17,11 @@ from mxdeploy.stages.s9_report.schema import BoardReport, ProofReport
 from mxdeploy.trace import Trace
 
 
-def package(built: Build, scale: Scale, trace: Trace) -> tuple[Report, dict[str, bytes]]:
+def package(built: Build, trace: Trace) -> tuple[Report, dict[str, bytes]]:
     """The report, and relative path -> content of every file of the build folder."""
     with trace.stage("report"):
         report = make_report(_report_inputs(built))
-        files = _artefacts(built, scale)
+        files = _artefacts(built)
         files |= _firmware_files(built)
         files[builds.PAGE_FILE] = render_page(report)
         files[builds.REPORT_FILE] = (report.model_dump_json(indent=2) + "\n").encode()
@@ -29,7 +29,7 @@ def package(built: Build, scale: Scale, trace: Trace) -> tuple[Report, dict[str,
     return report, files
 
 
-def _artefacts(built: Build, scale: Scale) -> dict[str, bytes]:
+def _artefacts(built: Build) -> dict[str, bytes]:
     info = builds.BuildInfo(
         tool_version=__version__,
         name=built.quantized.name,
@@ -40,7 +40,7 @@ def _artefacts(built: Build, scale: Scale) -> dict[str, bytes]:
         project_digest=built.project.digest,
         classes=built.request.options.classes,
         layout=built.calibration.layout if built.calibration else Layout.AUTO,
-        scale=built.calibration.scale if built.calibration else scale,
+        scale=built.scale,
     )
     return {
         builds.BUILD_FILE: info.to_bytes(),

@@ -23,7 +23,7 @@ from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
-from mxdeploy.proof import Proof, prove, require_equal
+from mxdeploy.proof import Proof, prove, require_equal, require_model_outputs
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class BuildRequest:
         run: run the firmware on the virtual board.
         placement: a placement file, in place of a search.
         app: the user's own C files, in place of the generated application.
+        scale: how 8-bit data become the model's input, unless calibration data have told.
     """
 
     model: Path
@@ -71,6 +72,7 @@ class BuildRequest:
     run: bool = False
     placement: Path | None = None
     app: tuple[Path, ...] = ()
+    scale: Scale = Scale.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +91,7 @@ class Build:
     firmware: Firmware | None
     board_run: BoardRun | None
     calibration: DataSet | None
+    scale: Scale
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -103,7 +106,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
     from mxdeploy.stages.s4_map import map_network
     from mxdeploy.stages.s5_lower import lower
-    from mxdeploy.stages.s6_emit import emit
+    from mxdeploy.stages.s6_emit import EmitOptions, emit, left_out
     from mxdeploy.user_code import read_user_code
 
     board = load_board(request.board)
@@ -129,12 +132,12 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         proof = prove(program, integer_model, _proof_inputs(sample))
     answer = _known_answer(request, proof.integer, sample, source)
     with trace.stage("emit"):
-        project = emit(program, answer, board, app=app)
+        scale = request.scale if calibration is None else calibration.scale
+        written = EmitOptions(pixel_scale=scale)
+        project = emit(program, answer, board, written, app=app)
+        warnings = left_out(program, written)
     firmware, diagnostics = _compile(request, project, trace)
-    board_run = None
-    if request.run and firmware is not None:
-        with trace.stage("run"):
-            board_run = _run(firmware, plan, request.board, proof)
+    board_run = _run(request, firmware, plan, proof, trace)
     return Build(
         request=request,
         network=network,
@@ -148,7 +151,8 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         firmware=firmware,
         board_run=board_run,
         calibration=calibration,
-        diagnostics=(*placed.notes, *diagnostics),
+        scale=scale,
+        diagnostics=(*placed.notes, *warnings, *diagnostics),
     )
 
 
@@ -308,13 +312,19 @@ def _compile(
         return None, tuple(replace(d, severity="warning") for d in error.diagnostics)
 
 
-def _run(firmware: Firmware, plan: Plan, board: str, proof: Proof) -> BoardRun:
-    """Run the known-answer test; what the firmware printed must equal the other two machines."""
+def _run(
+    request: BuildRequest, firmware: Firmware | None, plan: Plan, proof: Proof, trace: Trace
+) -> BoardRun | None:
+    """Run the known-answer test, if told to; what the firmware prints must be as proved."""
     from mxdeploy.stages.s8_run.board import run_on_virtual_board
 
-    run = run_on_virtual_board(firmware, plan, board)
+    if not request.run or firmware is None:
+        return None
+    with trace.stage("run"):
+        run = run_on_virtual_board(firmware, plan, request.board)
     if run.passed:
         require_equal(plan.network.name, proof.integer, run.result, "the virtual board")
+        require_model_outputs(plan.network, proof.integer, dict(run.model))
     return run
 
 

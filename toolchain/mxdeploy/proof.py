@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from mxdeploy.errors import Diagnostic, MxdeployError
 from mxdeploy.ir.program import Program
+from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import RunResult
 from mxdeploy.ir.tensor import Tensor
+from mxdeploy.outputs import checksum, model_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,34 @@ def require_equal(where: str, integer: RunResult, other: RunResult, machine: str
             fix="report it with the model, or with a smaller one that shows the same",
         )
     )
+
+
+def require_model_outputs(
+    network: QuantNetwork, integer: RunResult, told: Mapping[int, int]
+) -> None:
+    """Compare the model's outputs that the firmware computed with the reference.
+
+    Args:
+        network: the integer network.
+        integer: what the chip gives.
+        told: CRC-32 of each output that the firmware computed, by its number.
+
+    Raises:
+        MxdeployError: one differs, which is a defect of mxdeploy.
+    """
+    chip = {name: tensor.array[np.newaxis] for name, tensor in integer.outputs}
+    for number, (name, numbers) in enumerate(model_outputs(network, chip).items()):
+        if number in told and told[number] != checksum(numbers):
+            raise MxdeployError(
+                Diagnostic(
+                    code="MX8215",
+                    where=f"{network.name}, output {name}",
+                    what="the firmware makes other numbers of the chip's outputs than it should",
+                    why="both compute in single precision, operation by operation; a difference is "
+                    "a defect",
+                    fix="report it with the model, or with a smaller one that shows the same",
+                )
+            )
 
 
 def _pairs(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
+from mxdeploy.stages.s6_emit import left_out
 from mxdeploy.stages.s6_emit.options import EmitOptions
 from mxdeploy.stages.s6_emit.view_layers import LayersView, layers_view
 from mxdeploy.stages.s6_emit.view_network import output_views
+from mxdeploy.stages.s6_emit.view_tail import tail_view
 from tests.builders import build, conv, max_pool
 from tests.tiny_program import tiny_program
 
@@ -14,7 +16,8 @@ OPTIONS = EmitOptions()
 
 
 def view(program) -> LayersView:
-    return layers_view(program, output_views(program), OPTIONS)
+    outputs = output_views(program)
+    return layers_view(program, outputs, tail_view(program, outputs, OPTIONS), OPTIONS)
 
 
 def test_the_layer_of_the_tiny_program() -> None:
@@ -44,3 +47,24 @@ def test_an_input_beyond_the_sram_has_no_room() -> None:
     assert view(lower(map_network(fits))).input_room == 40_000
     too_large = build((16, 90, 90), [conv(1, pool=max_pool(16))])
     assert view(lower(map_network(too_large))).input_room == 0
+
+
+def test_memory_is_shared_where_there_is_not_enough() -> None:
+    """An output of 81,600 bytes, its 20,400 integers and an input of 14,400 bytes."""
+    large = lower(map_network(build((12, 40, 30), [conv(17, pad=1)])))
+    assert view(large).shares_memory
+    assert view(large).input_room == 14_400
+    small = lower(map_network(build((12, 40, 30), [conv(4, pad=1)])))
+    assert not view(small).shares_memory
+
+
+def test_an_output_that_does_not_fit_is_left_out_and_told() -> None:
+    """64 maps of 40x30: 76,800 bytes of integers are given, 307,200 bytes of numbers are not."""
+    program = lower(map_network(build((12, 40, 30), [conv(64, pad=1)])))
+    (warning,) = left_out(program, OPTIONS)
+    assert warning.code == "MX6020"
+    assert warning.severity == "warning"
+    assert "307,200 bytes" in warning.what
+    found = tail_view(program, output_views(program), OPTIONS)
+    assert (found.largest, found.outputs[0].computed, found.outputs[0].statements) == (0, False, ())
+    assert left_out(lower(map_network(build((12, 40, 30), [conv(16, pad=1)]))), OPTIONS) == ()

@@ -1,7 +1,7 @@
 """Transcendental functions in single precision, exactly as the C code computes them.
 
 Every operation is rounded by itself and sums run in order, so that numpy and the Cortex-M4F give
-the same bits; ``firmware_templates/bsp/functions.c`` has the same steps.
+the same bits; the firmware's ``exponential.c``, ``logarithm.c`` and ``tail.c`` have the same steps.
 """
 
 from __future__ import annotations

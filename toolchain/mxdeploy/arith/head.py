@@ -6,6 +6,7 @@ All in single precision, operation by operation, so that the generated C code gi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def apply_head(head: Sequence[HeadOp], x: Floats) -> Floats:
         float32 (n, *shape of the network's input).
     """
     for op in head:
-        x = _changed(op, x) if isinstance(op, Affine | Clip) else _moved(op, x)
+        x = _changed(op, x) if isinstance(op, Affine | Clip) else moved(op, x)
     return x
 
 
@@ -55,7 +56,10 @@ def _changed(op: Affine | Clip, x: Floats) -> Floats:
     return x * _per_channel(op.scale.array, x) + _per_channel(op.offset.array, x)
 
 
-def _moved(op: Transpose | Reshape | Pad | SpaceToDepth | ShiftedCopies, x: Floats) -> Floats:
+def moved(
+    op: Transpose | Reshape | Pad | SpaceToDepth | ShiftedCopies, x: NDArray[Any]
+) -> NDArray[Any]:
+    """Elements in other places, and zeros put in; ``x`` has the batch in front."""
     match op:
         case Transpose():
             return x.transpose(0, *(axis + 1 for axis in op.axes))
@@ -69,7 +73,7 @@ def _moved(op: Transpose | Reshape | Pad | SpaceToDepth | ShiftedCopies, x: Floa
             return np.concatenate([_shifted(x, dy, dx) for dy, dx in op.offsets], axis=1)
 
 
-def _padded(x: Floats, pads: tuple[tuple[int, int], ...]) -> Floats:
+def _padded(x: NDArray[Any], pads: tuple[tuple[int, int], ...]) -> NDArray[Any]:
     """Zeros put in, or elements taken away where the amount is negative."""
     grown = np.pad(x, tuple((max(0, before), max(0, after)) for before, after in pads))
     kept = zip(pads, grown.shape, strict=True)
@@ -81,7 +85,7 @@ def _per_channel(array: NDArray[np.generic], x: Floats) -> Floats:
     return flat.reshape(-1, *(1,) * (x.ndim - 2)) if flat.ndim else flat
 
 
-def _space_to_depth(op: SpaceToDepth, x: Floats) -> Floats:
+def _space_to_depth(op: SpaceToDepth, x: NDArray[Any]) -> NDArray[Any]:
     high, wide = op.block
     every = slice(None)
     parts = [
@@ -92,7 +96,7 @@ def _space_to_depth(op: SpaceToDepth, x: Floats) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _shifted(x: Floats, dy: int, dx: int) -> Floats:
+def _shifted(x: NDArray[Any], dy: int, dx: int) -> NDArray[Any]:
     """``out[..., y, x] = in[..., y + dy, x + dx]``, zero outside."""
     result = np.zeros_like(x)
     shifts = (dy, dx)[: x.ndim - 2]

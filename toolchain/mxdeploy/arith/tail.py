@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def apply_tail(tail: Sequence[TailStep], outputs: Mapping[str, Reals]) -> dict[s
 
 def _applied(op: TailOp, x: Reals, others: list[Reals]) -> Reals:
     if isinstance(op, TailMove):
-        return _moved(op, x, others)
+        return moved(op, x, others)
     real = x.astype(np.float32)
     if isinstance(op, TailFunction):
         return _function(op, real)
@@ -88,7 +89,8 @@ def _applied(op: TailOp, x: Reals, others: list[Reals]) -> Reals:
 _PAIRS = {"add": np.add, "sub": np.subtract}
 
 
-def _moved(op: TailMove, x: Reals, others: list[Reals]) -> Reals:
+def moved(op: TailMove, x: NDArray[Any], others: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Elements in other places; arrays have the batch in front."""
     match op:
         case Concat():
             return np.concatenate([x, *others], axis=op.axis + 1)

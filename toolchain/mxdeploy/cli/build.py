@@ -104,17 +104,17 @@ def command(  # noqa: PLR0913 - one parameter per option
         run=run,
         placement=placement,
         app=app,
+        scale=Scale(scale) if scale else options.input.scale,
     )
-    default_scale = Scale(scale) if scale else options.input.scale
     folder = target or Path("build") / model.stem
-    report, network = _build(output, request, folder, force, default_scale)
+    report, network = _build(output, request, folder, force)
     if explain_rewrites:
         explain(output, network)
     _judge(report, request)
 
 
 def _build(
-    output: Output, request: BuildRequest, target: Path, force: bool, scale: Scale
+    output: Output, request: BuildRequest, target: Path, force: bool
 ) -> tuple[Report, QuantNetwork]:
     """Build and show it; the report, and the network as it was placed."""
     from mxdeploy.builds import check_target, write_build
@@ -127,7 +127,7 @@ def _build(
     with output.stages() as listener:
         trace = Trace(on_stage=listener)
         built = build(request, trace)
-        report, files = package(built, scale, trace)
+        report, files = package(built, trace)
         write_build(target, files)
     output.result = {"folder": str(target), "report": report.model_dump(mode="json")}
     output.report(built.diagnostics)

@@ -49,6 +49,14 @@ class Affine:
     scale: Tensor
     offset: Tensor
 
+    def of_channel(self, channel: int) -> Affine:
+        """What happens to one channel."""
+        scale, offset = (
+            tensor.array if tensor.shape == () else tensor.array[channel]
+            for tensor in (self.scale, self.offset)
+        )
+        return Affine(origin=self.origin, scale=Tensor(scale), offset=Tensor(offset))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxdeploy.stages.s6_emit.emit import emit
+from mxdeploy.stages.s6_emit.findings import left_out
 from mxdeploy.stages.s6_emit.options import EmitOptions
 
-__all__ = ["EmitOptions", "emit"]
+__all__ = ["EmitOptions", "emit", "left_out"]

@@ -15,6 +15,7 @@ from mxdeploy.stages.s6_emit.registers_header import registers_header
 from mxdeploy.stages.s6_emit.render import render_file, render_files
 from mxdeploy.stages.s6_emit.view_answer import results_view, sample_view
 from mxdeploy.stages.s6_emit.view_board import board_view, memory_view
+from mxdeploy.stages.s6_emit.view_head import head_view
 from mxdeploy.stages.s6_emit.view_layers import layers_view
 from mxdeploy.stages.s6_emit.view_network import input_view, network_view, output_views
 from mxdeploy.stages.s6_emit.view_program import (
@@ -23,6 +24,7 @@ from mxdeploy.stages.s6_emit.view_program import (
     program_view,
     weights_view,
 )
+from mxdeploy.stages.s6_emit.view_tail import tail_view
 
 APP_FOLDER = "app"
 """Folder of the user's own files in the project."""
@@ -48,6 +50,7 @@ def emit(
     """
     outputs = output_views(program)
     weights = weights_view(program)
+    tail = tail_view(program, outputs, options)
     context = {
         "version": __version__,
         "board": board_view(board, options),
@@ -61,9 +64,11 @@ def emit(
         "kernels": kernel_views(program),
         "weights": weights,
         "biases": biases_view(program),
-        "sample": sample_view(program, answer, outputs),
+        "sample": sample_view(program, answer, outputs, tail),
         "results": results_view(program, outputs),
-        "layers": layers_view(program, outputs, options),
+        "layers": layers_view(program, outputs, tail, options),
+        "head": head_view(program, options.pixel_scale),
+        "tail": tail,
         "title": markdown_text(program.plan.network.name),
         "msdk": board.msdk,
         "app": tuple(name for name, _ in app),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mxdeploy.data import Scale
+
 MIN_START_DELAY_MS = 500
 """Shorter, and a debug probe may miss the time between the ROM and the program."""
 
@@ -16,11 +18,13 @@ class EmitOptions:
         start_delay_ms: wait after a reset, so that a debug probe can attach.
         use_boost: switch on the board's external supply of the accelerator while it is powered.
         stack_bytes: size of the stack.
+        pixel_scale: how 8-bit pixels become the model's input.
     """
 
     start_delay_ms: int = 2000
     use_boost: bool = False
     stack_bytes: int = 8192
+    pixel_scale: Scale = Scale.NONE
 
     def __post_init__(self) -> None:
         """Refuse values that would lock out the probe or overflow the stack."""

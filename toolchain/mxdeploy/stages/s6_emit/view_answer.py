@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.result import KnownAnswer
+from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import ArgMax, Sigmoid, Softmax
+from mxdeploy.outputs import checksum, model_outputs
 from mxdeploy.stages.s6_emit import tables
 from mxdeploy.stages.s6_emit.escape import c_string
 from mxdeploy.stages.s6_emit.view_network import OutputView
+from mxdeploy.stages.s6_emit.view_tail import TailView
 
 _MAX_ROWS = 10
 _MAX_NAME_WIDTH = 32
@@ -33,6 +39,7 @@ class SampleView:
     label_literal: str | None
     input_lines: tuple[str, ...]
     outputs: tuple[ExpectedView, ...]
+    model_crcs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,8 @@ class ResultsView:
     """The table for people.
 
     ``kind``: ``softmax`` (classes by probability), ``sigmoid`` (a probability for each element),
-    ``values`` (real values) or ``ranges`` (smallest and largest element of every output).
+    ``values`` (real values) or ``ranges`` (smallest and largest number of every output of the
+    model).
     """
 
     kind: str
@@ -51,7 +59,7 @@ class ResultsView:
 
 
 def sample_view(
-    program: Program, answer: KnownAnswer, outputs: tuple[OutputView, ...]
+    program: Program, answer: KnownAnswer, outputs: tuple[OutputView, ...], tail: TailView
 ) -> SampleView:
     """The sample and its known answer.
 
@@ -75,6 +83,17 @@ def sample_view(
         label_literal=None if answer.label is None else c_string(answer.label),
         input_lines=tables.lines(answer.input.array.reshape(-1).astype(int), _BYTES_PER_LINE),
         outputs=tuple(expected),
+        model_crcs=_model_crcs(program, known, tail),
+    )
+
+
+def _model_crcs(program: Program, known: Mapping[str, Tensor], tail: TailView) -> tuple[str, ...]:
+    """CRC-32 of the model's outputs as the firmware computes them."""
+    chip = {name: tensor.array[np.newaxis] for name, tensor in known.items()}
+    numbers = model_outputs(program.plan.network, chip).values()
+    return tuple(
+        tables.hex32(checksum(array)) if output.computed else "0u"
+        for array, output in zip(numbers, tail.outputs, strict=True)
     )
 
 

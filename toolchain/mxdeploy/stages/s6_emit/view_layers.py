@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxdeploy.chip.max78000 import memories
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import Region
 from mxdeploy.ir.program import Program
-from mxdeploy.link.protocol.description import SRAM_RESERVE_BYTES
 from mxdeploy.stages.s6_emit.escape import c_comment
 from mxdeploy.stages.s6_emit.lanes import check_region, step_bytes
 from mxdeploy.stages.s6_emit.options import EmitOptions
 from mxdeploy.stages.s6_emit.tables import hex32
 from mxdeploy.stages.s6_emit.view_network import LanesView, OutputView, lanes_view
+from mxdeploy.stages.s6_emit.view_tail import TailView, free_bytes
 
 _RESULT_BYTES = 10
 """SRAM of one element of a table of results: value, probability and rank."""
@@ -34,7 +33,11 @@ class TensorView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersView:
-    """Tensors of layers and outputs, their lanes, and how fewer layers (``least``) are run."""
+    """Tensors of layers and outputs, their lanes, and how fewer layers (``least``) are run.
+
+    ``input_room``: bytes for an input from the serial line; ``shares_memory``: they are those of an
+    output of the model at other times, since there is no room for both.
+    """
 
     layers: tuple[TensorView, ...]
     outputs: tuple[TensorView, ...]
@@ -43,10 +46,11 @@ class LayersView:
     count_shift: int
     least: int
     input_room: int
+    shares_memory: bool
 
 
 def layers_view(
-    program: Program, outputs: tuple[OutputView, ...], options: EmitOptions
+    program: Program, outputs: tuple[OutputView, ...], tail: TailView, options: EmitOptions
 ) -> LayersView:
     """Where the layers' tensors lie.
 
@@ -62,6 +66,9 @@ def layers_view(
             known[region] = _tensor(program, region, lanes)
         return known[region]
 
+    room = _free(outputs, tail, options)
+    channels, rows, columns = plan.network.value(plan.network.input).shape
+    size = channels * rows * columns
     return LayersView(
         layers=tuple(tensor(layer.output) for layer in plan.layers),
         outputs=tuple(tensor(region) for region in plan.outputs),
@@ -69,7 +76,8 @@ def layers_view(
         count_registers=tuple(hex32(reg.LayerCountMax.address(q)) for q in plan.quadrants),
         count_shift=reg.LayerCountMax.bit_fields()["lcnt"].low,
         least=max(1, plan.streams),
-        input_room=_input_room(program, outputs, options),
+        input_room=size if size <= room else 0,
+        shares_memory=size + tail.largest_bytes > room,
     )
 
 
@@ -91,12 +99,7 @@ def _tensor(program: Program, region: Region, lanes: list[LanesView]) -> TensorV
     )
 
 
-def _input_room(program: Program, outputs: tuple[OutputView, ...], options: EmitOptions) -> int:
-    """Bytes of SRAM for an input: all of it, or none when it does not fit beside the rest."""
-    network = program.plan.network
-    channels, rows, columns = network.value(network.input).shape
-    size = channels * rows * columns
-    used = sum(output.elements * output.bits // 8 for output in outputs)
-    used += _RESULT_BYTES * max(output.channels for output in outputs)
-    free = memories.SRAM_BYTES - options.stack_bytes - used - SRAM_RESERVE_BYTES
-    return size if size <= free else 0
+def _free(outputs: tuple[OutputView, ...], tail: TailView, options: EmitOptions) -> int:
+    """SRAM for an input and an output of the model."""
+    tables = _RESULT_BYTES * max(output.channels for output in outputs)
+    return free_bytes(outputs, options) - tail.workspace_bytes - tables

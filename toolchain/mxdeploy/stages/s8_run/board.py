@@ -28,6 +28,7 @@ MARK = "@"
 _PROMPT = b"\n> "
 _OUTPUT = re.compile(r"@output (\d+) (\S+) (8|32) (\d+) (\d+) (\d+)(?: ([0-9a-f]+))?")
 _DATA = re.compile(r"@data ([0-9a-f]+)")
+_MODEL = re.compile(r"@model (\d+) \S+ (?:real|position) \d+ ([0-9a-f]{8})")
 _TIME = re.compile(r"@time_us (\d+)")
 _RESULT = re.compile(r"@result (PASS|FAIL)")
 
@@ -40,6 +41,7 @@ class BoardRun:
         board: name of the board.
         result: outputs as the firmware printed them, with ``machine`` = ``board``; cycles as the
             accelerator model counted them.
+        model: CRC-32 of each output of the model that the firmware computed, with its number.
         text: what a person sees on the serial console, without the lines for programs.
         time_us: duration of the inference measured by the firmware; None when it did not get
             that far.
@@ -51,6 +53,7 @@ class BoardRun:
 
     board: str
     result: RunResult
+    model: tuple[tuple[int, int], ...]
     text: str
     time_us: int | None
     passed: bool
@@ -97,6 +100,7 @@ def run_on_virtual_board(
     return BoardRun(
         board=board_name,
         result=result,
+        model=tuple(_model(told)),
         text=_text_for_people(lines),
         time_us=int(measured) if measured is not None else None,
         passed=verdict == "PASS",
@@ -116,6 +120,12 @@ def _first(pattern: re.Pattern[str], lines: tuple[str, ...]) -> str | None:
         if match := pattern.fullmatch(line):
             return match[1]
     return None
+
+
+def _model(lines: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    for line in lines:
+        if match := _MODEL.fullmatch(line):
+            yield int(match[1]), int(match[2], 16)
 
 
 def _outputs(lines: tuple[str, ...], plan: Plan, board: str) -> Iterator[tuple[str, Tensor]]:

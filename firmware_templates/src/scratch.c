@@ -1,0 +1,3 @@
+#include "scratch.h"
+
+scratch_t scratch;
