@@ -20,6 +20,7 @@ HEAVY = {
     "onnx": {"stages/s1_import", "stages/s3_quantize"},
     "onnx_ir": {"stages/s1_import"},
     "onnxscript": {"stages/s1_import"},
+    "ortools": {"stages/s4_map"},
     "torch": {"stages/s0_train"},
     "unicorn": {"emulator/board"},
     "rich": {"cli"},

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mxdeploy.chip.max78000.order import Traffic, latest_start, may_overwrite
+from mxdeploy.chip.max78000.order import (
+    Traffic,
+    latest_start,
+    may_overwrite,
+    safe_distances,
+)
 
 LANES = 4
 
@@ -148,6 +153,17 @@ def test_every_start_up_to_the_latest_is_safe(traffic):
     assert latest <= len(traffic.last_reads())
     for distance in range(latest - 40, latest + 1):
         assert not overwrites(traffic, distance)
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic=layers())
+@example(traffic=Traffic(size=(4, 6), window=(2, 2), stride=2))
+def test_safe_distances_are_all_of_them(traffic):
+    words = traffic.written_words()
+    possible = range(-int(words.max()), len(traffic.last_reads()))
+    ranges = safe_distances(traffic)
+    found = [distance for first, last in ranges for distance in range(first, last + 1)]
+    assert found == [distance for distance in possible if may_overwrite(traffic, 0, distance)]
 
 
 @pytest.mark.parametrize(

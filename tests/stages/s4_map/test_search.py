@@ -124,7 +124,7 @@ def test_giving_up_takes_less_than_a_second():
 
 
 def codes(*problems: Problem) -> list[str]:
-    return [finding.code for finding in explain_failure(problems, STEPS)]
+    return [finding.code for finding in explain_failure(problems, STEPS, "perhaps")]
 
 
 def test_what_is_in_the_way():

@@ -7,8 +7,8 @@ soon as the last pixel of its receptive field has been read: a convolution then 
 pass-through may write a pass before it reads the next one. Layers run one after the other. A layer
 that flattens reads all of its input before it writes.
 
-Source: published cycle model (reads and writes of a pixel add up, they do not overlap) and running
-programs that work in place.
+Source: published cycle model (reads and writes of a pixel add up, they do not overlap) and recorded
+programs, which write over their input when the output begins at least 64 words before it.
 """
 
 from __future__ import annotations
@@ -148,6 +148,23 @@ def latest_start(traffic: Traffic) -> int:
     first_needed = np.searchsorted(newest, writes, side="right")
     limits = (first_needed - 1 - written)[first_needed < len(reads)]
     return min(len(reads), int(limits.min())) if limits.size else len(reads)
+
+
+@lru_cache(maxsize=64)
+def safe_distances(traffic: Traffic) -> tuple[tuple[int, int], ...]:
+    """Every distance at which ``may_overwrite`` holds and the two share words, as (first, last).
+
+    Distances are counted in words, from the input's first one to the output's.
+    """
+    reads, written, writes = _events(traffic)
+    lowest = int(written.max())
+    safe = np.ones(lowest + len(reads), np.bool_)  # of distance index - lowest
+    for time in np.unique(writes):
+        needed = reads > time
+        for word in np.unique(written[writes == time]):
+            safe[lowest - word : lowest - word + len(reads)] &= ~needed
+    edges = np.flatnonzero(np.diff(safe, prepend=False, append=False)) - lowest
+    return tuple((int(first), int(end) - 1) for first, end in edges.reshape(-1, 2))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -47,6 +47,15 @@ def tied_too_wide(names: Sequence[str], processors: int) -> Diagnostic:
     )
 
 
+def certainty(*, installed: bool, proven: bool) -> str:
+    """How certain it is that what was not found does not exist."""
+    if proven:
+        return "the solver has proved that there is none"
+    if installed:
+        return "the solver has not found one either"
+    return 'perhaps there is one: pip install "mxdeploy[solver]" lets a solver search as well'
+
+
 def no_layers() -> Diagnostic:
     """Nothing is left for the accelerator."""
     return Diagnostic(

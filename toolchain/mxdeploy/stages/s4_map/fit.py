@@ -15,10 +15,17 @@ _SHARE = 4
 """Finding the reason takes a quarter of the steps: one memory alone is an easier question."""
 
 
-def explain_failure(problems: tuple[Problem, ...], steps: int) -> tuple[Diagnostic, ...]:
+def explain_failure(
+    problems: tuple[Problem, ...], steps: int, certainty: str
+) -> tuple[Diagnostic, ...]:
     """Findings for a network that passed the checks but for which no placement was found.
 
     Each memory is tried without the other: what fails alone is what is in the way.
+
+    Args:
+        problems: what was tried.
+        steps: of the search that failed.
+        certainty: how certain it is that there is no placement.
     """
     steps //= _SHARE
     found: list[Diagnostic] = []
@@ -27,7 +34,9 @@ def explain_failure(problems: tuple[Problem, ...], steps: int) -> tuple[Diagnost
         found.append(findings.kernels_do_not_pack(layers))
     if not any(search(replace(p, heed_kernels=False), steps) for p in problems):
         found.append(findings.data_does_not_pack(_largest_pairs(problems[-1])))
-    return tuple(found) or (findings.memories_do_not_pack(layers),)
+    if not found:
+        found.append(findings.memories_do_not_pack(layers))
+    return tuple(replace(f, why=f"{f.why.rstrip('.')}; {certainty}") for f in found)
 
 
 def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mxdeploy.errors import ModelError, MxdeployError, UsageError
 from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.stages.s4_map import findings
+from mxdeploy.stages.s4_map import findings, solver
 from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.assembly import Assembly, Places, places_of
 from mxdeploy.stages.s4_map.check import TooLarge, check_network
@@ -18,7 +18,8 @@ from mxdeploy.stages.s4_map.fit import explain_failure
 from mxdeploy.stages.s4_map.flows import in_memory, least_streams, streamed, why_not_streamed
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import Problem, make_problem
-from mxdeploy.stages.s4_map.search import search
+from mxdeploy.stages.s4_map.search import Placement, search
+from mxdeploy.stages.s4_map.solver import Verdict
 from mxdeploy.stages.s4_map.streaming import Flow
 from mxdeploy.stages.s4_map.untie import untied
 from mxdeploy.stages.s4_map.verify import verify_plan
@@ -48,23 +49,24 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
     network, arrangement, too_large = check_network(network)
     if options.chosen is not None:
         return _as_chosen(network, options.chosen)
-    tried: list[Problem] = []
+    tried: list[_Attempt] = []
     for attempt in _attempts(network, arrangement, too_large, options):
-        hurry = options.objective is Objective.LATENCY
-        problem = replace(attempt.problem, heed_cycles=hurry)
-        placement = search(problem, options.search_steps)
+        placement = search(attempt.problem, options.search_steps)
         if placement is not None:
-            plan = _plan(network, attempt, places_of(attempt.arrangement, placement))
-            broken = verify_plan(plan)
-            if broken:
-                raise MxdeployError((findings.defective_plan(broken), *broken))
-            return plan
-        tried.append(attempt.problem)
+            return _verified(network, attempt, placement)
+        tried.append(attempt)
+    proven = installed = solver.available()
+    for attempt, verdict in zip(tried, _second_opinion(tried), strict=False):
+        if verdict.placement is not None:
+            return _verified(network, attempt, verdict.placement)
+        proven &= verdict.proven
     reasons = [large.finding for large in too_large]
     if options.streams or (too_large and options.streams is None):
         reasons += why_not_streamed(network, options, least_streams(options, too_large))
     if tried:
-        reasons += explain_failure(tuple(tried), options.search_steps)
+        problems = tuple(attempt.problem for attempt in tried)
+        certainty = findings.certainty(installed=installed, proven=proven)
+        reasons += explain_failure(problems, options.search_steps, certainty)
     raise ModelError(reasons)
 
 
@@ -83,6 +85,26 @@ def _attempt(flow: Flow) -> _Attempt:
     return _Attempt(flow, arrangement, make_problem(flow, arrangement))
 
 
+def _second_opinion(attempts: Sequence[_Attempt]) -> Iterator[Verdict]:
+    """What the solver says of each attempt, where it is installed; its effort is shared out."""
+    if solver.available():
+        for attempt in attempts:
+            yield solver.solve(attempt.problem, solver.EFFORT / len(attempts))
+
+
+def _verified(network: QuantNetwork, attempt: _Attempt, placement: Placement) -> Plan:
+    """The plan with this placement.
+
+    Raises:
+        MxdeployError: it breaks a rule of the chip.
+    """
+    plan = _plan(network, attempt, places_of(attempt.arrangement, placement))
+    broken = verify_plan(plan)
+    if broken:
+        raise MxdeployError((findings.defective_plan(broken), *broken))
+    return plan
+
+
 def _plan(network: QuantNetwork, attempt: _Attempt, places: Places) -> Plan:
     return Assembly(network, attempt.flow, attempt.arrangement, attempt.problem, places).plan()
 
@@ -98,6 +120,18 @@ def _as_chosen(network: QuantNetwork, chosen: ChosenPlacement) -> Plan:
 
 
 def _attempts(
+    network: QuantNetwork,
+    arrangement: Arrangement,
+    too_large: tuple[TooLarge, ...],
+    options: MapOptions,
+) -> Iterator[_Attempt]:
+    """What to try, heeding what the caller wishes."""
+    hurry = options.objective is Objective.LATENCY
+    for attempt in _possibilities(network, arrangement, too_large, options):
+        yield replace(attempt, problem=replace(attempt.problem, heed_cycles=hurry))
+
+
+def _possibilities(
     network: QuantNetwork,
     arrangement: Arrangement,
     too_large: tuple[TooLarge, ...],
