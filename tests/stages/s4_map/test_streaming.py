@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -260,3 +261,17 @@ def test_the_verifier_knows_where_a_stream_may_end(plan):
     bare = replace(second, spec=replace(second.spec, pad=(0, 1)))
     network = replace(plan.network, layers=(first, bare, *rest))
     assert "MX4147" in codes(replace(plan, network=network))
+
+
+def test_kernels_that_do_not_fit_are_the_only_finding_where_layers_could_stream():
+    """Streaming would help the data; the message is about what it cannot help."""
+    network = large(conv(8, 3, 1), *[conv(64, 3, 1, pool=max_pool(2))], *[conv(64, 3, 1)] * 12)
+    assert set(findings(network)) == {"MX4007"}
+
+
+def test_streaming_is_not_tried_for_kernels():
+    """Each 16-channel layer fills two thirds of its 16 kernel memories; a fifth does not fit."""
+    network = build((16, 4, 4), [conv(512, 3, 1), conv(16, 1)] * 5)
+    start = time.process_time()
+    assert set(findings(network)) == {"MX4010"}
+    assert time.process_time() - start < 5

@@ -28,7 +28,8 @@ def streaming() -> Report:
 
 
 def test_sentences_say_what_streams_and_what_that_changes():
-    first, *others = streaming().streaming
+    report = streaming()
+    first, *others = report.streaming
     assert first.startswith("Layers 0 to 2 stream: ")
     assert "through FIFO 0" in first
     made = "a constant channel for the next layer."
@@ -39,6 +40,14 @@ def test_sentences_say_what_streams_and_what_that_changes():
         f"Layer 2 (layer2) computes the same with {read}.",
     ]
     assert report_of(zoo.tiny()).streaming == ()
+
+
+def test_fewer_words_in_the_other_order_are_mentioned():
+    network = build((1, 96, 96), [conv(4, 3, 1), conv(2, 3, pool=max_pool(8))])
+    assert report_of(network).streaming[1] == (
+        "The host writes 9,216 words; with the option map.input_order = CHW it would write 2,304, "
+        "in a way that is known from simulation only."
+    )
 
 
 def test_rings_and_what_is_written_from_them_are_there_together():

@@ -26,6 +26,7 @@ from mxdeploy.stages.s4_map.needs import (
 )
 from mxdeploy.stages.s4_map.problem import chw_possible
 from mxdeploy.stages.s4_map.rules import layer_findings
+from mxdeploy.stages.s4_map.streaming import obstacles
 from mxdeploy.stages.s4_map.untie import untied
 
 
@@ -61,8 +62,17 @@ def check_network(network: QuantNetwork) -> tuple[QuantNetwork, Arrangement, tup
     too_large = tuple(_data(network, arrangement, layers, tensors))
     found = (*_kernels(layers), *_biases(layers))
     if found:
-        raise ModelError((*found, *(large.finding for large in too_large)))
+        raise ModelError((*found, *_not_streamed(network, too_large)))
     return network, arrangement, too_large
+
+
+def _not_streamed(network: QuantNetwork, too_large: tuple[TooLarge, ...]) -> tuple[Diagnostic, ...]:
+    """What does not fit because the layers that would have to stream for it cannot."""
+    if not too_large:
+        return ()
+    count = max(large.streams for large in too_large)
+    reasons = obstacles(network, count, DataOrder.HWC)
+    return (*(large.finding for large in too_large), *reasons) if reasons else ()
 
 
 def _structure(network: QuantNetwork) -> Iterator[Diagnostic]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mxdeploy.errors import Diagnostic
@@ -27,16 +28,22 @@ def explain_failure(
         steps: of the search that failed.
         certainty: how certain it is that there is no placement.
     """
-    steps //= _SHARE
     found: list[Diagnostic] = []
     layers = problems[0].layers
-    if not any(search(replace(p, heed_data=False), steps) for p in problems):
+    kernels = kernels_pack(problems, steps)
+    steps //= _SHARE
+    if not kernels:
         found.append(findings.kernels_do_not_pack(layers))
     if not any(search(replace(p, heed_kernels=False), steps) for p in problems):
         found.append(findings.data_does_not_pack(_largest_pairs(problems[-1])))
     if not found:
         found.append(findings.memories_do_not_pack(layers))
     return tuple(replace(f, why=f"{f.why.rstrip('.')}; {certainty}") for f in found)
+
+
+def kernels_pack(problems: Iterable[Problem], steps: int) -> bool:
+    """Whether the kernels of one of the problems can be arranged if data do not matter."""
+    return any(search(replace(p, heed_data=False), steps // _SHARE) for p in problems)
 
 
 def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:

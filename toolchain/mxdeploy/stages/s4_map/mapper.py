@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from mxdeploy.errors import ModelError, MxdeployError, UsageError
 from mxdeploy.ir.objective import Objective
@@ -14,7 +15,7 @@ from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.assembly import Assembly, Places, places_of
 from mxdeploy.stages.s4_map.check import TooLarge, check_network
 from mxdeploy.stages.s4_map.chosen import ChosenPlacement, chosen_flow, chosen_places
-from mxdeploy.stages.s4_map.fit import explain_failure
+from mxdeploy.stages.s4_map.fit import explain_failure, kernels_pack
 from mxdeploy.stages.s4_map.flows import in_memory, least_streams, streamed, why_not_streamed
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import Problem, make_problem
@@ -25,6 +26,8 @@ from mxdeploy.stages.s4_map.untie import untied
 from mxdeploy.stages.s4_map.verify import verify_plan
 
 _DEFAULTS = MapOptions()
+_STREAMS_TRIED = 4
+"""How many numbers of layers that stream are tried."""
 _UNSOUND = "change this in the placement file, or build without --map"
 
 
@@ -139,11 +142,17 @@ def _possibilities(
 ) -> Iterator[_Attempt]:
     """What to try, the most cautious first: no layer writes over its input unless it must.
 
-    Layers stream only when nothing else is possible.
+    Layers stream only when nothing else is possible, and data are what is in the way.
     """
     if not too_large and not options.streams:
         attempts = [_attempt(flow) for flow in in_memory(network, arrangement, options)]
         for attempt in attempts:
             yield replace(attempt, problem=replace(attempt.problem, overwriting={}))
         yield from (attempt for attempt in attempts if attempt.problem.overwriting)
-    yield from map(_attempt, streamed(network, options, too_large))
+        if not kernels_pack((attempt.problem for attempt in attempts), options.search_steps):
+            return
+    for flow in islice(streamed(network, options, too_large), _STREAMS_TRIED):
+        attempt = _attempt(flow)
+        yield attempt
+        if not kernels_pack((attempt.problem,), options.search_steps):
+            return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mxdeploy.ir.plan import Plan
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.ir.quantized import QuantLayer
+from mxdeploy.ops.stream import stream_layer
 
 
 def streaming_sentences(plan: Plan) -> Iterator[str]:
@@ -23,11 +25,25 @@ def streaming_sentences(plan: Plan) -> Iterator[str]:
         f"input through {source}. The time of the network is a rough estimate, which includes "
         "that; theirs do not include that they wait."
     )
+    yield from _quicker(plan)
     pairs = zip(plan.network.layers, plan.hardware.layers, strict=True)
     for index, (layer, computed) in enumerate(pairs):
         changes = ", ".join(_changes(layer, computed))
         if changes:
             yield f"Layer {index} ({layer.name}) computes the same with {changes}."
+
+
+def _quicker(plan: Plan) -> Iterator[str]:
+    """The other order of the input, where the host would write fewer words."""
+    first = plan.hardware.layers[0].spec
+    words = stream_layer(first).frame_words * len(plan.input.quadrants)
+    fewer = stream_layer(first, chw=True).frame_words * first.in_channels
+    possible = first.in_channels <= limits.FIFO_CHW_CHANNELS and first.pool is None
+    if plan.input.order is DataOrder.HWC and possible and fewer < words:
+        yield (
+            f"The host writes {words:,} words; with the option map.input_order = CHW it would "
+            f"write {fewer:,}, in a way that is known from simulation only."
+        )
 
 
 def _changes(layer: QuantLayer, computed: QuantLayer) -> Iterator[str]:
