@@ -11,7 +11,7 @@ from mxdeploy.errors import UsageError
 from mxdeploy.ir.plan import DataOrder
 from mxdeploy.stages.s4_map import MapOptions, map_network, placement_of
 from tests import branches, zoo
-from tests.builders import build, conv
+from tests.builders import build, conv, linear, max_pool
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,6 +32,21 @@ def test_an_input_through_fifos_and_layers_that_stream(streams):
     network = build((5, 20, 20), [conv(6, 3, 1, bias=True), conv(7, 1), conv(8, 3)])
     plan = map_network(network, MapOptions(fifo=True, streams=streams))
     assert (plan.fifo, plan.streams) == (True, streams)
+    assert map_network(network, MapOptions(chosen=placement_of(plan))) == plan
+
+
+@pytest.mark.parametrize(
+    ("layers", "streams"),
+    [
+        ([conv(6, 3, 0, bias=True), conv(8, 3)], 2),
+        ([conv(6, 3, 1, pool=max_pool(4)), linear(3, flatten=True)], 1),
+    ],
+)
+def test_streams_with_a_copy(layers, streams):
+    network = build((5, 20, 20), layers)
+    plan = map_network(network, MapOptions(streams=1))
+    assert plan.streams == streams
+    assert len(plan.layers) == 3
     assert map_network(network, MapOptions(chosen=placement_of(plan))) == plan
 
 

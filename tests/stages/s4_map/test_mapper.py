@@ -207,10 +207,11 @@ def test_too_many_layers():
 
 
 def test_input_that_needs_streaming_says_so_with_sizes():
-    found = findings_of(build((3, 200, 200), [conv(4, 3, pool=max_pool(4))]))
-    assert (
-        "3 x 200 x 200 values takes 160,000 bytes of a data memory in HWC order" in found["MX4011"]
-    )
+    found = findings_of(build((3, 200, 200), [passthrough(max_pool(4)), conv(4, 3)]))
+    large = "3 x 200 x 200 values takes 160,000 bytes of a data memory in HWC order; there are"
+    assert large in found["MX4011"]
+    assert "layer0: " in found["MX4031"]
+    found = findings_of(build((4, 200, 200), [conv(4, 3, 1, weight_bits=1, bias=True)]))
     assert "40,000 bytes in CHW order; there are 32,768" in found["MX4011"]
 
 

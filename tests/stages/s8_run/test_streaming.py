@@ -137,6 +137,23 @@ def test_a_network_whose_first_tensors_are_larger_than_the_data_memories():
     assert_equal_on_both_machines(plan)
 
 
+def test_copies_at_the_end_of_a_stream_change_nothing():
+    layers = [conv(4, 3, 0, bias=True), conv(5, 3, 0, pool=max_pool(4), bias=True)]
+    flat = [conv(4, 3, 1, pool=max_pool(4)), linear(3, flatten=True)]
+    for network, streams in (
+        (build((3, 120, 120), layers), None),
+        (build((3, 32, 32), flat), 1),
+    ):
+        plan = map_network(network, MapOptions(streams=streams))
+        assert len(plan.layers) == len(network.layers) + 1
+        assert_equal_on_both_machines(plan)
+        x = inputs_for(network)
+        model = IntegerMachine(build_integer_model(network, all_layers=True), network, threads=1)
+        assert (
+            model.run_one(x).outputs[0][1] == AcceleratorMachine(lower(plan)).run(x).outputs[0][1]
+        )
+
+
 def test_an_input_larger_than_the_data_memories():
     """A frame of 120,000 words: three times what all data memories of a quadrant hold."""
     network = build((1, 300, 400), [conv(4, 3, 1, pool=max_pool(4)), conv(3, 3, pool=max_pool(4))])

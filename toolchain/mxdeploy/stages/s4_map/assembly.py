@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from mxdeploy.chip.max78000 import latency, layouts, limits
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.plan import BiasSlot, KernelSlot, LayerPlan, Plan, Region, RegionPart
-from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.timing import layer_shape, network_cycles
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement, Source
@@ -53,14 +52,12 @@ class Assembly:
 
     def __init__(
         self,
-        network: QuantNetwork,
         flow: Flow,
         arrangement: Arrangement,
         problem: Problem,
         places: Places,
     ) -> None:
-        """Place the tensors of ``flow``, which computes ``network``."""
-        self._network = network
+        """Place the tensors of ``flow``."""
         self._flow = flow
         self._arrangement = arrangement
         self._problem = problem
@@ -73,7 +70,7 @@ class Assembly:
         Raises:
             ModelError: the biases do not fit.
         """
-        network, problem = self._network, self._problem
+        network, problem = self._flow.source, self._problem
         used = {
             int(limits.LEADING_QUADRANT),
             *(quadrant for region in self._regions for quadrant in region.quadrants),

@@ -12,7 +12,7 @@ from mxdeploy.ir.plan import BiasSlot, DataOrder, Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map.assembly import Places
 from mxdeploy.stages.s4_map.needs import WORD_BYTES, layer_need
-from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
+from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream, with_copy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,11 @@ def chosen_flow(network: QuantNetwork, chosen: ChosenPlacement) -> Flow:
     """
     order = chosen.input_order
     if not chosen.fifo and not chosen.streams:
-        return Flow(network=network, order=order)
+        return Flow(source=network, network=network, order=order)
+    for count in (chosen.streams - 1, chosen.streams):
+        changed = with_copy(network, count) if 0 < count <= len(network.layers) else network
+        if {layer.name for layer in changed.layers} == set(chosen.layers):
+            network = changed
     found = obstacles(network, chosen.streams, order)
     if found:
         raise UsageError(found)

@@ -15,7 +15,7 @@ from mxdeploy.stages.s4_map.check import TooLarge
 from mxdeploy.stages.s4_map.needs import tensor_need
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import chw_possible
-from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream
+from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream, with_copy
 
 
 def in_memory(
@@ -36,7 +36,7 @@ def in_memory(
             raise ModelError(findings.order_not_possible(network.layers[0]))
         possible = (options.input_order,)
     if not options.fifo:
-        return tuple(Flow(network=network, order=order) for order in possible)
+        return tuple(Flow(source=network, network=network, order=order) for order in possible)
     found = {order: obstacles(network, 0, order) for order in possible}
     good = tuple(stream(network, 0, order) for order, reasons in found.items() if not reasons)
     if not good:
@@ -47,7 +47,7 @@ def in_memory(
 def streamed(
     network: QuantNetwork, options: MapOptions, too_large: tuple[TooLarge, ...]
 ) -> Iterator[Flow]:
-    """The first layers stream, as few as possible first."""
+    """The first layers stream, as few as possible first; then those that take a copy for it."""
     least = least_streams(options, too_large)
     most = min(len(network.layers), int(limits.MAX_STREAMING_LAYERS))
     if options.streams is not None:
@@ -55,6 +55,18 @@ def streamed(
     for count in range(least, most + 1):
         if not why_not_streamed(network, options, count):
             yield stream(network, count, _order(options))
+    for count in range(least, most + 1):
+        yield from _with_copy(network, options, count)
+
+
+def _with_copy(network: QuantNetwork, options: MapOptions, count: int) -> Iterator[Flow]:
+    """A copy behind the ``count``-th layer ends the stream, or follows it."""
+    if not count or len(network.layers) == limits.MAX_LAYERS:
+        return
+    changed = with_copy(network, count)
+    for streams in (count + 1, count):
+        if not why_not_streamed(changed, options, streams):
+            yield stream(changed, streams, _order(options))
 
 
 def least_streams(options: MapOptions, too_large: tuple[TooLarge, ...]) -> int:

@@ -40,7 +40,8 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
 
     Returns:
         A verified plan: processors, kernel, bias and data memory of every layer, and cycles. Its
-        network has further layers where values must be copied (``untie``); it computes the same.
+        network has further layers where values must be copied (``untie``, ``streaming``); it
+        computes the same.
 
     Raises:
         ModelError: the network has layers that are not supported, or does not fit; carries all
@@ -56,12 +57,12 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
     for attempt in _attempts(network, arrangement, too_large, options):
         placement = search(attempt.problem, options.search_steps)
         if placement is not None:
-            return _verified(network, attempt, placement)
+            return _verified(attempt, placement)
         tried.append(attempt)
     proven = installed = solver.available()
     for attempt, verdict in zip(tried, _second_opinion(tried), strict=False):
         if verdict.placement is not None:
-            return _verified(network, attempt, verdict.placement)
+            return _verified(attempt, verdict.placement)
         proven &= verdict.proven
     reasons = [large.finding for large in too_large]
     if options.streams or (too_large and options.streams is None):
@@ -95,27 +96,27 @@ def _second_opinion(attempts: Sequence[_Attempt]) -> Iterator[Verdict]:
             yield solver.solve(attempt.problem, solver.EFFORT / len(attempts))
 
 
-def _verified(network: QuantNetwork, attempt: _Attempt, placement: Placement) -> Plan:
+def _verified(attempt: _Attempt, placement: Placement) -> Plan:
     """The plan with this placement.
 
     Raises:
         MxdeployError: it breaks a rule of the chip.
     """
-    plan = _plan(network, attempt, places_of(attempt.arrangement, placement))
+    plan = _plan(attempt, places_of(attempt.arrangement, placement))
     broken = verify_plan(plan)
     if broken:
         raise MxdeployError((findings.defective_plan(broken), *broken))
     return plan
 
 
-def _plan(network: QuantNetwork, attempt: _Attempt, places: Places) -> Plan:
-    return Assembly(network, attempt.flow, attempt.arrangement, attempt.problem, places).plan()
+def _plan(attempt: _Attempt, places: Places) -> Plan:
+    return Assembly(attempt.flow, attempt.arrangement, attempt.problem, places).plan()
 
 
 def _as_chosen(network: QuantNetwork, chosen: ChosenPlacement) -> Plan:
     """The plan that a person wrote, if it is sound."""
     flow = chosen_flow(network, chosen)
-    plan = _plan(network, _attempt(flow), chosen_places(flow, chosen))
+    plan = _plan(_attempt(flow), chosen_places(flow, chosen))
     broken = verify_plan(plan)
     if broken:
         raise UsageError(replace(d, fix=d.fix or _UNSOUND) for d in broken)

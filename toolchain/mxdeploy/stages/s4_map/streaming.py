@@ -6,6 +6,10 @@ time, in rings; all rings and the output of the last streaming layer exist side 
 Two rules of the chip change what the layers compute (though not the result): 1x1 kernels in a
 streaming layer or right behind one become the centre of 3x3 kernels, and biases of streaming layers
 become constant channels (see ``constants``).
+
+Two more rules concern the end of a stream: its last layer has padding, and no linear layer follows.
+Where they are broken, a copy put in behind the last layer helps: it ends the stream, as the centre
+of 3x3 kernels with padding, or stands between the stream and the linear layer.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from mxdeploy.ops.stream import stream_layer
 from mxdeploy.stages.s4_map import stream_findings as findings
 from mxdeploy.stages.s4_map.arrangement import Piece
 from mxdeploy.stages.s4_map.constants import NONE, Constants, constants_for, with_constants
+from mxdeploy.stages.s4_map.untie import copy_of
 
 _KERNEL = (int(limits.CONV2D_KERNEL),) * 2
 
@@ -44,13 +49,15 @@ class Flow:
     """How the input comes to the network, and which layers stream.
 
     Attributes:
-        network: as the layers compute it.
+        source: what is computed.
+        network: the same as the layers compute it.
         order: order of the input.
         fifo: the input comes through the FIFOs.
         rings: words of the ring of each layer that streams, from layer 0 on.
         fill: constant in the input's further channels.
     """
 
+    source: QuantNetwork
     network: QuantNetwork
     order: DataOrder
     fifo: bool = False
@@ -122,7 +129,7 @@ def stream(network: QuantNetwork, count: int, order: DataOrder) -> Flow:
     With ``count`` 0 the input comes through the FIFOs, and layer 0 waits for all of it.
     """
     if not count:
-        return Flow(network=network, order=order, fifo=True)
+        return Flow(source=network, network=network, order=order, fifo=True)
     larger = _with_larger_kernels(network, count)
     constants = constants_for(larger[:count], _channels_per_fifo(order))
     if constants is None:
@@ -131,12 +138,23 @@ def stream(network: QuantNetwork, count: int, order: DataOrder) -> Flow:
     streams = _stream_layers(layers[:count], order)
     turns = zip(streams, cadences(streams), strict=True)
     return Flow(
+        source=network,
         network=_with_layers(network, layers),
         order=order,
         fifo=True,
         rings=tuple(roomy_ring(layer, cadence) for layer, cadence in turns),
         fill=constants[0].value,
     )
+
+
+def with_copy(network: QuantNetwork, count: int) -> QuantNetwork:
+    """The network with a copy behind its ``count``-th layer, in whose place all others read it."""
+    layers = list(network.layers)
+    last = layers[count - 1]
+    copy, value = copy_of(network, network.value(last.output), f"{last.name} (copy)")
+    layers[count - 1] = replace(last, output=value.name)
+    layers.insert(count, replace(copy, inputs=(value.name,), output=last.output))
+    return replace(network, values=(*network.values, value), layers=tuple(layers))
 
 
 def _structure(

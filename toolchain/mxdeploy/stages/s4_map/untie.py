@@ -12,7 +12,7 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import ModelError
-from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
+from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import Kind, LayerSpec
 from mxdeploy.stages.s4_map.arrangement import Arrangement, Conflict, arrange
@@ -71,27 +71,8 @@ def _copied(network: QuantNetwork, conflict: Conflict) -> QuantNetwork:
     """The network in which the layer (or the join it reads) has a copy of the value."""
     reader = network.layers[conflict.layer]
     source = network.value(conflict.value)
-    name = f"{source.name}.copy"
-    while any(value.name == name for value in network.values):
-        name += ".copy"
-    spec = LayerSpec(
-        kind=Kind.PASSTHROUGH,
-        in_channels=source.shape[0],
-        in_size=source.shape[1:],
-        out_channels=source.shape[0],
-    )
-    plain = QuantLayer(
-        name=f"{reader.name} (copy of {source.name})",
-        spec=spec,
-        inputs=(source.name,),
-        output=name,
-        weight=None,
-        weight_bits=8,
-        bias=None,
-        shift=0,
-        origin=(),
-    )
-    copy = _convolving(plain) or plain
+    copy, value = copy_of(network, source, f"{reader.name} (copy of {source.name})")
+    name = value.name
     join = network.join(reader.inputs[0])
     joins, changed, first = network.joins, reader, conflict.layer
     if join is None:
@@ -103,8 +84,33 @@ def _copied(network: QuantNetwork, conflict: Conflict) -> QuantNetwork:
     layers = list(network.layers)
     layers[conflict.layer] = changed
     layers.insert(first, copy)
-    values = (*network.values, replace(source, name=name))
+    values = (*network.values, value)
     return replace(network, values=values, layers=tuple(layers), joins=joins)
+
+
+def copy_of(network: QuantNetwork, source: QuantValue, layer: str) -> tuple[QuantLayer, QuantValue]:
+    """A layer called ``layer`` that copies ``source``, and the copy, with a name of its own."""
+    name = f"{source.name}.copy"
+    while any(value.name == name for value in network.values):
+        name += ".copy"
+    spec = LayerSpec(
+        kind=Kind.PASSTHROUGH,
+        in_channels=source.shape[0],
+        in_size=source.shape[1:],
+        out_channels=source.shape[0],
+    )
+    plain = QuantLayer(
+        name=layer,
+        spec=spec,
+        inputs=(source.name,),
+        output=name,
+        weight=None,
+        weight_bits=8,
+        bias=None,
+        shift=0,
+        origin=(),
+    )
+    return _convolving(plain) or plain, replace(source, name=name)
 
 
 def _with(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
