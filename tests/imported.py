@@ -27,7 +27,7 @@ def evaluate(network: Network, x: NDArray[np.generic]) -> list[Floats]:
         result = np.asarray(_node(node, operands, shape), np.float64)
         assert result.shape == shape, f"{node.name}: {result.shape} instead of {shape}"
         data[node.output] = result
-    return [data[o] for o in network.outputs]
+    return [data[r.value] for r in network.results]
 
 
 def _node(node: Node, operands: list[Floats], shape: Shape) -> Floats:  # noqa: C901, PLR0911, PLR0912

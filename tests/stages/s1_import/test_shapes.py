@@ -13,6 +13,7 @@ from mxdeploy.ir.network import Network
 from mxdeploy.ops.graph import Conv, Linear, Reshape, Unsupported
 from mxdeploy.stages.s1_import import import_onnx
 from tests.onnx_text import model, random, save
+from tests.stages.s1_import.conftest import Agree
 
 W = random(4, 3, 3, 3)
 I64 = np.int64
@@ -164,10 +165,38 @@ def test_values_without_elements(tmp_path: Path, nodes: str) -> None:
 
 
 def test_a_value_that_loses_its_batch(tmp_path: Path) -> None:
-    proto = model("y = Reshape(x, s)", inputs="float[1,4] x", weights={"s": np.array([4, 1], I64)})
+    proto = model("y = Reshape(x, s)", inputs="float[N,4] x", weights={"s": np.array([4, 1], I64)})
     (found,) = findings(tmp_path, proto)
     assert (found.code, found.where) == ("MX1024", "Reshape(y)")
     assert "[4, 1]" in found.what
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "y = Squeeze(f)",
+        "s = Squeeze(f) y = Sigmoid(s)",
+        "h = Relu(f) s = Squeeze(h) t = Neg(s) y = Cast <to=1> (t)",
+    ],
+)
+@pytest.mark.parametrize("classes", [1, 4])
+def test_a_result_may_lose_its_batch(agree: Agree, end: str, classes: int) -> None:
+    """``squeeze()`` at the end of a model that was exported for one image."""
+    weights = {"w": random(classes, 3, 8, 8)}
+    network = agree(model(f"f = Conv(x, w) {end}", weights=weights))
+    assert network.value(network.outputs[0]).shape == (classes,)
+
+
+def test_a_batch_that_is_lost_and_counted_on(tmp_path: Path) -> None:
+    nodes = "f = Conv(x, w) s = Squeeze(f) y = Softmax <axis=0> (s)"
+    (found,) = findings(tmp_path, model(nodes, weights={"w": random(4, 3, 8, 8)}))
+    assert (found.code, found.where) == ("MX1024", "Squeeze(s)")
+    open_batch = model(
+        "f = Conv(x, w) y = Squeeze(f)", inputs="float[N,3,8,8] x",
+        weights={"w": random(4, 3, 8, 8)},
+    )  # fmt: skip
+    (found,) = findings(tmp_path, open_batch)
+    assert (found.code, found.where) == ("MX1024", "Squeeze(y)")
 
 
 def test_stale_shapes_in_the_file_are_ignored(tmp_path: Path) -> None:
@@ -185,6 +214,21 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
     (found,) = findings(tmp_path, proto)
     assert found.code == "MX1040"
     assert "2 inputs (x, z)" in found.what
+
+
+def test_two_inputs_that_are_joined_at_once(tmp_path: Path) -> None:
+    nodes = "c = Concat <axis=1> (x, z) y = Relu(c)"
+    proto = model(nodes, inputs="float[1,4] x, float[1,2] z")
+    (found,) = findings(tmp_path, proto)
+    assert found.code == "MX1040"
+    assert "behind 'Concat(c)'" in found.fix
+
+
+def test_the_input_can_be_an_output(tmp_path: Path) -> None:
+    proto = model("y = Relu(x)", inputs="float[1,4] x")
+    proto.graph.output.add().CopyFrom(proto.graph.input[0])
+    network = load(tmp_path, proto)
+    assert [(r.name, r.value) for r in network.results] == [("y", "y"), ("x", "x")]
 
 
 def test_no_input_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mxdeploy.stages.s1_import.node_view import (
     Step,
     UnknownShapeError,
     static_shape,
+    without_batch,
 )
 from mxdeploy.stages.s1_import.operators import READERS
 from mxdeploy.stages.s1_import.read import UNKNOWN_DOMAIN
@@ -108,7 +109,13 @@ class _Conversion:
     def _convert(self, node: ir.Node) -> None:
         name = self.node_names.unique(node.name or node.op_type)
         self.model.setdefault(name, printable(node.op_type))  # folding may have made it
-        view = NodeView(node=node, name=name, opset=self.graph.opset, batch=self.graph.batch)
+        view = NodeView(
+            node=node,
+            name=name,
+            opset=self.graph.opset,
+            batch=self.graph.batch,
+            single=self.graph.single,
+        )
         if not any(v in self.renamed for v in node.inputs if v is not None):
             self.problems.append(findings.constant_node(name, printable(node.op_type)))
             return
@@ -139,7 +146,7 @@ class _Conversion:
             last = number == len(steps) - 1
             suffix = "" if last else f".{type(step.op).__name__.lower()}"
             value = self.value_names.unique((output.name or view.name) + suffix)
-            shape = _known_shape(output, self.graph.batch) if step.shape is None else step.shape
+            shape = self._known_shape(output) if step.shape is None else step.shape
             self.values.append(Value(name=value, shape=shape, origin=view.name))
             first = output is view.node.outputs[0]
             name = view.name if last and first else self.node_names.unique(view.name + suffix)
@@ -168,13 +175,17 @@ class _Conversion:
             if number and not _is_used(output):
                 continue
             value = self.value_names.unique(output.name or view.name)
-            shape = _known_shape(output, self.graph.batch)
+            shape = self._known_shape(output)
             self.values.append(Value(name=value, shape=shape, origin=view.name))
             name = view.name if number == 0 else self.node_names.unique(view.name)
             self.nodes.append(
                 Node(name=name, op=op, inputs=known, output=value, origin=(view.name,))
             )
             self.renamed[output] = value
+
+    def _known_shape(self, value: ir.Value) -> tuple[int, ...]:
+        """The shape without batch; empty when it is not known."""
+        return without_batch(value, self.graph.batch, single=self.graph.single) or ()
 
     # --- shapes ---------------------------------------------------------------------------------
 
@@ -197,7 +208,7 @@ class _Conversion:
             raise findings.FindingError(findings.dynamic_value(name, node.op_type, label))
         if any(d < 1 for d in shape):
             raise findings.FindingError(findings.nothing_left(name, label, shape))
-        if shape[:1] != (self.graph.batch,):
+        if without_batch(output, self.graph.batch, single=self.graph.single) is None:
             raise findings.FindingError(findings.batch_lost(name, label, shape, self.graph.batch))
 
 
@@ -222,13 +233,7 @@ def _is_used(value: ir.Value) -> bool:
 
 
 def _is_standard(node: ir.Node) -> bool:
-    return node.domain in ("", "ai.onnx")
-
-
-def _known_shape(value: ir.Value, batch: int) -> tuple[int, ...]:
-    """The shape without batch; empty when it is not known."""
-    shape = static_shape(value) or ()
-    return shape[1:] if shape[:1] == (batch,) else ()
+    return node.domain == ""
 
 
 def _inference_error(node: ir.Node, opset: int) -> str:

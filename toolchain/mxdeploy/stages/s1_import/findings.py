@@ -235,7 +235,8 @@ def batch_lost(node: str, value: str, shape: Sequence[int], batch: int) -> Diagn
         where=node,
         what=f"{value!r} has shape {list(shape)}, whose first axis is not the batch of {batch}",
         why="the batch stays the first axis of every value; one input is computed at a time",
-        fix="keep axis 0 out of Reshape, Squeeze and Transpose, and export with batch size 1",
+        fix="keep axis 0 out of Reshape, Squeeze and Transpose (squeeze(-1), flatten(1)), and "
+        "export with batch size 1",
     )
 
 
@@ -262,15 +263,18 @@ def too_big(node: str, tensor: str, largest: float, limit: float) -> Diagnostic:
     )
 
 
-def input_count(model: str, names: Sequence[str]) -> Diagnostic:
-    """Other than exactly one input."""
+def input_count(model: str, names: Sequence[str], join: str) -> Diagnostic:
+    """Other than exactly one input; ``join`` is the node that does nothing but join them."""
+    fix = "concatenate the inputs along the channels, or make the others constant"
+    if join:
+        fix = f"export the network behind {join!r}, with what it joins as its single input"
     found = f"{len(names)} inputs ({', '.join(names)})" if names else "no input that is used"
     return Diagnostic(
         code="MX1040",
         where=model,
         what=f"the model has {found}",
         why="a network reads exactly one input",
-        fix="concatenate the inputs along the channels, or make the others constant",
+        fix=fix,
     )
 
 

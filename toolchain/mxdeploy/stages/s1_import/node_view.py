@@ -66,12 +66,14 @@ class NodeView:
         name: its printable name.
         opset: version of ONNX's own operators in the model.
         batch: size of the batch axis in all shapes.
+        single: the file itself says that the batch is 1.
     """
 
     node: ir.Node
     name: str
     opset: int
     batch: int
+    single: bool
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -180,15 +182,15 @@ class NodeView:
             return None
 
     def out_shape(self) -> Shape:
-        """Shape of the output without the batch.
+        """Shape of the output without the batch; of a result, what is left when it has none.
 
         Raises:
             UnknownShapeError: the shape is not known.
         """
-        shape = static_shape(self.node.outputs[0])
-        if shape is None or shape[:1] != (self.batch,):
+        shape = without_batch(self.node.outputs[0], self.batch, single=self.single)
+        if shape is None:
             raise UnknownShapeError("the shape of its output is not known")
-        return shape[1:]
+        return shape
 
     # --- attributes -----------------------------------------------------------------------------
 
@@ -232,6 +234,37 @@ def static_shape(value: ir.Value | None) -> Shape | None:
         return None
     dims = tuple(d for d in value.shape if isinstance(d, int))
     return dims if len(dims) == len(value.shape) else None
+
+
+def without_batch(value: ir.Value, batch: int, *, single: bool) -> Shape | None:
+    """Shape of ``value`` without the batch; None when it is not known, or has no batch.
+
+    A model for ``single`` images may drop the batch where no axis is counted any more.
+    """
+    shape = static_shape(value)
+    if shape is None:
+        return None
+    if shape[:1] == (batch,):
+        return shape[1:]
+    return (shape or (1,)) if single and _only_leads_out(value) else None
+
+
+_PER_ELEMENT = (
+    "Abs", "Cast", "Clip", "Dropout", "Exp", "HardSigmoid", "Identity", "Neg", "Relu", "Sigmoid",
+    "Tanh",
+)  # fmt: skip
+"""Operators that do not care which axis is which."""
+
+
+def _only_leads_out(value: ir.Value) -> bool:
+    """Whether ``value`` is a result, or only functions of single elements lead from it to results.
+
+    Such a value may have lost the batch: ``squeeze()`` at the end of a PyTorch model.
+    """
+    return all(
+        use.node.op_type in _PER_ELEMENT and _only_leads_out(use.node.outputs[0])
+        for use in value.uses()
+    )
 
 
 def tensor(array: NDArray[np.generic]) -> Tensor:

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
-from mxdeploy.stages.s1_import.guards import check_extent
+from mxdeploy.stages.s1_import.guards import check_extent, graphs, nested_nodes
 from mxdeploy.stages.s1_import.names import printable
 from mxdeploy.stages.s1_import.tensors import MAX_BYTES, load_tensors
 
@@ -42,6 +42,7 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
     if not _is_text(model):
         raise UsageError(findings.not_text(path))
     check_extent(model, path.name)
+    _use_one_name_for_onnx(model)
     del model.training_info[:]
     load_tensors(model, path)
     _check_versions(model, path)
@@ -102,7 +103,7 @@ def _check_versions(model: onnx.ModelProto, path: Path) -> None:
             findings.too_new(name, "ONNX format version", model.ir_version, onnx.IR_VERSION)
         )
     for opset in model.opset_import:
-        if opset.domain not in _DEFAULT_DOMAINS:
+        if opset.domain != "":
             continue
         if opset.version < findings.MINIMUM_OPSET:
             problems.append(findings.opset_too_old(name, opset.version))
@@ -129,17 +130,27 @@ def _check_input_shapes(model: onnx.ModelProto) -> None:
 # --- operators that ONNX does not know ----------------------------------------------------------
 
 
+def _use_one_name_for_onnx(model: onnx.ModelProto) -> None:
+    """ONNX's own domain may be written in two ways, which libraries do not take for the same."""
+    nodes = [n for graph in graphs(model) for n in graph.node]
+    functions = [n for f in model.functions for n in nested_nodes(f.node)]
+    imports = [*model.opset_import, *(o for f in model.functions for o in f.opset_import)]
+    for item in (*nodes, *functions, *imports):
+        if item.domain in _DEFAULT_DOMAINS:
+            item.domain = ""
+
+
 def _set_unknown_operators_apart(model: onnx.ModelProto) -> None:
     """Move operators without a definition to a domain of their own.
 
     The checker stops at the first of them; they are findings about the model, reported together
     with all others.
     """
-    version = next((o.version for o in model.opset_import if o.domain in _DEFAULT_DOMAINS), 0)
+    version = next((o.version for o in model.opset_import if o.domain == ""), 0)
     local = {(f.domain, f.name) for f in model.functions}
     found = False
     for node in model.graph.node:
-        if node.domain not in _DEFAULT_DOMAINS or (node.domain, node.op_type) in local:
+        if node.domain != "" or (node.domain, node.op_type) in local:
             continue
         if not _is_defined(node.op_type, version):
             node.domain = UNKNOWN_DOMAIN

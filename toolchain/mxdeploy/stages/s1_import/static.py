@@ -17,6 +17,7 @@ from onnxscript.optimizer import fold_constants
 
 from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.guards import graphs
 from mxdeploy.stages.s1_import.names import printable
 from mxdeploy.stages.s1_import.node_view import static_shape
 from mxdeploy.stages.s1_import.quantized_constants import fold_quantized_constants
@@ -72,6 +73,7 @@ class StaticGraph:
         model: functions inlined, constants folded, every shape that can be known, known.
         source: the (single) input.
         batch: the batch size that the shapes contain.
+        single: the file itself says that the batch is 1.
         opset: version of ONNX's own operators.
         nodes: name and operator of every node of the model, before anything was folded.
     """
@@ -79,6 +81,7 @@ class StaticGraph:
     model: ir.Model
     source: ir.Value
     batch: int
+    single: bool
     opset: int
     nodes: tuple[tuple[str, str], ...]
 
@@ -121,6 +124,7 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     names = _name_nodes(model, frozenset(n.name for n in model.graph if n.name))
     nodes = tuple((n.name or "", n.op_type) for n in model.graph if n.op_type != "Constant")
     source = _single_input(model, model_name)
+    single = source.shape is not None and list(source.shape[:1]) == [1]
     batch = _fix_batch(source)
     should_fold = _FoldLimits()
     for _ in range(2):  # folding may lead to weights that are stored as integers, and these on
@@ -138,6 +142,7 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
         model=model,
         source=source,
         batch=batch,
+        single=single,
         opset=model.opset_imports.get("", 0),
         nodes=nodes,
     )
@@ -194,13 +199,17 @@ def _forget_shapes(proto: onnx.ModelProto) -> None:
 
     Shapes of operators that ONNX does not define cannot be inferred; what the file says is kept.
     """
-    custom = {o for n in proto.graph.node if n.domain not in ("", "ai.onnx") for o in n.output}
-    kept = [v for v in proto.graph.value_info if v.name in custom]
-    del proto.graph.value_info[:]
-    proto.graph.value_info.extend(kept)
-    for output in proto.graph.output:
-        if output.name not in custom and output.type.HasField("tensor_type"):
-            output.type.tensor_type.ClearField("shape")
+    for function in proto.functions:
+        del function.value_info[:]
+    for graph in graphs(proto):
+        known = {o for n in graph.node if n.domain != "" for o in n.output}
+        known.update(i.name for i in graph.input)
+        kept = [v for v in graph.value_info if v.name in known]
+        del graph.value_info[:]
+        graph.value_info.extend(kept)
+        for output in graph.output:
+            if output.name not in known and output.type.HasField("tensor_type"):
+                output.type.tensor_type.ClearField("shape")
 
 
 def _single_input(model: ir.Model, model_name: str) -> ir.Value:
@@ -208,8 +217,17 @@ def _single_input(model: ir.Model, model_name: str) -> ir.Value:
     used = [v for v in given if v.uses() or v in model.graph.outputs]
     if len(used) != 1:
         names = [printable(v.name or "") for v in used]
-        raise ModelError(findings.input_count(model_name, names))
+        join = _join(used)
+        raise ModelError(findings.input_count(model_name, names, join))
     return used[0]
+
+
+def _join(values: list[ir.Value]) -> str:
+    """The node that alone reads all of ``values`` and joins them; empty when there is none."""
+    readers = {use.node for value in values for use in value.uses()}
+    node = readers.pop() if len(readers) == 1 else None
+    joins = node is not None and node.op_type == "Concat" and set(node.inputs) == set(values)
+    return printable(node.name or node.op_type) if joins and node is not None else ""
 
 
 def _fix_batch(source: ir.Value) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
@@ -50,7 +52,7 @@ def dequantize(view: NodeView) -> Reading:
     producer = _quantizer(view.node.inputs[0])
     if producer is None:
         raise NotReadableError("integers that no QuantizeLinear made")
-    other = NodeView(node=producer, name=view.name, opset=view.opset, batch=view.batch)
+    other = replace(view, node=producer)
     scale = view.weight(1)
     if scale.size != 1:
         raise NotReadableError(f"{scale.size} scales for one value")
@@ -92,7 +94,7 @@ def _clipped(view: NodeView, low: int, high: int) -> tuple[int, int]:
     """The integers that clips between the two nodes leave."""
     node = _producer(view.node)
     while node is not None and node.op_type == "Clip":
-        clip = NodeView(node=node, name=view.name, opset=view.opset, batch=view.batch)
+        clip = replace(view, node=node)
         bounds = [clip.constant(i) if clip.has(i) else None for i in (1, 2)]
         if any(clip.has(i) and b is None for i, b in zip((1, 2), bounds, strict=True)):
             raise NotReadableError("its integers are clipped to bounds that are not constant")
