@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
 
@@ -114,3 +115,16 @@ def test_both_names_of_the_domain_of_onnx(agree: Agree, place: str) -> None:
         proto.opset_import[0].domain = "ai.onnx"
     path_of_ort = model("s = Shape(x) h = Reshape(x, s) y = Relu(h)")
     assert ops(agree(proto, judge=path_of_ort)) == "Relu"
+
+
+def test_weights_that_are_computed_from_constants(agree: Agree) -> None:
+    """Weight normalization, clamped and rounded weights of quantization-aware training."""
+    weights = {
+        "v": random(4, 3, 3, 3), "g": random(4, 1, 1, 1), "low": np.float32(-0.5).reshape(()),
+        "step": np.float32(0.125).reshape(()),
+    }  # fmt: skip
+    nodes = (
+        "n = ReduceL2 <axes=[1,2,3]> (v) d = Div(v, n) w = Mul(d, g) t = Tanh(w) "
+        "c = Clip(t, low) q = Div(c, step) r = Round(q) u = Mul(r, step) y = Conv(x, u)"
+    )
+    assert ops(agree(model(nodes, weights=weights))) == "Conv"

@@ -33,11 +33,13 @@ _FOLD_TOTAL = 1 << 25
 
 # fmt: off
 _FOLDABLE = frozenset((
-    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal",
-    "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity", "Less", "Log", "Max",
-    "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax",
-    "ReduceMean", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Split", "Sqrt",
-    "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant",
+    "ConstantOfShape", "Div", "Equal", "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater",
+    "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "Max", "Min", "Mod", "Mul", "Neg",
+    "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean",
+    "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Relu", "Reshape", "Round", "Shape",
+    "Sigmoid", "Sign", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile",
+    "Transpose", "Unsqueeze", "Where",
 ))
 """Operators evaluated at import when all their inputs are constant."""
 
@@ -47,7 +49,6 @@ _NEVER_GROWING = frozenset((
 ))
 # fmt: on
 """Operators whose output is never larger than their first input, or tiny."""
-
 
 _ON_INTEGERS = ("ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QGemm")
 """Operators of quantized models that are not called QLinear...; some are onnxruntime's own."""
