@@ -2,46 +2,10 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ops.constraints import Constraint, Op, Shape
-
-_ADVICE = MappingProxyType(
-    {
-        "LeakyRelu": "use ReLU",
-        "PRelu": "use ReLU",
-        "Elu": "use ReLU",
-        "Selu": "use ReLU",
-        "Celu": "use ReLU",
-        "Gelu": "use ReLU",
-        "Softplus": "use ReLU",
-        "Mish": "use ReLU or ReLU6",
-        "HardSwish": "use ReLU or ReLU6",
-        "Swish": "use ReLU or ReLU6",
-        "HardSigmoid": "use ReLU or Hardtanh; it may stand at the end of the network",
-        "Tanh": "use Hardtanh: a Clip from -1 to 1 costs nothing",
-        "Mul": "drop the branch (squeeze-and-excite, gating), or add instead of multiplying",
-        "Div": "divide by a constant",
-        "MatMul": "use a convolution or a Linear with constant weights",
-        "Gemm": "use a convolution or a Linear with constant weights",
-        "LSTM": "use 1-D convolutions over the sequence",
-        "GRU": "use 1-D convolutions over the sequence",
-        "RNN": "use 1-D convolutions over the sequence",
-        "LayerNormalization": "use BatchNormalization, which is folded into the weights",
-        "InstanceNormalization": "use BatchNormalization, which is folded into the weights",
-        "GroupNormalization": "use BatchNormalization, which is folded into the weights",
-        "LRN": "use BatchNormalization, which is folded into the weights",
-        "Resize": "use a transposed convolution 3x3 with stride 2",
-        "Upsample": "use a transposed convolution 3x3 with stride 2",
-        "BatchNormalization": "export the model after model.eval()",
-    }
-)
-
-_NO_ADVICE = (
-    "replace it by convolutions, poolings, additions and ReLU, or move it behind the network"
-)
+from mxdeploy.stages.s2_legalize.advice import ADVICE, NO_ADVICE
 
 
 def broken_constraint(
@@ -66,7 +30,7 @@ def unsupported(where: str, op_type: str, detail: str) -> Diagnostic:
         what=f"the operator {op_type} is not supported{found}",
         why="the chip computes convolutions, fully connected layers, poolings, element-wise "
         "additions, ReLU and absolute values",
-        fix=_ADVICE.get(op_type, _NO_ADVICE),
+        fix=ADVICE.get(op_type, NO_ADVICE),
     )
 
 
@@ -116,7 +80,7 @@ def only_at_end(where: str, what: str) -> Diagnostic:
         where=where,
         what=f"this {what} is not at the end of the network: layers stand behind it",
         why="it is computed on the CPU behind the last layers",
-        fix=_ADVICE.get(what, f"use ReLU inside the network, {what} only at its end"),
+        fix=ADVICE.get(what, f"use ReLU inside the network, {what} only at its end"),
     )
 
 

@@ -1,4 +1,4 @@
-"""A quantization of an activation becomes a declared range.
+"""A quantization of an activation becomes a declared range: exact.
 
 QuantizeLinear followed by DequantizeLinear says in which 8-bit steps the model was trained. The
 pair is dropped and its scale is kept with the value, where the quantizer uses it unchanged: exact
