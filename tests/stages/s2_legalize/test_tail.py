@@ -119,6 +119,14 @@ def test_a_pooling_at_the_end_stays_on_the_chip(check: Check) -> None:
     assert len(network.nodes) == 2
 
 
+def test_the_input_itself_is_read_by_the_cpu_where_no_layer_can(check: Check) -> None:
+    """The model hands on a part of its input beside the result."""
+    nodes = "y = Conv(x, w) z = Sigmoid(x)"
+    network = check(model(nodes, outputs="y, z", weights=CONV))
+    assert steps(network) == ["Sigmoid"]
+    assert set(network.outputs) == {"x", "y"}
+
+
 def test_several_heads(check: Check) -> None:
     """Like a detector: maps turned, reshaped and joined, with the outputs in the model's order."""
     heads = [
@@ -140,7 +148,6 @@ def test_several_heads(check: Check) -> None:
         ("h = Conv(x, w) s = Tanh(h) y = Conv(s, u)", "Tanh(s)", "MX2005"),
         ("h = Conv(x, w) s = LogSoftmax(h) y = Conv(s, u)", "LogSoftmax(s)", "MX2005"),
         ("h = Conv(x, w) s = ReduceMean <axes=[1]> (h) y = Conv(s, v)", "ReduceMean(s)", "MX2005"),
-        ("h = Conv(x, w) y = Sigmoid(x)", "Sigmoid(y)", "MX2005"),
     ],
 )
 def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:

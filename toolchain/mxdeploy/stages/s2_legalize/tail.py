@@ -61,7 +61,7 @@ _LEFT = (Abs, Affine, Clip, Relu)
 
 def split_tail(graph: Graph, takes: Takes) -> Graph:
     """Move the end of the network to its tail, as far as ``takes`` says."""
-    steps = _steps(graph)
+    steps = _steps(graph, takes)
     moved = _moved(graph, steps, takes)
     if not moved:
         return graph
@@ -102,13 +102,17 @@ def _outputs(network: Network, tail: tuple[TailStep, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _steps(graph: Graph) -> dict[str, tuple[TailStep, ...]]:
-    """Steps of every node, by its name, that only the host would read."""
+def _steps(graph: Graph, takes: Takes) -> dict[str, tuple[TailStep, ...]]:
+    """Steps of every node, by its name, that only the host would read.
+
+    What reads the network's input itself belongs to the chip, unless no layer took it over.
+    """
     found: dict[str, tuple[TailStep, ...]] = {}
     for node in reversed(graph.network.nodes):
         if any(reader.name not in found for reader in graph.readers(node.output)):
             continue
-        if any(name in graph.network.inputs for name in node.inputs):
+        reads_input = any(name in graph.network.inputs for name in node.inputs)
+        if reads_input and takes is not Takes.ALL:
             continue
         steps = _of(graph, node)
         if steps:
