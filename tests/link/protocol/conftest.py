@@ -15,7 +15,7 @@ from mxdeploy.ir.program import Program
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s6_emit import emit
 from mxdeploy.stages.s7_compile import compile_project, find_compiler
@@ -23,6 +23,7 @@ from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from tests.builders import inputs_for
 
 PROMPT = b"\n> "
+DEFAULTS = MapOptions()
 
 
 @dataclass(frozen=True)
@@ -39,24 +40,25 @@ class Ready:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[QuantNetwork], Ready]:
-    """``start(network)``: compile its firmware and boot it on a virtual board."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ready]:
+    """``start(network, options)``: compile its firmware and boot it on a virtual board."""
     pytest.importorskip("unicorn")
     if find_compiler() is None:
         pytest.skip("NOT TESTED on the virtual board: there is no compiler")
     cache: Path = tmp_path_factory.mktemp("cache")
-    images: dict[str, tuple[Program, bytes]] = {}
+    images: dict[tuple[str, MapOptions], tuple[Program, bytes]] = {}
 
-    def boot(network: QuantNetwork) -> Ready:
+    def boot(network: QuantNetwork, options: MapOptions = DEFAULTS) -> Ready:
         from mxdeploy.emulator.board import VirtualBoard
 
-        if network.digest not in images:
-            program, x = lower(map_network(network)), inputs_for(network)
+        key = (network.digest, options)
+        if key not in images:
+            program, x = lower(map_network(network, options)), inputs_for(network)
             outputs = AcceleratorMachine(program).run(x).outputs
             answer = KnownAnswer(input=Tensor(x), outputs=outputs, source="random numbers")
             project = emit(program, answer, load_board("max78000fthr"))
-            images[network.digest] = program, compile_project(project, cache=cache).elf
-        program, elf = images[network.digest]
+            images[key] = program, compile_project(project, cache=cache).elf
+        program, elf = images[key]
         board = VirtualBoard("max78000fthr", elf)
         board.run(until=PROMPT)
         return Ready(program=program, machine=AcceleratorMachine(program), board=board)
