@@ -141,6 +141,17 @@ def test_a_pooled_join_that_is_joined_again(check: Check) -> None:
     assert [len(j) for j in joins(network)] == [2, 3]
 
 
+def test_parts_that_are_pooled_alike_are_pooled_by_their_reader(check: Check) -> None:
+    nodes = TWO + (
+        f"p = MaxPool {POOL} (a) q = MaxPool {POOL} (b) c = Concat <axis=1> (p, q) y = Conv(c, u)"
+    )
+    network = check(model(nodes, weights=WEIGHTS))
+    assert texts(network) == [*OPERANDS, "max 2x2/2, conv2d 3x3 pad 0, 32-bit output"]
+    assert joins(network) == [("a", "b")]
+    other = nodes.replace(f"q = MaxPool {POOL}", f"q = AveragePool {POOL}")
+    assert len(texts(check(model(other, weights=WEIGHTS)))) == 5
+
+
 def test_a_join_as_an_operand(check: Check) -> None:
     nodes = TWO + "e0 = Conv(x, w10) e = Relu(e0) c = Concat <axis=1> (a, b) q = Add(c, e) "
     network = check(model(nodes + "y = Conv(q, u)", weights=WEIGHTS))

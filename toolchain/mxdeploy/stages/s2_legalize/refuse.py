@@ -130,11 +130,11 @@ def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Dia
     shapes = tuple(graph.shape(name) for name in node.inputs)
     if not all(shapes) or any(chip_map(s) is None for s in shapes):
         return []
-    if isinstance(op, Concat):
-        return [] if is_placed(graph, node) else [findings.no_join(node.name, op.axis, shapes)]
-    if len(set(shapes)) > 1:
-        return [findings.different_operands(node.name, op.function, shapes)]
-    return []
+    if isinstance(op, Elementwise):
+        different = len(set(shapes)) > 1
+        return [findings.different_operands(node.name, op.function, shapes)] if different else []
+    side_by_side = op.axis == 0 and len({s[1:] for s in shapes}) == 1
+    return [] if side_by_side else [findings.no_join(node.name, op.axis, shapes)]
 
 
 def is_placed(graph: Graph, node: Node) -> bool:

@@ -34,6 +34,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     concat_linear,
     concat_merge,
     concat_output,
+    concat_pools,
     conv_groups,
     conv_layer,
     conv_transpose_layer,
@@ -179,6 +180,7 @@ SHAPES = (
 SHARE = (
     add_convolutions.RULE,
     add_in_readers.RULE,
+    concat_pools.RULE,
     concat_merge.RULE,
     concat_function.RULE,
     affine_back.RULE,
