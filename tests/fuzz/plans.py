@@ -12,14 +12,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mxdeploy.errors import ModelError
-from mxdeploy.ir.plan import Plan
+from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s4_map.verify import verify_plan
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from tests.branches import branching_networks
-from tests.builders import inputs_for, quant_networks
+from tests.builders import build, conv, inputs_for, max_pool, quant_networks
 from tests.fuzz.mutations import mutants
 
 
@@ -33,21 +33,58 @@ class PlanCase:
 
     Attributes:
         network: what is placed.
+        options: how, if that is possible.
         picks: for each changed plan its changes, as pairs (group, number), one after the other.
     """
 
     network: QuantNetwork
+    options: MapOptions
     picks: tuple[tuple[tuple[int, int], ...], ...]
 
 
 @st.composite
 def plan_cases(draw: st.DrawFn, changes: int = 20) -> PlanCase:
     """Chains and branching networks, each changed ``changes`` times, once or twice at a time."""
-    network = draw(st.one_of(quant_networks(), branching_networks(), branching_networks()))
+    network = draw(
+        st.one_of(quant_networks(), branching_networks(), branching_networks(), padded_networks())
+    )
+    options = MapOptions(
+        input_order=draw(st.sampled_from((None, None, *DataOrder))),
+        fifo=draw(st.integers(0, 4)) == 0,
+        streams=draw(st.sampled_from((None, None, 1, 2))),
+    )
     change = st.tuples(st.integers(0, 2**8), st.integers(0, 2**16))
     pick = st.lists(change, min_size=1, max_size=2).map(tuple)
     picks = draw(st.lists(pick, min_size=changes, max_size=changes).map(tuple))
-    return PlanCase(network, picks)
+    return PlanCase(network, options, picks)
+
+
+@st.composite
+def padded_networks(draw: st.DrawFn) -> QuantNetwork:
+    """3x3 convolutions one behind the other, which can stream."""
+    channels = st.sampled_from((1, 3, 8, 17, 40))
+    drafts = [
+        conv(
+            draw(channels),
+            3,
+            draw(st.integers(1, 2)),
+            pool=draw(st.sampled_from((None, None, max_pool(2)))),
+            bias=draw(st.booleans()),
+        )
+        for _ in range(draw(st.integers(2, 4)))
+    ]
+    size = draw(st.integers(12, 20))
+    return build((draw(st.integers(1, 4)), size, size), drafts, seed=draw(st.integers(0, 99)))
+
+
+def _placed(case: PlanCase) -> Plan | None:
+    """As the case wishes, or else as it can be."""
+    for options in (case.options, MapOptions()):
+        try:
+            return map_network(case.network, options)
+        except ModelError:
+            continue
+    return None
 
 
 def check(case: PlanCase) -> int:
@@ -56,9 +93,8 @@ def check(case: PlanCase) -> int:
     Raises:
         UnnoticedError: one answers differently.
     """
-    try:
-        plan = map_network(case.network)
-    except ModelError:
+    plan = _placed(case)
+    if plan is None:
         return 0
     wanted = answer(plan)
     accepted = 0
@@ -97,5 +133,5 @@ def differs(plan: Plan, wanted: bytes) -> bool:
 
 
 def text(case: PlanCase) -> str:
-    """The network and the numbers of the changes."""
-    return f"{case.network.to_text()}\nchanges {case.picks}"
+    """The network, how it is placed, and the numbers of the changes."""
+    return f"{case.network.to_text()}\n{case.options}\nchanges {case.picks}"

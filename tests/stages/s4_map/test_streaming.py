@@ -192,6 +192,13 @@ def test_one_dimensional_layers_do_not_stream():
     assert "layer0" in findings(network)["MX4031"]
 
 
+@pytest.mark.parametrize("streams", [3, 9])
+def test_more_layers_than_there_are_do_not_stream(streams):
+    network = build((3, 8, 8), [conv(4, 3, 1)] * 2)
+    with pytest.raises(ModelError):
+        map_network(network, MapOptions(streams=streams))
+
+
 def test_an_input_that_no_fifo_carries():
     network = build((5, 10, 10), [conv(4, 3, 1)])
     found = findings(network, fifo=True, input_order=DataOrder.CHW)

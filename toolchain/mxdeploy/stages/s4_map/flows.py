@@ -61,7 +61,8 @@ def streamed(
 
 def _with_copy(network: QuantNetwork, options: MapOptions, count: int) -> Iterator[Flow]:
     """A copy behind the ``count``-th layer ends the stream, or follows it."""
-    if not count or len(network.layers) == limits.MAX_LAYERS:
+    layers = len(network.layers)
+    if not 0 < count <= layers or layers == limits.MAX_LAYERS:
         return
     changed = with_copy(network, count)
     for streams in (count + 1, count):

@@ -106,8 +106,8 @@ def obstacles(network: QuantNetwork, count: int, order: DataOrder) -> tuple[Diag
     if not count:
         return tuple(_whole_input(network, network.layers[0], order))
     if count > limits.MAX_STREAMING_LAYERS:
-        ninth = network.layers[int(limits.MAX_STREAMING_LAYERS)]
-        return (findings.stream_limit(ninth, f"{count} with it", limits.MAX_STREAMING_LAYERS),)
+        last = network.layers[: int(limits.MAX_STREAMING_LAYERS) + 1][-1]
+        return (findings.stream_limit(last, f"{count} with it", limits.MAX_STREAMING_LAYERS),)
     layers = network.layers[:count]
     found = tuple(_structure(network, layers, count))
     if found:
