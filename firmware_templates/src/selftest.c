@@ -13,8 +13,6 @@
 
 #define TIMEOUT_MS 10000u
 
-static cnn_outputs_t outputs;
-
 static void load_network(void)
 {
     cnn_init();
@@ -22,6 +20,10 @@ static void load_network(void)
     cnn_load_bias();
     cnn_configure();
 }
+
+#if SAMPLE_HAS_ANSWER
+
+static cnn_outputs_t outputs;
 
 /* The number of elements that differ; the first one of each output is printed. */
 static uint32_t compare(void)
@@ -38,6 +40,9 @@ static uint32_t compare(void)
             }
         }
         wrong += wrong_here;
+    }
+    if (wrong != 0u) {
+        console_printf("%u output elements differ from the known answer\n", wrong);
     }
     return wrong;
 }
@@ -62,35 +67,83 @@ static uint32_t compare_model(void)
     return wrong;
 }
 
+static uint32_t judge(void)
+{
+    cnn_unload(&outputs);
+    wire_outputs(&outputs);
+    const uint32_t wrong = compare() + compare_model();
+    results_print(&outputs);
+    console_printf("\n");
+    return wrong;
+}
+
+#else
+
+#define PART 64u /* elements */
+
+static uint32_t output_crc(uint32_t index)
+{
+    static uint8_t part[4u * PART];
+    const layers_tensor_t *tensor = &layers_outputs[index];
+    uint32_t crc = 0;
+    for (uint32_t first = 0; first < tensor->elements; first += PART) {
+        const uint32_t rest = tensor->elements - first;
+        const uint32_t count = rest < PART ? rest : PART;
+        layers_read(tensor, first, count, part);
+        crc = frame_crc(crc, part, count * (tensor->bits / 8u));
+    }
+    return crc;
+}
+
+/* The number of outputs whose checksums are not the expected ones: there is no room for more. */
+static uint32_t judge(void)
+{
+    uint32_t wrong = 0;
+    for (uint32_t index = 0; index < CNN_OUTPUTS; index++) {
+        const uint32_t crc = output_crc(index);
+        wire_output_crc(index, crc);
+        const bool good = crc == sample_output_crc[index];
+        console_printf("%sOutput %u: %u elements, checksum %08x\n", good ? "" : "FAIL ", index,
+                       cnn_outputs[index].elements, crc);
+        wrong += good ? 0u : 1u;
+    }
+    return wrong;
+}
+
+#endif
+
+static void load_sample(void)
+{
+#if !SAMPLE_IS_GENERATED
+    cnn_load_input(sample_input);
+#elif LAYERS_INPUT_ROOM > 0
+    for (uint32_t i = 0; i < CNN_INPUT_BYTES; i++) {
+        scratch.input[i] = sample_element(i);
+    }
+    cnn_load_input(scratch.input);
+#else
+    cnn_load_input_by(sample_element);
+#endif
+}
+
 static bool infer(void)
 {
-    cnn_load_input(sample_input);
+    load_sample();
     cnn_start();
     if (!cnn_wait(TIMEOUT_MS)) {
         console_printf("FAIL no interrupt from the accelerator within %u ms\n", TIMEOUT_MS);
         return false;
     }
-    cnn_unload(&outputs);
     return true;
 }
 
 static bool report(void)
 {
     const uint32_t microseconds = timer_us(cnn_ticks());
-    wire_outputs(&outputs);
     wire_time_us(microseconds);
-    const uint32_t wrong = compare();
-    const uint32_t wrong_outputs = compare_model();
-    results_print(&outputs);
-    console_printf("\n");
-    if (wrong != 0u) {
-        console_printf("%u output elements differ from the known answer\n", wrong);
-    }
-    if (wrong_outputs != 0u) {
-        console_printf("%u outputs of the model differ from the known answer\n", wrong_outputs);
-    }
+    const uint32_t wrong = judge();
     console_printf("Inference time: %u us\n", microseconds);
-    return wrong == 0u && wrong_outputs == 0u;
+    return wrong == 0u;
 }
 
 bool selftest_run(void)

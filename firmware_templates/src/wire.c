@@ -57,6 +57,13 @@ void wire_outputs(const cnn_outputs_t *outputs)
     }
 }
 
+void wire_output_crc(uint32_t index, uint32_t crc)
+{
+    const cnn_output_t *output = &cnn_outputs[index];
+    console_printf("@output_crc %u %s %u %u %u %u %08x\n", index, output->wire_name, output->bits,
+                   output->channels, output->rows, output->columns, crc);
+}
+
 void wire_model(uint32_t index, uint32_t crc)
 {
     const model_output_t *output = &model_outputs[index];

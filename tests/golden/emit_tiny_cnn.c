@@ -151,8 +151,12 @@ void cnn_configure(void)
     write_all(configure_writes, COUNT(configure_writes));
 }
 
+/* Where the input's elements are. */
+typedef const int8_t *input_t;
+#define INPUT(element) input[element]
+
 /* Four channels of one pixel in each word. */
-void cnn_load_input(const int8_t *input)
+static void load(input_t input)
 {
     for (uint32_t i = 0; i < COUNT(input_lanes); i++) {
         const lanes_t *lanes = &input_lanes[i];
@@ -161,12 +165,17 @@ void cnn_load_input(const int8_t *input)
             for (uint32_t lane = 0; lane < 4u; lane++) {
                 if (lanes->channel[lane] != NO_CHANNEL) {
                     const uint32_t element = lanes->channel[lane] * CNN_INPUT_PIXELS + pixel;
-                    word |= (uint32_t)(uint8_t)input[element] << (8u * lane);
+                    word |= (uint32_t)(uint8_t)INPUT(element) << (8u * lane);
                 }
             }
             mmio_write(lanes->address + pixel * 4u, word);
         }
     }
+}
+
+void cnn_load_input(const int8_t *input)
+{
+    load(input);
 }
 
 void cnn_start(void)

@@ -38,8 +38,8 @@ def model_outputs(
     return {result.name: values[result.value] for result in network.model_results}
 
 
-def checksum(numbers: Reals) -> int:
-    """CRC-32 of an output's numbers, four bytes each, the least significant first."""
+def checksum(numbers: NDArray[np.generic]) -> int:
+    """CRC-32 of an output's numbers, the least significant byte of each first."""
     return zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
 
 

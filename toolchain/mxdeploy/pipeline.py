@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mxdeploy.arith.head import apply_head
 from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, load_data
 from mxdeploy.errors import Diagnostic, ModelError
+from mxdeploy.generated import generated_input
 from mxdeploy.inputs import chip_inputs, model_layout
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.objective import Objective
@@ -23,7 +25,7 @@ from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
-from mxdeploy.proof import Proof, prove, require_equal, require_model_outputs
+from mxdeploy.proof import Proof, prove, require_checksums, require_equal, require_model_outputs
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -95,6 +97,16 @@ class Build:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """The known-answer test's input, int8 (C, H, W), where it came from, and what to say of it."""
+
+    x: NDArray[np.int8]
+    source: str
+    notes: tuple[Diagnostic, ...] = ()
+    is_generated: bool = False
+
+
 def build(request: BuildRequest, trace: Trace) -> Build:
     """Import, legalize, quantize, map, lower, prove, emit, compile and run.
 
@@ -128,14 +140,14 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     with trace.stage("lower"):
         program = lower(plan)
     with trace.stage("prove"):
-        sample, source = _sample(request, quantized, calibration)
-        proof = prove(program, integer_model, _proof_inputs(sample))
-    answer = _known_answer(request, proof.integer, sample, source)
+        sample = _sample(request, program, calibration)
+        proof = prove(program, integer_model, _proof_inputs(sample.x))
+    answer = _known_answer(request, proof.integer, sample)
     with trace.stage("emit"):
         scale = request.scale if calibration is None else calibration.scale
         written = EmitOptions(pixel_scale=scale)
         project = emit(program, answer, board, written, app=app)
-        warnings = left_out(program, written)
+        warnings = (*sample.notes, *left_out(program, written))
     firmware, diagnostics = _compile(request, project, trace)
     board_run = _run(request, firmware, plan, proof, trace)
     return Build(
@@ -265,19 +277,27 @@ def read_data(choice: DataChoice, network: Network | QuantNetwork, default_key: 
     )
 
 
-def _sample(
-    request: BuildRequest, network: QuantNetwork, calibration: DataSet | None
-) -> tuple[NDArray[np.int8], str]:
-    """Input of the known-answer test, and where it came from."""
+def _sample(request: BuildRequest, program: Program, calibration: DataSet | None) -> _Sample:
+    """Input of the known-answer test: the user's, one of the calibration data, or random numbers.
+
+    Where the flash has no room for it, it is one that the firmware can make by itself.
+    """
+    from mxdeploy.stages.s6_emit import sample_fits, sample_too_large
+
+    network = program.plan.network
+    shape = network.value(network.input).shape
     chosen = request.options.sample
+    if not sample_fits(program):
+        notes = () if chosen is None else (sample_too_large(chosen.file, math.prod(shape)),)
+        return _Sample(generated_input(shape), "generated numbers", notes, is_generated=True)
     if chosen is not None:
         reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
         choice = DataChoice(reference=reference, default_scale=request.options.input.scale, limit=1)
-        x = read_data(choice, network, "x").x
-        return chip_inputs(network, x)[0], chosen.file
+        return _Sample(chip_inputs(network, read_data(choice, network, "x").x)[0], chosen.file)
     if calibration is not None:
-        return chip_inputs(network, calibration.x[:1])[0], f"{calibration.title} [0]"
-    return _random_input(network.value(network.input).shape), f"random numbers, seed {SEED}"
+        x = chip_inputs(network, calibration.x[:1])[0]
+        return _Sample(x, f"{calibration.title} [0]")
+    return _Sample(_random_input(shape), f"random numbers, seed {SEED}")
 
 
 def _random_input(shape: tuple[int, int, int]) -> NDArray[np.int8]:
@@ -290,11 +310,15 @@ def _proof_inputs(sample: NDArray[np.int8]) -> list[NDArray[np.int8]]:
     return [sample, _random_input(sample.shape), extremes]
 
 
-def _known_answer(
-    request: BuildRequest, integer: RunResult, sample: NDArray[np.int8], source: str
-) -> KnownAnswer:
-    label = request.options.sample.label if request.options.sample is not None else None
-    return KnownAnswer(input=Tensor(sample), outputs=integer.outputs, source=source, label=label)
+def _known_answer(request: BuildRequest, integer: RunResult, sample: _Sample) -> KnownAnswer:
+    given = request.options.sample is not None and not sample.is_generated
+    return KnownAnswer(
+        input=Tensor(sample.x),
+        outputs=integer.outputs,
+        source=sample.source,
+        label=request.options.sample.label if request.options.sample and given else None,
+        is_generated=sample.is_generated,
+    )
 
 
 def _compile(
@@ -325,6 +349,7 @@ def _run(
     if run.passed:
         require_equal(plan.network.name, proof.integer, run.result, "the virtual board")
         require_model_outputs(plan.network, proof.integer, dict(run.model))
+        require_checksums(plan.network, proof.integer, dict(run.checksums))
     return run
 
 

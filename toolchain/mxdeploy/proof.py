@@ -140,6 +140,25 @@ def require_equal(where: str, integer: RunResult, other: RunResult, machine: str
     )
 
 
+def require_checksums(network: QuantNetwork, integer: RunResult, told: Mapping[int, int]) -> None:
+    """Compare outputs of which the firmware tells only the checksums.
+
+    Raises:
+        MxdeployError: one differs, which is a defect of mxdeploy.
+    """
+    for number, (name, tensor) in enumerate(integer.outputs):
+        if number in told and told[number] != checksum(tensor.array):
+            raise MxdeployError(
+                Diagnostic(
+                    code="MX8216",
+                    where=f"{network.name}, output {name}",
+                    what="its checksum on the virtual board is another one than integer.onnx gives",
+                    why="all machines compute the same integer network; a difference is a defect",
+                    fix="report it with the model, or with a smaller one that shows the same",
+                )
+            )
+
+
 def require_model_outputs(
     network: QuantNetwork, integer: RunResult, told: Mapping[int, int]
 ) -> None:

@@ -6,6 +6,7 @@ from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s6_emit import left_out
 from mxdeploy.stages.s6_emit.options import EmitOptions
+from mxdeploy.stages.s6_emit.storage import storage_of
 from mxdeploy.stages.s6_emit.view_layers import LayersView, layers_view
 from mxdeploy.stages.s6_emit.view_network import output_views
 from mxdeploy.stages.s6_emit.view_tail import tail_view
@@ -17,7 +18,8 @@ OPTIONS = EmitOptions()
 
 def view(program) -> LayersView:
     outputs = output_views(program)
-    return layers_view(program, outputs, tail_view(program, outputs, OPTIONS), OPTIONS)
+    storage = storage_of(program, outputs, OPTIONS)
+    return layers_view(program, outputs, tail_view(program, outputs, storage), storage)
 
 
 def test_the_layer_of_the_tiny_program() -> None:
@@ -65,6 +67,7 @@ def test_an_output_that_does_not_fit_is_left_out_and_told() -> None:
     assert warning.code == "MX6020"
     assert warning.severity == "warning"
     assert "307,200 bytes" in warning.what
-    found = tail_view(program, output_views(program), OPTIONS)
+    outputs = output_views(program)
+    found = tail_view(program, outputs, storage_of(program, outputs, OPTIONS))
     assert (found.largest, found.outputs[0].computed, found.outputs[0].statements) == (0, False, ())
     assert left_out(lower(map_network(build((12, 40, 30), [conv(16, pad=1)]))), OPTIONS) == ()

@@ -37,9 +37,11 @@ class KnownAnswer:
         outputs: (value name, integer tensor (C, H, W)) of each output.
         source: where the sample came from, for people (a file, or how it was generated).
         label: the sample's class if known.
+        is_generated: the input is ``generated_input``, which the firmware makes by itself.
     """
 
     input: Tensor
     outputs: tuple[tuple[str, Tensor], ...]
     source: str
     label: str | None = None
+    is_generated: bool = False

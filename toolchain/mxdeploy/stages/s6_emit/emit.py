@@ -13,6 +13,7 @@ from mxdeploy.stages.s6_emit.options import EmitOptions
 from mxdeploy.stages.s6_emit.protocol_header import protocol_header
 from mxdeploy.stages.s6_emit.registers_header import registers_header
 from mxdeploy.stages.s6_emit.render import render_file, render_files
+from mxdeploy.stages.s6_emit.storage import storage_of
 from mxdeploy.stages.s6_emit.view_answer import results_view, sample_view
 from mxdeploy.stages.s6_emit.view_board import board_view, memory_view
 from mxdeploy.stages.s6_emit.view_head import head_view
@@ -50,7 +51,9 @@ def emit(
     """
     outputs = output_views(program)
     weights = weights_view(program)
-    tail = tail_view(program, outputs, options)
+    storage = storage_of(program, outputs, options)
+    tail = tail_view(program, outputs, storage)
+    layers = layers_view(program, outputs, tail, storage)
     context = {
         "version": __version__,
         "board": board_view(board, options),
@@ -64,9 +67,11 @@ def emit(
         "kernels": kernel_views(program),
         "weights": weights,
         "biases": biases_view(program),
-        "sample": sample_view(program, answer, outputs, tail),
+        "sample": sample_view(program, answer, outputs, tail, storage),
         "results": results_view(program, outputs),
-        "layers": layers_view(program, outputs, tail, options),
+        "layers": layers,
+        "storage": storage,
+        "by_element": layers.input_room == 0,
         "head": head_view(program, options.pixel_scale),
         "tail": tail,
         "title": markdown_text(program.plan.network.name),

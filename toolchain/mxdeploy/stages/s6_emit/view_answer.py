@@ -14,6 +14,7 @@ from mxdeploy.ops.graph import ArgMax, Sigmoid, Softmax
 from mxdeploy.outputs import checksum, model_outputs
 from mxdeploy.stages.s6_emit import tables
 from mxdeploy.stages.s6_emit.escape import c_string
+from mxdeploy.stages.s6_emit.storage import Storage
 from mxdeploy.stages.s6_emit.view_network import OutputView
 from mxdeploy.stages.s6_emit.view_tail import TailView
 
@@ -25,10 +26,11 @@ _BYTES_PER_LINE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedView:
-    """The known answer of one output."""
+    """The known answer of one output: its elements, where they are stored, and their CRC-32."""
 
     member: str
     lines: tuple[str, ...]
+    crc: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class SampleView:
     source_literal: str
     label_literal: str | None
     input_lines: tuple[str, ...]
+    is_generated: bool
     outputs: tuple[ExpectedView, ...]
     model_crcs: tuple[str, ...]
 
@@ -59,16 +62,22 @@ class ResultsView:
 
 
 def sample_view(
-    program: Program, answer: KnownAnswer, outputs: tuple[OutputView, ...], tail: TailView
+    program: Program,
+    answer: KnownAnswer,
+    outputs: tuple[OutputView, ...],
+    tail: TailView,
+    storage: Storage,
 ) -> SampleView:
     """The sample and its known answer.
 
     Raises:
-        ValueError: the answer is not one of this network.
+        ValueError: the answer is not one of this network, or there is no room for its input.
     """
     network = program.plan.network
     if answer.input.shape != network.value(network.input).shape:
         raise ValueError(f"the sample has shape {answer.input.shape}, not the input's")
+    if not (storage.sample or answer.is_generated):
+        raise ValueError("the sample does not fit the flash memory")
     known = dict(answer.outputs)
     expected = []
     for region, output in zip(program.plan.outputs, outputs, strict=True):
@@ -77,11 +86,16 @@ def sample_view(
             raise ValueError(f"the answer's {region.value} has shape {array.shape}")
         per_line = _BYTES_PER_LINE if region.bits == 8 else _WORDS_PER_LINE  # noqa: PLR2004 - bits
         flat = array.reshape(-1).astype(int)
-        expected.append(ExpectedView(member=output.member, lines=tables.lines(flat, per_line)))
+        crc = tables.hex32(checksum(array))
+        lines = tables.lines(flat, per_line) if storage.answer else ()
+        expected.append(ExpectedView(member=output.member, lines=lines, crc=crc))
     return SampleView(
         source_literal=c_string(answer.source),
         label_literal=None if answer.label is None else c_string(answer.label),
-        input_lines=tables.lines(answer.input.array.reshape(-1).astype(int), _BYTES_PER_LINE),
+        input_lines=()
+        if answer.is_generated
+        else tables.lines(answer.input.array.reshape(-1).astype(int), _BYTES_PER_LINE),
+        is_generated=answer.is_generated,
         outputs=tuple(expected),
         model_crcs=_model_crcs(program, known, tail),
     )

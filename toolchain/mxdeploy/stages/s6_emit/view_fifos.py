@@ -62,7 +62,7 @@ def _words_of_four_channels(lanes: Sequence[int | None], channels: int, fill: in
         yield tables.hex32(sum(_byte(fill) << _BYTE_BITS * lane for lane in constant))
     for lane, channel in enumerate(lanes):
         if channel is not None and channel < channels:
-            pixel = f"input[{channel}u * CNN_INPUT_PIXELS + index]"
+            pixel = f"INPUT({channel}u * CNN_INPUT_PIXELS + index)"
             yield f"(uint32_t)(uint8_t){pixel} << {_BYTE_BITS * lane}u"
 
 
@@ -72,7 +72,7 @@ def _words_of_four_pixels(lanes: Sequence[int | None], channels: int, fill: int)
     if channel is None or channel >= channels:
         yield tables.hex32(_byte(fill) * 0x0101_0101)
     else:
-        yield f"four_pixels(&input[{channel}u * CNN_INPUT_PIXELS], index)"
+        yield f"four_pixels(input, {channel}u * CNN_INPUT_PIXELS, index)"
 
 
 def _byte(value: int) -> int:

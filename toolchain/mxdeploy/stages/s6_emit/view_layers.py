@@ -9,10 +9,10 @@ from mxdeploy.ir.plan import Region
 from mxdeploy.ir.program import Program
 from mxdeploy.stages.s6_emit.escape import c_comment
 from mxdeploy.stages.s6_emit.lanes import check_region, step_bytes
-from mxdeploy.stages.s6_emit.options import EmitOptions
+from mxdeploy.stages.s6_emit.storage import Storage
 from mxdeploy.stages.s6_emit.tables import hex32
 from mxdeploy.stages.s6_emit.view_network import LanesView, OutputView, lanes_view
-from mxdeploy.stages.s6_emit.view_tail import TailView, free_bytes
+from mxdeploy.stages.s6_emit.view_tail import TailView
 
 _RESULT_BYTES = 10
 """SRAM of one element of a table of results: value, probability and rank."""
@@ -50,7 +50,7 @@ class LayersView:
 
 
 def layers_view(
-    program: Program, outputs: tuple[OutputView, ...], tail: TailView, options: EmitOptions
+    program: Program, outputs: tuple[OutputView, ...], tail: TailView, storage: Storage
 ) -> LayersView:
     """Where the layers' tensors lie.
 
@@ -66,7 +66,8 @@ def layers_view(
             known[region] = _tensor(program, region, lanes)
         return known[region]
 
-    room = _free(outputs, tail, options)
+    tables = _RESULT_BYTES * max(output.channels for output in outputs)
+    room = storage.sram_bytes - tail.workspace_bytes - tables
     channels, rows, columns = plan.network.value(plan.network.input).shape
     size = channels * rows * columns
     return LayersView(
@@ -97,9 +98,3 @@ def _tensor(program: Program, region: Region, lanes: list[LanesView]) -> TensorV
         bits=region.bits,
         step_bytes=step_bytes(region),
     )
-
-
-def _free(outputs: tuple[OutputView, ...], tail: TailView, options: EmitOptions) -> int:
-    """SRAM for an input and an output of the model."""
-    tables = _RESULT_BYTES * max(output.channels for output in outputs)
-    return free_bytes(outputs, options) - tail.workspace_bytes - tables

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mxdeploy.chip.max78000 import memories
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.link.protocol.description import SRAM_RESERVE_BYTES
 from mxdeploy.ops.graph import (
     Abs,
     Affine,
@@ -38,7 +36,7 @@ from mxdeploy.stages.s6_emit.escape import (
     wire_name,
 )
 from mxdeploy.stages.s6_emit.moves import MAX_AXES, Axis, Move
-from mxdeploy.stages.s6_emit.options import EmitOptions
+from mxdeploy.stages.s6_emit.storage import Storage
 from mxdeploy.stages.s6_emit.tail_plan import (
     Apply,
     Choose,
@@ -96,12 +94,11 @@ class TailView:
         return _NUMBER_BYTES * (self.real_numbers + self.position_numbers)
 
 
-def tail_view(program: Program, outputs: tuple[OutputView, ...], options: EmitOptions) -> TailView:
+def tail_view(program: Program, outputs: tuple[OutputView, ...], storage: Storage) -> TailView:
     """How the model's outputs are computed, as far as the SRAM can hold them."""
     network = program.plan.network
     plans = tail_plans(network)
-    room = free_bytes(outputs, options)
-    fits = [output_bytes(plan) <= room for plan in plans]
+    fits = [is_computed(plan, storage) for plan in plans]
     members = dict(zip(network.outputs, outputs, strict=True))
     computed = [plan for plan, good in zip(plans, fits, strict=True) if good]
     return TailView(
@@ -126,10 +123,9 @@ def output_bytes(plan: TailPlan) -> int:
     return _NUMBER_BYTES * (plan.elements + plan.real_numbers + plan.position_numbers)
 
 
-def free_bytes(outputs: tuple[OutputView, ...], options: EmitOptions) -> int:
-    """SRAM left beside stack, the accelerator's outputs and what the program needs otherwise."""
-    used = sum(output.elements * output.bits // 8 for output in outputs)
-    return memories.SRAM_BYTES - options.stack_bytes - SRAM_RESERVE_BYTES - used
+def is_computed(plan: TailPlan, storage: Storage) -> bool:
+    """Whether there is memory for the accelerator's outputs, the model's one, and the workspace."""
+    return storage.outputs and output_bytes(plan) <= storage.sram_bytes
 
 
 class _Writer:

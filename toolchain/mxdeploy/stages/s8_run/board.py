@@ -28,6 +28,7 @@ MARK = "@"
 _PROMPT = b"\n> "
 _OUTPUT = re.compile(r"@output (\d+) (\S+) (8|32) (\d+) (\d+) (\d+)(?: ([0-9a-f]+))?")
 _DATA = re.compile(r"@data ([0-9a-f]+)")
+_OUTPUT_CRC = re.compile(r"@output_crc (\d+) \S+ \d+ \d+ \d+ \d+ ([0-9a-f]{8})")
 _MODEL = re.compile(r"@model (\d+) \S+ (?:real|position) \d+ ([0-9a-f]{8})")
 _TIME = re.compile(r"@time_us (\d+)")
 _RESULT = re.compile(r"@result (PASS|FAIL)")
@@ -41,6 +42,7 @@ class BoardRun:
         board: name of the board.
         result: outputs as the firmware printed them, with ``machine`` = ``board``; cycles as the
             accelerator model counted them.
+        checksums: CRC-32 of each output that is not told element by element, with its number.
         model: CRC-32 of each output of the model that the firmware computed, with its number.
         text: what a person sees on the serial console, without the lines for programs.
         time_us: duration of the inference measured by the firmware; None when it did not get
@@ -53,6 +55,7 @@ class BoardRun:
 
     board: str
     result: RunResult
+    checksums: tuple[tuple[int, int], ...]
     model: tuple[tuple[int, int], ...]
     text: str
     time_us: int | None
@@ -100,7 +103,8 @@ def run_on_virtual_board(
     return BoardRun(
         board=board_name,
         result=result,
-        model=tuple(_model(told)),
+        checksums=tuple(_checksums(_OUTPUT_CRC, told)),
+        model=tuple(_checksums(_MODEL, told)),
         text=_text_for_people(lines),
         time_us=int(measured) if measured is not None else None,
         passed=verdict == "PASS",
@@ -122,9 +126,9 @@ def _first(pattern: re.Pattern[str], lines: tuple[str, ...]) -> str | None:
     return None
 
 
-def _model(lines: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+def _checksums(pattern: re.Pattern[str], lines: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     for line in lines:
-        if match := _MODEL.fullmatch(line):
+        if match := pattern.fullmatch(line):
             yield int(match[1]), int(match[2], 16)
 
 
