@@ -169,3 +169,14 @@ def test_a_real_detector(shared: Path, export: str) -> None:
     for found, wanted in zip(evaluate(network, x[0]), run(path, x), strict=True):
         assert found.shape == wanted[0].shape
         np.testing.assert_allclose(found, wanted[0], atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(("heads", "wide"), [(1, 1), (3, 3), (6, 4)])
+def test_outputs_are_wide_as_long_as_there_is_room(check: Check, heads: int, wide: int) -> None:
+    """A map of 16 x 38 x 38 takes 5,776 words as bytes, 23,104 wide; 98,304 may be in use."""
+    nodes = "h = Conv(x, w) r = Relu(h) " + " ".join(f"y{i} = Conv(r, v{i})" for i in range(heads))
+    weights = {"w": random(6, 3, 3, 3, seed=1)}
+    weights |= {f"v{i}": random(16, 6, 1, 1, seed=i) for i in range(heads)}
+    outputs = ", ".join(f"y{i}" for i in range(heads))
+    network = check(model(nodes, inputs="float[1,3,40,40] x", outputs=outputs, weights=weights))
+    assert sum(s.output_bits == 32 for s in specs(network)) == wide
