@@ -163,7 +163,7 @@ def test_outputs_too_large_for_32_bits_have_8(check: Check, size: int, bits: int
         ),
         ("a = Abs(x) t = Transpose <perm=[0,1,3,2]> (a) y = Conv(t, w)", "Transpose(t)", "MX2004"),
         ("s1 = Softmax <axis=1> (x) y = Conv(s1, w)", "Softmax(s1)", "MX2005"),
-        ("y = Tanh(x)", "Tanh(y)", "MX2005"),
+        ("y = Tanh(x)", "net", "MX2007"),
         ("a = Conv(x, w) q = Mul(a, a) y = Conv(q, v)", "Mul(q)", "MX2001"),
         ("h = Conv(x, w) y = Pad(h, p)", "Pad(y)", "MX2031"),
         ("y = Identity(x)", "net", "MX2007"),
@@ -182,9 +182,9 @@ def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:
 
 
 def test_values_with_three_spatial_axes_have_no_place(refuse: Refuse) -> None:
-    ((where, code, what),) = refuse(model("y = Relu(x)", inputs="float[1,2,3,4,5] x"))
-    assert (where, code) == ("Relu(y)", "MX2009")
-    assert "[2, 3, 4, 5]" in what
+    """The CPU could do it, but then there is nothing left for the chip."""
+    ((where, code, _),) = refuse(model("y = Relu(x)", inputs="float[1,2,3,4,5] x"))
+    assert (where, code) == ("net", "MX2007")
 
 
 def test_limits_of_whole_layers(refuse: Refuse) -> None:
