@@ -19,6 +19,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 CALIBRATION_INPUTS = 32
+SMALLEST = """\
+[map]
+optimize = "memory"
+"""
+"""Sums in element-wise layers, not in the weights of convolutions."""
 
 
 class Chain:
@@ -45,6 +50,28 @@ class Chain:
         self._nodes.append(helper.make_node(operator, inputs, [f"{name}.y"], name, **attributes))
         self._last = f"{name}.y"
         return self
+
+    @property
+    def value(self) -> str:
+        """What the next node reads; to come back to it later."""
+        return self._last
+
+    def back_to(self, value: str) -> Chain:
+        """The next node reads ``value``."""
+        self._last = value
+        return self
+
+    def combine(self, operator: str, other: str, **attributes: object) -> Chain:
+        """Append a node that reads ``other``, too."""
+        name = f"{operator.lower()}{len(self._nodes)}"
+        inputs = [self._last, other]
+        self._nodes.append(helper.make_node(operator, inputs, [f"{name}.y"], name, **attributes))
+        self._last = f"{name}.y"
+        return self
+
+    def numbers(self, spread: float, *shape: int) -> np.ndarray:
+        """Random weights."""
+        return self._random.normal(0, spread, shape)
 
     def conv(self, inputs: int, outputs: int, *kernel: int, pad: int = 0) -> Chain:
         """A convolution with bias; its weights keep the size of the numbers."""
@@ -141,6 +168,53 @@ def absolute() -> Chain:
     return chain.linear(8 * 4 * 4, 6)
 
 
+def transposed() -> Chain:
+    """A transposed convolution 3x3 with stride 2."""
+    chain = Chain(3, 6, 6).conv(3, 8, 3, 3, pad=1).add("Relu")
+    weights = chain.numbers(0.2, 8, 12, 3, 3)
+    shape = {"strides": [2, 2], "pads": [1] * 4, "output_padding": [1, 1]}
+    return chain.add("ConvTranspose", weights, **shape).add("Relu").linear(12 * 12 * 12, 6)
+
+
+def elementwise() -> Chain:
+    """A sum of interleaved values, one of them a copy, and a difference in front of a kernel."""
+    chain = Chain(3, 8, 8, options=SMALLEST).conv(3, 16, 3, 3, pad=1).add("Relu")
+    first = chain.value
+    chain.conv(16, 16, 3, 3, pad=1).combine("Add", first)
+    total = chain.value
+    chain.conv(16, 16, 1, 1).combine("Sub", total).conv(16, 8, 3, 3, pad=1).add("Relu")
+    return chain.pool("MaxPool", 2, 2).linear(8 * 4 * 4, 6)
+
+
+def interleaved() -> Chain:
+    """A concatenation of 100 channels: its parts leave gaps for each other."""
+    chain = Chain(3, 6, 6).conv(3, 60, 3, 3, pad=1).add("Relu")
+    first = chain.value
+    chain.back_to("x").conv(3, 40, 3, 3, pad=1).add("Relu").combine("Concat", first, axis=1)
+    return chain.conv(100, 8, 3, 3, pad=1).add("Relu").linear(8 * 6 * 6, 6)
+
+
+def narrow() -> Chain:
+    """Weights of 4, 2 and 1 bit."""
+    options = """\
+[quantize.layers]
+conv2 = 4
+conv4 = 2
+conv6 = 1
+"""
+    chain = Chain(3, 8, 8, options=options).conv(3, 16, 3, 3, pad=1).add("Relu")
+    for _ in range(3):
+        chain.conv(16, 16, 3, 3, pad=1).add("Relu")
+    return chain.pool("MaxPool", 2, 2).linear(16 * 4 * 4, 6)
+
+
+def in_place() -> Chain:
+    """Layers that write over their input: two tensors of 64 channels do not fit side by side."""
+    chain = Chain(3, 66, 66).conv(3, 64, 3, 3, pad=1).add("Relu")
+    chain.conv(64, 64, 1, 1).add("Relu").conv(64, 64, 3, 3, pad=1).add("Relu")
+    return chain.pool("MaxPool", 11, 11).linear(64 * 6 * 6, 6)
+
+
 def issue_353() -> Chain:
     """The 1-D network that failed on somebody's board (public issue ai8x-synthesis 353)."""
     chain = Chain(1, 768)
@@ -151,7 +225,7 @@ def issue_353() -> Chain:
 
 NETWORKS: tuple[Callable[[], Chain], ...] = (
     convolution, quadrants, passes, one_dimension, average, fifo, streaming, fifo_chw,
-    long_flatten, absolute, issue_353,
+    long_flatten, absolute, transposed, elementwise, interleaved, narrow, in_place, issue_353,
 )  # fmt: skip
 
 

@@ -14,10 +14,11 @@ from mxdeploy.stages.s7_compile import find_compiler
 from tests.command import Mxdeploy
 
 NAMES = ("convolution", "quadrants", "passes", "one_dimension", "average", "fifo", "streaming",
-         "fifo_chw", "long_flatten", "absolute", "issue_353")  # fmt: skip
+         "fifo_chw", "long_flatten", "absolute", "transposed", "elementwise", "interleaved",
+         "narrow", "in_place", "issue_353")  # fmt: skip
 BY_FIFO = {"fifo": "FIFOs 0, 1", "streaming": "Layers 0 to 1 stream", "fifo_chw": "FIFOs 0, 1, 2"}
 KNOWN_ONLY_FROM_SIMULATION = (
-    "transposed convolution", "element-wise", "narrow weights", "absolute", "write gaps",
+    "transposed", "elementwise", "narrow", "absolute", "interleaved", "in_place",
     "long_flatten", "average pooling, rounded", "Mlator", "one-shot", "issue_353",
 )  # fmt: skip
 
