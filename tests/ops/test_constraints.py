@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops import constraints
-from mxdeploy.ops.constraints import ALL, Constraint
+from mxdeploy.ops import constraints, constraints_convolution
+from mxdeploy.ops.constraint import Constraint
+from mxdeploy.ops.constraints import ALL
 from mxdeploy.ops.graph import Conv, Pooling
 from mxdeploy.ops.layer import Kind, LayerSpec, Pool, PoolKind
 
@@ -35,7 +36,7 @@ def test_codes_and_names_are_unique() -> None:
 def test_the_numbers_are_the_chips() -> None:
     assert f"{limits.MAX_POOL_SIZE.value} rows" in constraints.pool_size.text
     assert str(limits.MAX_FLATTEN_INPUTS.value) in constraints.layer_flatten.text
-    assert str(limits.MAX_CONV1D_KERNEL.value) in constraints.conv1d_kernel.text
+    assert str(limits.MAX_CONV1D_KERNEL.value) in constraints_convolution.conv1d_kernel.text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def conv2d(kernel: tuple[int, int] = (3, 3), **changes: object) -> Conv:
 
 
 def broken(op: Conv) -> set[str]:
-    checks = (*constraints.CONV, *constraints.CONV_ALONE)
+    checks = (*constraints_convolution.CONV, *constraints_convolution.CONV_ALONE)
     return {c.name for c in checks if c(op, (3, 8, 8)) is not None}
 
 

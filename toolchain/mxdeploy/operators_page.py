@@ -14,7 +14,8 @@ from typing import Any, get_args
 
 from mxdeploy.chip.pages import page_command, table
 from mxdeploy.ops import constraints
-from mxdeploy.ops.constraints import Constraint
+from mxdeploy.ops import constraints_convolution as convolution
+from mxdeploy.ops.constraint import Constraint
 from mxdeploy.ops.tail import TailOp
 from mxdeploy.stages.s1_import.operators import READERS
 from mxdeploy.stages.s2_legalize import STEPS
@@ -69,7 +70,7 @@ FATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "transposed convolutions, or copies and poolings",
-        ("DepthToSpace", "SpaceToDepth"),
+        ("DepthToSpace", "Resize", "SpaceToDepth"),
     ),
     (
         "padding of the convolution behind; otherwise copies",
@@ -79,14 +80,18 @@ FATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dropped", ("Cast", "Dropout", "Identity")),
     (
         CPU,
-        ("ArgMax", "ArgMin", "Exp", "Expand", "HardSigmoid", "LogSoftmax", "ReduceMin", "Resize",
+        ("ArgMax", "ArgMin", "Exp", "Expand", "HardSigmoid", "LogSoftmax", "ReduceMin",
          "Sigmoid", "Softmax", "Tanh", "Tile", "TopK"),
     ),
 )  # fmt: skip
 """What becomes of the operators that can be read."""
 
 GROUPS: tuple[tuple[str, tuple[Constraint[Any], ...]], ...] = (
-    ("Convolutions", (*constraints.CONV, *constraints.CONV_ALONE, *constraints.CONV_TRANSPOSE)),
+    ("Convolutions", (*convolution.CONV, *convolution.CONV_TRANSPOSE, *convolution.UPSAMPLE)),
+    (
+        "Convolutions of a single layer",
+        (*convolution.CONV_ALONE, *convolution.CONV_TRANSPOSE_ALONE),
+    ),
     ("Poolings", constraints.POOLING),
     ("Clips and paddings", (*constraints.CLIP, *constraints.PAD)),
     ("Layers", (*constraints.SPEC, *constraints.LAYER)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -88,9 +90,10 @@ def test_1d_kernels_are_one_layer_where_they_can(
         for n in range(length, 10)
     )
     layers = specs(check(proto))
-    assert (len(layers) == 2) is possible
-    assert layers[-1].kind == "conv1d"
-    assert layers[-1].out_size == (30 + begin + end - length + 1, 1)
+    rows = 30 % dilation == begin % dilation == end % dilation == 0
+    assert (len(layers) == 2) is possible or rows
+    assert layers[-1].kind == "conv1d" or rows
+    assert prod(layers[-1].out_size) == 30 + begin + end - length + 1
 
 
 def test_transposed_convolution(check: Check) -> None:
@@ -142,21 +145,6 @@ def test_convolutions_that_need_too_much(
     assert found in what
 
 
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        "strides=[1,1]",
-        "strides=[2,2], pads=[1,1,1,1]",
-        "strides=[2,2], pads=[1,1,0,0], output_padding=[1,1]",
-    ],
-)
-def test_transposed_convolutions_the_chip_does_not_have(refuse: Refuse, attributes: str) -> None:
-    proto = model(f"y = ConvTranspose <{attributes}> (x, w)", weights={"w": random(3, 4, 3, 3)})
-    ((where, code, what),) = refuse(proto)
-    assert (where, code) == ("ConvTranspose(y)", "MX2016")
-    assert "kernel 3x3, stride" in what
-
-
 def test_padding_by_nothing_vanishes(check: Check) -> None:
     weights = {**conv((3, 3)), "a": np.zeros(8, np.int64)}
     assert len(check(model("p = Pad(x, a) y = Conv(p, w, b)", weights=weights)).nodes) == 1
@@ -171,8 +159,8 @@ def test_padding_with_other_values_than_zero(refuse: Refuse) -> None:
 
 
 def test_weights_that_grow_too_large_when_folded(refuse: Refuse) -> None:
-    weights = {"w": np.full((2, 3, 1, 1), 1e30, np.float32), "k": np.array(1e30, np.float32)}
-    proto = model("h = Conv(x, w) y = Mul(h, k)", weights=weights)
+    weights = {"w": np.full((2, 3, 1, 1), 1e11, np.float32), "k": np.array(1e11, np.float32)}
+    proto = model("h = Conv(x, w) a = Mul(h, k) b = Mul(a, k) y = Mul(b, k)", weights=weights)
     ((_, code, _),) = refuse(proto)
     assert code == "MX2044"
 

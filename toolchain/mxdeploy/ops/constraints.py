@@ -1,199 +1,31 @@
-"""What a layer must satisfy to run on the chip; one function per constraint.
-
-A constraint's docstring is the sentence users read, with the numbers of
-``chip.max78000.limits``. Calling it returns None when it is satisfied, or else what was found.
-"""
+"""What a layer must satisfy to run on the chip; one function per constraint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp
-from mxdeploy.ops.graph import Clip, Conv, ConvTranspose, Pad, Pooling
+from mxdeploy.ops.constraint import Constraint, Op, Shape, by, constraint
+from mxdeploy.ops.constraints_convolution import (
+    CONV,
+    CONV_ALONE,
+    CONV_TRANSPOSE,
+    CONV_TRANSPOSE_ALONE,
+    UPSAMPLE,
+)
+from mxdeploy.ops.graph import Clip, Pad, Pooling
 from mxdeploy.ops.layer import Kind, LayerSpec
 
-Op = TypeVar("Op")
-Shape = tuple[int, ...]
-Check = Callable[[Op, Shape], str | None]
-
-_PLANE = 2
 _PAIR = 2
-
-
-class Constraint(Generic[Op]):
-    """A named check; ``__doc__`` is the rule in words.
-
-    Attributes:
-        name: identifier.
-        code: of the diagnostic when it is not satisfied.
-        fix: the nearest thing that works.
-    """
-
-    def __init__(self, check: Check[Op], *, code: str, fix: str) -> None:
-        """Fill the limits' numbers into the docstring and the fix."""
-        numbers = {limit.name: limit.value for limit in limits.LIMITS}
-        self.name = check.__name__
-        self.code = code
-        self.fix = fix.format(**numbers)
-        self.__doc__ = " ".join((check.__doc__ or "").format(**numbers).split())
-        self._check = check
-
-    @property
-    def text(self) -> str:
-        """The rule in words."""
-        return self.__doc__ or ""
-
-    def __call__(self, op: Op, shape: Shape) -> str | None:
-        """What was found when ``op``, reading a value of ``shape``, violates the rule."""
-        return self._check(op, shape)
-
-
-def _constraint(code: str, fix: str) -> Callable[[Check[Op]], Constraint[Op]]:
-    def wrap(check: Check[Op]) -> Constraint[Op]:
-        return Constraint(check, code=code, fix=fix)
-
-    return wrap
-
-
-def _by(numbers: tuple[int, ...]) -> str:
-    return "x".join(str(n) for n in numbers)
-
-
-def _is_plane(op: Conv) -> bool:
-    return len(op.strides) == _PLANE
-
-
-# --- convolutions -------------------------------------------------------------------------------
-
-
-@_constraint("MX2010", fix="put the further directions into the channels")
-def conv_directions(op: Conv, _shape: Shape) -> str | None:
-    """A convolution has one or two spatial directions."""
-    axes = len(op.strides)
-    return None if 1 <= axes <= _PLANE else f"{axes} directions"
-
-
-@_constraint("MX2050", fix="use at most {MAX_CHANNELS} channels")
-def conv_channels(op: Conv, _shape: Shape) -> str | None:
-    """A convolution has at most {MAX_CHANNELS} input and {MAX_CHANNELS} output channels.
-
-    Groups make no difference: on the chip every output reads all inputs, and the weights between
-    groups are zeros that take memory.
-    """
-    inputs, outputs = op.weight.shape[1] * op.groups, op.weight.shape[0]
-    if max(inputs, outputs) <= limits.MAX_CHANNELS.value:
-        return None
-    return f"{inputs} input and {outputs} output channels"
-
-
-@_constraint(
-    "MX2011", fix="use the same stride in both directions, or stride 1 and a pooling behind"
-)  # fmt: skip
-def conv_stride(op: Conv, _shape: Shape) -> str | None:
-    """A convolution has the same stride in both directions, at most {MAX_POOL_STRIDE}.
-
-    The chip has no strides: with a 1x1 kernel every n-th pixel is read, otherwise all are computed
-    and every n-th of them is read by the next layer. A convolution that alone reads the network's
-    input may have any stride: the host makes channels of blocks of pixels.
-    """
-    if len(set(op.strides)) == 1 and max(op.strides) <= limits.MAX_POOL_STRIDE.value:
-        return None
-    return f"stride {_by(op.strides)}"
-
-
-@_constraint(
-    "MX2013", fix="use {CONV2D_KERNEL}x{CONV2D_KERNEL} kernels: two of them in a row see 5x5 "
-    "pixels, three see 7x7"
-)  # fmt: skip
-def conv2d_kernel(op: Conv, _shape: Shape) -> str | None:
-    """A 2-D kernel has {CONV2D_KERNEL}x{CONV2D_KERNEL} taps at most, with a dilation's gaps.
-
-    A larger one reads shifted copies of its input as further channels (5x5: 4 copies, 7x7: 9
-    copies): at most {MAX_CHANNELS} of them, whose weights fit the kernel memories of
-    {KERNEL_MEMORY_WORDS} words together with those that make the copies.
-    """
-    size = _reach(op)
-    if not _is_plane(op) or max(size) <= limits.CONV2D_KERNEL.value:
-        return None
-    return f"a kernel of {_by(size)}{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
-
-
-@_constraint("MX2014", fix="use at most {MAX_CONV1D_KERNEL} taps; pooling in front sees further")
-def conv1d_kernel(op: Conv, _shape: Shape) -> str | None:
-    """A 1-D kernel has {MAX_CONV1D_KERNEL} taps at most, with a dilation's gaps.
-
-    A larger one reads shifted copies of its input as further channels: at most {MAX_CHANNELS} of
-    them, whose weights fit the kernel memories of {KERNEL_MEMORY_WORDS} words. Copies are moved
-    furthest where the length of the input is a multiple of numbers near {MAX_CONV1D_KERNEL}.
-    """
-    size = _reach(op)
-    if len(size) != 1 or size[0] <= limits.MAX_CONV1D_KERNEL.value:
-        return None
-    return f"{size[0]} taps{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
-
-
-@_constraint("MX2015", fix="use the same padding of 0 to {MAX_PAD} on both sides")
-def conv_padding(op: Conv, _shape: Shape) -> str | None:
-    """Zero padding is the same on both sides and at most {MAX_PAD}.
-
-    Other padding is put around the map by layers in front that copy it, a row and a column on each
-    side at a time.
-    """
-    axes = len(op.strides)
-    begins, ends = op.pads[:axes], op.pads[axes:]
-    if begins == ends and max(begins) <= limits.MAX_PAD.value:
-        return None
-    return f"padding {list(begins)} in front and {list(ends)} behind"
-
-
-def _reach(op: Conv) -> tuple[int, ...]:
-    """Size of the kernel with the gaps between its taps."""
-    return tuple(
-        (taps - 1) * dilation + 1
-        for taps, dilation in zip(op.weight.shape[2:], op.dilations, strict=True)
-    )
-
-
-def _gaps(op: Conv) -> str:
-    return f", dilation {_by(op.dilations)} included," if set(op.dilations) != {1} else ""
-
-
-@_constraint(
-    "MX2016", fix="use kernel 3, stride {TRANSPOSED_STRIDE}, padding 1, output_padding 1, "
-    "or a larger map from the start"
-)  # fmt: skip
-def conv_transpose_geometry(op: ConvTranspose, _shape: Shape) -> str | None:
-    """A transposed convolution is 2-D, {CONV2D_KERNEL}x{CONV2D_KERNEL}, stride {TRANSPOSED_STRIDE}.
-
-    It has output padding 1, padding 0 to {MAX_PAD} alike on all sides, dilation 1 and one group.
-    """
-    kernel = op.weight.shape[2:]
-    size, stride = limits.CONV2D_KERNEL.value, limits.TRANSPOSED_STRIDE.value
-    legal = (
-        kernel == (size, size)
-        and op.strides == (stride, stride)
-        and op.output_padding == (1, 1)
-        and op.dilations == (1, 1)
-        and op.groups == 1
-        and len(set(op.pads)) == 1
-        and 0 <= op.pads[0] <= limits.MAX_PAD.value
-    )
-    if legal:
-        return None
-    return (
-        f"kernel {_by(kernel)}, stride {_by(op.strides)}, padding {list(op.pads)}, output padding "
-        f"{list(op.output_padding)}, dilation {_by(op.dilations)}, {op.groups} group(s)"
-    )
 
 
 # --- pooling ------------------------------------------------------------------------------------
 
 
-@_constraint(
+@constraint(
     "MX2020", fix="use windows of at most {MAX_POOL_SIZE}, or with a side that is a product of "
     "two numbers up to {MAX_POOL_SIZE}"
 )  # fmt: skip
@@ -203,10 +35,10 @@ def pool_size(op: Pooling, _shape: Shape) -> str | None:
     A larger one is done in two steps, if windows that the chip has cover it (maximum) or tile it
     (average) with one stride for rows and columns.
     """
-    return None if max(op.size) <= limits.MAX_POOL_SIZE.value else f"a window of {_by(op.size)}"
+    return None if max(op.size) <= limits.MAX_POOL_SIZE.value else f"a window of {by(op.size)}"
 
 
-@_constraint("MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions")
+@constraint("MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions")
 def pool_stride(op: Pooling, shape: Shape) -> str | None:
     """A pooling has the same stride in both directions, at most {MAX_POOL_STRIDE}.
 
@@ -215,10 +47,10 @@ def pool_stride(op: Pooling, shape: Shape) -> str | None:
     """
     if not shape or common_stride(op, shape[1:]) is not None:
         return None
-    return f"stride {_by(op.strides)}"
+    return f"stride {by(op.strides)}"
 
 
-@_constraint("MX2022", fix="use a smaller padding, or none")
+@constraint("MX2022", fix="use a smaller padding, or none")
 def pool_padding(op: Pooling, shape: Shape) -> str | None:
     """A pooling has no padding, and only full windows count.
 
@@ -227,18 +59,18 @@ def pool_padding(op: Pooling, shape: Shape) -> str | None:
     if any(op.pads):
         return f"padding {list(op.pads)}"
     if op.ceil_mode and shape and not _fits_exactly(op, shape[1:]):
-        return f"ceil_mode with windows that stand out of {_by(shape[1:])}"
+        return f"ceil_mode with windows that stand out of {by(shape[1:])}"
     return None
 
 
-@_constraint("MX2023", fix="use dilation 1, or strides that are multiples of the dilation")
+@constraint("MX2023", fix="use dilation 1, or strides that are multiples of the dilation")
 def pool_dilation(op: Pooling, _shape: Shape) -> str | None:
     """A pooling has dilation 1.
 
     With one dilation for rows and columns that divides the strides, every n-th pixel is taken
     first.
     """
-    return f"dilation {_by(op.dilations)}" if set(op.dilations) - {1} else None
+    return f"dilation {by(op.dilations)}" if set(op.dilations) - {1} else None
 
 
 def _fits_exactly(op: Pooling, size: Shape) -> bool:
@@ -263,13 +95,13 @@ def common_stride(op: Pooling, size: Shape) -> int | None:
 # --- what may be left over ----------------------------------------------------------------------
 
 
-@_constraint("MX2030", fix="clip from 0, or from -a to a")
+@constraint("MX2030", fix="clip from 0, or from -a to a")
 def clip_bounds(op: Clip, _shape: Shape) -> str | None:
     """Clipping is done by the saturation to 8 bits: from 0 (with ReLU), or alike on both sides."""
     return None if is_saturation(op.low, op.high) else f"bounds {op.low:g} and {op.high:g}"
 
 
-@_constraint("MX2031", fix="pad with zeros, in the convolution itself (padding=1)")
+@constraint("MX2031", fix="pad with zeros, in the convolution itself (padding=1)")
 def pad_zeros(op: Pad, _shape: Shape) -> str | None:
     """Padding is done with zeros, along rows and columns, by the convolution that follows.
 
@@ -297,7 +129,7 @@ def is_saturation(low: float, high: float) -> bool:
 # --- complete layers ----------------------------------------------------------------------------
 
 
-@_constraint("MX2040", fix="use at most {MAX_CHANNELS} channels")
+@constraint("MX2040", fix="use at most {MAX_CHANNELS} channels")
 def layer_channels(op: LayerSpec, _shape: Shape) -> str | None:
     """A layer has at most {MAX_CHANNELS} input and {MAX_CHANNELS} output channels."""
     most = limits.MAX_CHANNELS.value
@@ -306,7 +138,7 @@ def layer_channels(op: LayerSpec, _shape: Shape) -> str | None:
     return f"{op.in_channels} input and {op.out_channels} output channels"
 
 
-@_constraint("MX2041", fix="use smaller maps: a smaller input, or a pooling earlier")
+@constraint("MX2041", fix="use smaller maps: a smaller input, or a pooling earlier")
 def layer_size(op: LayerSpec, _shape: Shape) -> str | None:
     """Maps have 1 to {MAX_DIMENSION} rows and columns, {MAX_PADDED_DIMENSION} with the padding.
 
@@ -319,10 +151,10 @@ def layer_size(op: LayerSpec, _shape: Shape) -> str | None:
     small = all(1 <= n <= limits.MAX_DIMENSION.value for n in sizes)
     if small and max(padded) <= limits.MAX_PADDED_DIMENSION.value:
         return None
-    return f"{_by(op.in_size)} in, {_by(op.out_size)} out, padding {op.pad[0]}"
+    return f"{by(op.in_size)} in, {by(op.out_size)} out, padding {op.pad[0]}"
 
 
-@_constraint(
+@constraint(
     "MX2042", fix="pool the map first, or use fewer channels in front of the flattening"
 )  # fmt: skip
 def layer_flatten(op: LayerSpec, _shape: Shape) -> str | None:
@@ -338,10 +170,10 @@ def layer_flatten(op: LayerSpec, _shape: Shape) -> str | None:
     inputs = pixels * op.in_channels
     if passes * pixels <= limits.MAX_FLATTEN_PASSES and inputs <= limits.MAX_FLATTEN_INPUTS:
         return None
-    return f"{_by(op.in_size)} pixels of {op.in_channels} channels: {passes * pixels} passes"
+    return f"{by(op.in_size)} pixels of {op.in_channels} channels: {passes * pixels} passes"
 
 
-@_constraint("MX2043", fix="use at most {BIAS_MEMORY_BYTES} outputs, or bias=False")
+@constraint("MX2043", fix="use at most {BIAS_MEMORY_BYTES} outputs, or bias=False")
 def layer_bias(op: LayerOp, _shape: Shape) -> str | None:
     """A layer with bias has at most {BIAS_MEMORY_BYTES} outputs."""
     if op.bias is None or op.spec.out_channels <= limits.BIAS_MEMORY_BYTES:
@@ -349,7 +181,7 @@ def layer_bias(op: LayerOp, _shape: Shape) -> str | None:
     return f"{op.spec.out_channels} outputs with bias"
 
 
-@_constraint(
+@constraint(
     "MX2044", fix="train the layers around it again; a BatchNormalization may have exploded"
 )
 def layer_finite(op: LayerOp, _shape: Shape) -> str | None:
@@ -363,7 +195,7 @@ def layer_finite(op: LayerOp, _shape: Shape) -> str | None:
 # --- element-wise layers ------------------------------------------------------------------------
 
 
-@_constraint("MX2070", fix="add in several steps")
+@constraint("MX2070", fix="add in several steps")
 def eltwise_operands(op: LayerSpec, _shape: Shape) -> str | None:
     """An element-wise operation has 2 to {MAX_OPERANDS} operands of equal shape.
 
@@ -378,7 +210,7 @@ def eltwise_operands(op: LayerSpec, _shape: Shape) -> str | None:
     return f"{op.operands} operands" + (" and a pooling behind them" if last else "")
 
 
-@_constraint("MX2071", fix="use at most {MAX_PROCESSORS} channels, or add without pooling")
+@constraint("MX2071", fix="use at most {MAX_PROCESSORS} channels, or add without pooling")
 def eltwise_channels(op: LayerSpec, _shape: Shape) -> str | None:
     """On more than {MAX_PROCESSORS} channels values are combined without pooling and convolution.
 
@@ -396,7 +228,7 @@ def eltwise_channels(op: LayerSpec, _shape: Shape) -> str | None:
     return f"{op.operands} operands of {op.in_channels} channels"
 
 
-@_constraint("MX2072", fix="use a 2-D convolution, or add in front of the layer")
+@constraint("MX2072", fix="use a 2-D convolution, or add in front of the layer")
 def eltwise_kind(op: LayerSpec, _shape: Shape) -> str | None:
     """Values are combined while a 2-D convolution reads them, or in a layer of their own.
 
@@ -408,10 +240,6 @@ def eltwise_kind(op: LayerSpec, _shape: Shape) -> str | None:
     return f"{op.operands} operands in front of {op.kind}"
 
 
-CONV: tuple[Constraint[Conv], ...] = (conv_directions, conv_channels, conv_stride)
-CONV_ALONE: tuple[Constraint[Conv], ...] = (conv2d_kernel, conv1d_kernel, conv_padding)
-"""What a convolution must satisfy to be computed by one layer; others take several, if they fit."""
-CONV_TRANSPOSE: tuple[Constraint[ConvTranspose], ...] = (conv_transpose_geometry,)
 POOLING: tuple[Constraint[Pooling], ...] = (pool_size, pool_stride, pool_padding, pool_dilation)
 CLIP: tuple[Constraint[Clip], ...] = (clip_bounds,)
 PAD: tuple[Constraint[Pad], ...] = (pad_zeros,)
@@ -423,6 +251,8 @@ ALL: tuple[Constraint[Any], ...] = (
     *CONV,
     *CONV_ALONE,
     *CONV_TRANSPOSE,
+    *CONV_TRANSPOSE_ALONE,
+    *UPSAMPLE,
     *POOLING,
     *CLIP,
     *PAD,

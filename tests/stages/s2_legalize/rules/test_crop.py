@@ -16,8 +16,8 @@ def sliced(starts: list[int], ends: list[int], steps: list[int]) -> onnx.ModelPr
     axes = list(range(2, 2 + len(starts)))
     places = {"s": starts, "e": ends, "a": axes, "t": steps}
     return model(
-        "h = Conv(x, w) r = Abs(h) c = Slice(r, s, e, a, t) y = Conv(c, u)",
-        inputs="float[1,3,10,13] x",
+        "h = Conv(x, w) r = Abs(h) c = Slice(r, s, e, a, t) y = Conv(c, u) z = Conv(r, u)",
+        inputs="float[1,3,10,13] x", outputs="y, z",
         weights={
             "w": random(4, 3, 1, 1), "u": random(2, 4, 1, 1, seed=1),
             **{k: np.array(v, np.int64) for k, v in places.items()},

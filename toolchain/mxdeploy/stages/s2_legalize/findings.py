@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
-from mxdeploy.ops.constraints import Constraint, Op, Shape
+from mxdeploy.ops.constraint import Constraint, Op, Shape
 from mxdeploy.stages.s2_legalize.advice import ADVICE, NO_ADVICE
 
 

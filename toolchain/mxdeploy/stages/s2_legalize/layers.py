@@ -78,3 +78,13 @@ def with_range(graph: Graph, node: Node) -> tuple[Value, ...]:
     if before.declared is not None or after.declared is None:
         return ()
     return (replace(before, declared=after.declared),)
+
+
+def pooled_source(graph: Graph, pool: Node) -> tuple[str, tuple[Value, ...]]:
+    """The value that a pooling reads where it is stored, with the range declared behind it."""
+    name = view_source(graph, pool.inputs[0])
+    ranges = [graph.value(n).declared for n in (name, pool.inputs[0], pool.output)]
+    declared = next((r for r in ranges if r is not None), None)
+    if ranges[0] == declared:
+        return name, ()
+    return name, (replace(graph.value(name), declared=declared),)

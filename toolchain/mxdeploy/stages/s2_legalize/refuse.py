@@ -6,7 +6,8 @@ from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ops import constraints
-from mxdeploy.ops.constraints import Constraint, Op, Shape
+from mxdeploy.ops import constraints_convolution as convolution
+from mxdeploy.ops.constraint import Constraint, Op, Shape
 from mxdeploy.ops.graph import (
     ArgMax,
     Clip,
@@ -31,6 +32,7 @@ from mxdeploy.ops.graph import (
     TopK,
     Transpose,
     Unsupported,
+    Upsample,
 )
 from mxdeploy.stages.s2_legalize import findings
 from mxdeploy.stages.s2_legalize.arrange.words import described
@@ -98,8 +100,9 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
         case Conv():
             found = _of_convolution(node, op, before)
         case ConvTranspose():
-            checks = constraints.CONV_TRANSPOSE
-            found = _broken(node.name, checks, op, before, "the transposed convolution")
+            found = _of_transposed(node, op, before)
+        case Upsample():
+            found = _broken(node.name, convolution.UPSAMPLE, op, before, "the enlargement")
         case Pooling():
             found = _broken(node.name, constraints.POOLING, op, before, "the pooling")
         case Clip():
@@ -117,12 +120,21 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
 
 def _of_convolution(node: Node, op: Conv, before: Shape) -> list[Diagnostic]:
     """Findings about a convolution; without known shapes there are other reasons."""
-    for checks in (constraints.CONV, constraints.CONV_ALONE):
+    for checks in (convolution.CONV, convolution.CONV_ALONE):
         found = _broken(node.name, checks, op, before, "the convolution")
         if found or len(before) != len(op.strides) + 1:
             return found
     channels = (op.weight.shape[1] * op.groups, op.weight.shape[0])
     return [findings.no_arrangement(node.name, described(op), channels)]
+
+
+def _of_transposed(node: Node, op: ConvTranspose, before: Shape) -> list[Diagnostic]:
+    """Findings about a transposed convolution; without known shapes there are other reasons."""
+    words = "the transposed convolution"
+    found = _broken(node.name, convolution.CONV_TRANSPOSE, op, before, words)
+    if found or not before:
+        return found
+    return _broken(node.name, convolution.CONV_TRANSPOSE_ALONE, op, before, words)
 
 
 def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Diagnostic]:

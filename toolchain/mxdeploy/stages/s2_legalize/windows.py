@@ -110,8 +110,9 @@ def zero_padding(axes: tuple[Window, ...]) -> tuple[int, ...]:
     ends: list[int] = []
     for axis in axes:
         least = axis.reach - axis.begin - axis.length
-        some = [max(least, 0), *range(least, least + axis.stride)]
-        even = [e for e in some if (axis.begin + e) % 2 == 0 and e < least + axis.stride]
+        possible = range(least, least + axis.stride)
+        some = [e for e in (max(least, 0), *possible) if e in possible]
+        even = [e for e in some if (axis.begin + e) % 2 == 0]
         ends.append((even if even and len(axes) > _SEQUENCE else some)[0])
     return (*(a.begin for a in axes), *ends)
 

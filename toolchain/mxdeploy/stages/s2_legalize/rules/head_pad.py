@@ -1,4 +1,7 @@
-"""Zeros around the input that no convolution can take over are put there by the host: exact."""
+"""The host puts zeros around the input that no convolution takes over: exact.
+
+It also leaves out rows and columns that are cut off.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ _MAP = 3
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
-    """Pad with zeros of rows and columns that alone reads the input."""
+    """Pad with zeros of rows and columns, or without some, that alone reads the input."""
     op, name = node.op, node.inputs[0]
     if not isinstance(op, Pad) or name not in graph.network.inputs or op.value != 0:
         return None
-    if graph.only_reader(name) is not node or min(op.pads) < 0 or not graph.readers(node.output):
+    if graph.only_reader(name) is not node or not graph.readers(node.output):
         return None
     axes = len(op.pads) // 2
     begins, ends = op.pads[:axes], op.pads[axes:]
@@ -32,7 +35,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
         declared=graph.value(node.output).declared or value.declared,
     )
     return Edit(
-        text=f"{list(moved.shape)} are written to the chip, zeros included",
+        text=f"{list(moved.shape)} are written to the chip"
+        + ", zeros included" * (max(op.pads) > 0),
         remove=(node,),
         values=(moved,),
         rename=((node.output, name),),

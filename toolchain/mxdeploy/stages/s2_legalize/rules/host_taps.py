@@ -21,6 +21,7 @@ from mxdeploy.stages.s2_legalize.arrange.input_side import (
     best_arrangement,
     head_steps,
 )
+from mxdeploy.stages.s2_legalize.arrange.possible import reads_input_alone
 from mxdeploy.stages.s2_legalize.arrange.words import by, described
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -29,9 +30,7 @@ from mxdeploy.stages.s2_legalize.rule import Rule
 def match(graph: Graph, node: Node) -> Edit | None:
     """Convolution that alone reads the input, and that no layer computes as it is."""
     op, name = node.op, node.inputs[0]
-    if not isinstance(op, Conv) or is_native(op) or name not in graph.network.inputs:
-        return None
-    if graph.only_reader(name) is not node or len(graph.network.inputs) > 1:
+    if not isinstance(op, Conv) or is_native(op) or not reads_input_alone(graph, node):
         return None
     task, known = task_of(graph, node), plan_of(graph, node)
     arrangement = None if task is None else best_arrangement(task.problem)

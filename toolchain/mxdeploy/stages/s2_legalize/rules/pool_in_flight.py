@@ -16,7 +16,7 @@ from mxdeploy.ops.graph import Pooling
 from mxdeploy.ops.layer import Kind, LayerSpec
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.joins import is_join
-from mxdeploy.stages.s2_legalize.layers import chip_pool, with_range
+from mxdeploy.stages.s2_legalize.layers import chip_pool, pooled_source
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 _SEQUENCE = 2
@@ -41,13 +41,14 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if spec is None:
         return None
     spec = replace(spec, in_size=place[1:], pool=chip_pool(source.op, shape))
+    name, values = pooled_source(graph, source)
     origin = graph.origins(source, node)
-    new = replace(node, op=replace(layer, spec=spec), inputs=source.inputs, origin=origin)
+    new = replace(node, op=replace(layer, spec=spec), inputs=(name,), origin=origin)
     return Edit(
         text=f"{source.name} is done by {node.name} while it reads its input",
         remove=(node,),
         add=(new,),
-        values=with_range(graph, source),
+        values=values,
     )
 
 

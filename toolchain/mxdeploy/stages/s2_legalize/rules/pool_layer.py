@@ -16,7 +16,7 @@ from mxdeploy.ops.graph import Pooling
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.joins import is_join
-from mxdeploy.stages.s2_legalize.layers import chip_pool, pointwise_spec, unit_weight, with_range
+from mxdeploy.stages.s2_legalize.layers import chip_pool, pointwise_spec, pooled_source, unit_weight
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -41,11 +41,12 @@ def match(graph: Graph, node: Node) -> Edit | None:
     else:
         layer = LayerOp(spec=spec, weight=unit_weight(channels))
         text = f"becomes a 1x1 convolution with the unit matrix ({channels} channels)"
+    name, values = pooled_source(graph, node)
     return Edit(
         text=f"{node.name} {text}",
         remove=(node,),
-        add=(replace(node, op=layer),),
-        values=with_range(graph, node),
+        add=(replace(node, op=layer, inputs=(name,)),),
+        values=values,
     )
 
 

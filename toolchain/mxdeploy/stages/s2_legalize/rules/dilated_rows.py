@@ -1,0 +1,62 @@
+"""A dilated 1-D convolution is a 2-D one over rows of one dilation each: exact.
+
+Cut into rows of d elements, what lies d elements apart lies in one column. The data stay where they
+are; only rows and columns are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import Conv, Reshape
+from mxdeploy.stages.s2_legalize.arrange.convolution import plan_of
+from mxdeploy.stages.s2_legalize.arrange.rows import rows_plan
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
+from mxdeploy.stages.s2_legalize.rule import Rule
+
+
+def match(graph: Graph, node: Node) -> Edit | None:
+    """Dilated 1-D convolution whose length and padding are multiples of the dilation."""
+    op, plan = node.op, rows_plan(graph, node)
+    if not isinstance(op, Conv) or plan is None:
+        return None
+    known = plan_of(graph, node)
+    if known is not None and known[1].cost <= plan.cost:
+        return None
+    down, across = plan.problem.axes
+    weight = op.weight.array
+    begin, end = (pad // op.dilations[0] for pad in op.pads)
+    plane = replace(
+        op,
+        weight=Tensor(weight.reshape(*weight.shape, 1)),
+        pads=(begin, 0, end, 0),
+        strides=(1, 1),
+        dilations=(1, 1),
+    )
+    before = (plan.problem.inputs, down.size, across.size)
+    return _edit(graph, node, plane, before, (plan.problem.outputs, down.least, across.least))
+
+
+def _edit(graph: Graph, node: Node, op: Conv, before: Shape, after: Shape) -> Edit:
+    source, result = graph.value(node.inputs[0]), graph.value(node.output)
+    first = replace(
+        source, name=graph.new_name(f"{result.name}.rows"), shape=before, origin=node.name
+    )
+    second: Value = replace(result, name=graph.new_name(f"{result.name}.plane"), shape=after)
+    rows, line = (graph.new_node_name(f"{node.name}.{word}") for word in ("rows", "line"))
+    return Edit(
+        text=f"dilation {before[2]}: a 2-D convolution over {before[1]} rows of {before[2]} "
+        f"elements, kernel {op.weight.shape[2]}x1",
+        remove=(node,),
+        add=(
+            replace(node, name=rows, op=Reshape(shape=before), output=first.name),
+            replace(node, op=op, inputs=(first.name,), output=second.name),
+            replace(node, name=line, op=Reshape(shape=result.shape), inputs=(second.name,)),
+        ),
+        values=(first, second),
+    )
+
+
+RULE = Rule(name="dilation-as-rows", exact=True, match=match)

@@ -1,0 +1,62 @@
+"""Enlargement by 2, 4 ... (nearest neighbour) is done by transposed convolutions: exact.
+
+Every pixel is copied to the four of a block by a kernel of ones, channel by channel; nothing is
+rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mxdeploy.chip.max78000 import limits
+from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ops.graph import ConvTranspose, Upsample
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.one_tap import diagonal
+from mxdeploy.stages.s2_legalize.rule import Rule
+
+_STRIDE = limits.TRANSPOSED_STRIDE.value
+
+
+def match(graph: Graph, node: Node) -> Edit | None:
+    """Upsample by the same power of two in all directions."""
+    op, shape = node.op, graph.shape(node.inputs[0])
+    if not isinstance(op, Upsample) or len(set(op.factors)) != 1 or len(shape) < _STRIDE:
+        return None
+    factor, axes = op.factors[0], len(op.factors)
+    steps = factor.bit_length() - 1
+    if factor != _STRIDE**steps or not steps or shape[0] > limits.MAX_CHANNELS.value:
+        return None
+    kernel = diagonal(shape[0], np.ones((_STRIDE,) * axes, np.float32))
+    twice = ConvTranspose(
+        weight=Tensor(kernel.astype(np.float32)),
+        bias=None,
+        pads=(0,) * 2 * axes,
+        strides=(_STRIDE,) * axes,
+        dilations=(1,) * axes,
+        output_padding=(0,) * axes,
+        groups=1,
+    )
+    nodes: list[Node] = []
+    values: list[Value] = []
+    source = graph.value(node.inputs[0])
+    for number in range(1, steps + 1):
+        last = number == steps
+        name = node.output if last else graph.new_name(f"{node.output}.{number}")
+        label = node.name if last else graph.new_node_name(f"{node.name}.{number}")
+        nodes.append(replace(node, name=label, op=twice, inputs=(source.name,), output=name))
+        size = (shape[0], *(n * _STRIDE**number for n in shape[1:]))
+        source = replace(source, name=name, shape=size, origin=node.name)
+        values += [] if last else [source]
+    return Edit(
+        text=f"enlargement by {factor}: {steps} transposed convolution(s) with a constant kernel",
+        remove=(node,),
+        add=tuple(nodes),
+        values=tuple(values),
+    )
+
+
+RULE = Rule(name="enlarge", exact=True, match=match)
