@@ -89,7 +89,7 @@ FATES: tuple[tuple[str, tuple[str, ...]], ...] = (
 GROUPS: tuple[tuple[str, tuple[Constraint[Any], ...]], ...] = (
     ("Convolutions", (*convolution.CONV, *convolution.CONV_TRANSPOSE, *convolution.UPSAMPLE)),
     (
-        "Convolutions of a single layer",
+        "Convolutions that are a single layer",
         (*convolution.CONV_ALONE, *convolution.CONV_TRANSPOSE_ALONE),
     ),
     ("Poolings", constraints.POOLING),
