@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdeploy.chip.max78000 import layouts
-from mxdeploy.ir.plan import DataOrder, Region
+from mxdeploy.ir.plan import DataOrder, Region, RegionPart
 from mxdeploy.stages.s6_emit.lanes import check_region, lanes_of, step_bytes
+
+PART = Region(value="p", processors=1, offset_bytes=0, passes=1)
 
 
 @st.composite
@@ -101,6 +103,15 @@ def test_worked_example() -> None:
     ]
 
 
+def test_a_part_of_a_join_of_two_passes() -> None:
+    """70 channels beside 60 others: two words of one, one of the other for every pixel."""
+    first = Region(value="a", processors=0xFF_FFFF_FFFF, offset_bytes=0, passes=2, pixel_words=3)
+    second = Region(value="b", processors=0xFF_FFFF_FFFF, offset_bytes=8, passes=1, pixel_words=3)
+    assert step_bytes(first) == step_bytes(second) == 12
+    assert [lanes.address for lanes in lanes_of(first, 70)[::10]] == [0x5040_0000, 0x5040_0004]
+    assert lanes_of(second, 40)[0].address == 0x5040_0008
+
+
 def test_passes_must_agree() -> None:
     place = Region(value="v", processors=0x3, offset_bytes=0, passes=1)
     with pytest.raises(ValueError, match="do not take 1 passes"):
@@ -112,6 +123,7 @@ def test_passes_must_agree() -> None:
     [
         ({"order": DataOrder.CHW}, True, "HWC order"),
         ({"bits": 32}, False, "8 bits"),
+        ({"parts": (RegionPart(region=PART, channels=1),)}, True, "a join"),
         ({"order": DataOrder.CHW, "processors": 0x2}, False, "first processor"),
     ],
 )

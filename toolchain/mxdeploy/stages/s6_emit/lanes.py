@@ -27,8 +27,7 @@ class Lanes:
 
 def step_bytes(region: Region) -> int:
     """Bytes from a pixel's word to the next one's (CHW: from one word to the next)."""
-    words = region.passes * (region.gap + 1)
-    return words * _WORD_BYTES * _words_per_group(region)
+    return region.step_words * _WORD_BYTES * _words_per_group(region)
 
 
 def lanes_of(region: Region, channels: int) -> tuple[Lanes, ...]:
@@ -67,8 +66,10 @@ def check_region(region: Region, *, is_output: bool) -> None:
     """Refuse what the generated loops cannot move.
 
     Raises:
-        ValueError: a CHW output, a 32-bit input, or CHW data beside the first lane.
+        ValueError: a CHW output, a 32-bit input, a join, or CHW data beside the first lane.
     """
+    if region.parts:
+        raise ValueError(f"{region.value}: a join lies where its parts lie")
     if is_output and region.order is not DataOrder.HWC:
         raise ValueError(f"{region.value}: outputs are stored in HWC order, not {region.order}")
     if not is_output and region.bits == _WIDE_BITS:
