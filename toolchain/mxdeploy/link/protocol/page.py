@@ -58,7 +58,7 @@ _RULES = f"""\
 - **State.** The input stays loaded until it is overwritten or the board is reset; a run needs its
   CRC-32, so a missing part is noticed. The accelerator keeps its weights between runs. The
   command `run` of the console takes the accelerator for its own test: the results of a run before
-  it are gone, the input is not.
+  it are gone; the input is only where the test needs its memory for an output of the model.
 """
 
 _RETRIES = (
