@@ -36,6 +36,8 @@ from tests.fuzz.mutants import mutants
 if sys.platform != "linux":
     pytest.skip("processes with limits: Linux only", allow_module_level=True)
 
+import resource
+
 from tests.fuzz.sandbox import BadEndError, attempt, watch
 
 EXAMPLES = 120
@@ -123,6 +125,12 @@ def _fill_memory(_path: Path) -> tuple[int, str]:
     return 0, ""
 
 
+def _compute(_path: Path) -> tuple[int, str]:
+    resource.setrlimit(resource.RLIMIT_CPU, (1, 10))
+    while True:
+        pass
+
+
 def _talk(_path: Path) -> tuple[int, str]:
     return 1, "Traceback: something is wrong"
 
@@ -131,7 +139,8 @@ def _talk(_path: Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("check", "text"),
     [
-        (_kill, "signal 11"),
+        (_kill, f"signal {signal.SIGSEGV}"),
+        (_compute, f"signal {signal.SIGXCPU}"),
         (_sleep, "still running"),
         (_fill_memory, "MemoryError"),
         (_talk, "something is wrong"),
@@ -141,4 +150,4 @@ def test_ends_that_are_bad(
     tmp_path: Path, check: Callable[[Path], tuple[int, str]], text: str
 ) -> None:
     with pytest.raises(BadEndError, match=text):
-        watch(tmp_path, check, seconds=1.0)
+        watch(tmp_path, check, patience=1.0 if check is _sleep else 60.0)

@@ -15,9 +15,9 @@ from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.guards import graphs, nested_nodes
 from mxdeploy.stages.s1_import.names import printable
 
-MAX_BYTES = 1 << 28
-"""Largest model that is read, its data in other files included; weights of 8 bits that fit the chip
-come from less than 2 MB, and a hundred times as much still gets all its findings."""
+MAX_BYTES = 1 << 26
+"""Largest model that is read, its data in other files included: the weights that fit the chip, of
+one bit each, are 14 MB as float32; up to several times as much, a model still gets its findings."""
 
 
 def load_tensors(model: onnx.ModelProto, path: Path) -> None:

@@ -52,6 +52,9 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("Resize", "GridSample", "AffineGrid", "MaxUnpool"),
     ),
     ("export with operator set 11 or later, which has Resize", ("Upsample",)),
+    ("pad with zeros (padding_mode='zeros') or another constant", ("Pad",)),
+    ("use one or two axes besides the channels, and not its indices", ("MaxPool",)),
+    ("keep values real inside the network", ("Cast",)),
     (
         "use max or average pooling",
         ("LpPool", "GlobalLpPool", "MaxRoiPool", "RoiAlign"),
@@ -69,7 +72,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "take constant positions along one axis (Slice, Split, Gather)",
-        ("Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND",
+        ("Slice", "Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND",
          "TensorScatter", "Trilu", "ReverseSequence"),
     ),
     (
@@ -96,3 +99,15 @@ ADVICE: Mapping[str, str] = MappingProxyType(
 NO_ADVICE = (
     "replace it by convolutions, poolings, additions and ReLU, or move it behind the network"
 )
+
+_RUNTIME = "com.microsoft."
+_RUNTIME_ADVICE = (
+    "give the model as it was before onnxruntime optimized it (at most ORT_ENABLE_BASIC)"
+)
+
+
+def advice_for(op_type: str) -> str:
+    """What to use instead of ``op_type``, which has its domain in front unless it is ONNX's own."""
+    if op_type.startswith(_RUNTIME):
+        return _RUNTIME_ADVICE
+    return ADVICE.get(op_type, NO_ADVICE)

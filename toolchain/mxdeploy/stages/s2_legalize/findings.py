@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ops.constraint import Constraint, Op, Shape
-from mxdeploy.stages.s2_legalize.advice import ADVICE, NO_ADVICE
+from mxdeploy.stages.s2_legalize.advice import ADVICE, advice_for
 
 
 def broken_constraint(
@@ -30,7 +30,7 @@ def unsupported(where: str, op_type: str, detail: str) -> Diagnostic:
         what=f"the operator {op_type} is not supported{found}",
         why="the chip computes convolutions, fully connected layers, poolings, element-wise "
         "additions, ReLU and absolute values",
-        fix=ADVICE.get(op_type, NO_ADVICE),
+        fix=advice_for(op_type),
     )
 
 
