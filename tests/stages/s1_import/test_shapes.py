@@ -298,3 +298,51 @@ def test_bounds_of_a_clip_may_be_infinite(tmp_path: Path) -> None:
     bounds = {"l": np.float32(0).reshape(()), "h": np.float32(np.inf).reshape(())}
     network = load(tmp_path, model("y = Clip(x, l, h)", weights=bounds))
     assert network.nodes[0].op.high == np.inf
+
+
+def test_weights_that_no_training_leaves_behind(tmp_path: Path) -> None:
+    """Too large to compute with; next to nothing, which is nothing."""
+    large, small = W.copy(), W.copy()
+    large[0, 0, 0, 0], small[0, 0, 0, 0] = 1e30, 1e-38
+    (found,) = findings(tmp_path, model("y = Conv(x, w)", weights={"w": large}))
+    assert (found.code, found.where) == ("MX1032", "Conv(y)")
+    assert "1e+30" in found.what
+    network = load(tmp_path, model("y = Conv(x, w)", weights={"w": small}))
+    assert network.nodes[0].op.weight.array[0, 0, 0, 0] == 0
+    scaled = model("f = Flatten(x) y = Gemm <alpha=1e30> (f, m)", weights={"m": random(192, 2)})
+    assert [d.code for d in findings(tmp_path, scaled)] == ["MX1032"]
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "bool"])
+def test_weights_that_are_no_real_numbers(tmp_path: Path, kind: str) -> None:
+    weights = {"w": np.ones((4, 3, 3, 3), kind)}
+    (found,) = findings(tmp_path, model("y = Conv(x, w)", weights=weights))
+    assert (found.code, found.where) == ("MX1031", "Conv(y)")
+    assert kind in found.what
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "double"])
+def test_models_of_other_real_numbers(tmp_path: Path, kind: str) -> None:
+    """Whole models in other widths, or weights stored so and converted."""
+    number = onnx.TensorProto.DataType.Value(kind.upper())
+    type_of_numpy = onnx.helper.tensor_dtype_to_np_dtype(number)
+    weights = {"w": W.astype(type_of_numpy)}
+    stored = model("v = Cast <to=1> (w) y = Conv(x, v)", weights=weights)
+    network = load(tmp_path, stored)
+    assert np.array_equal(network.nodes[0].op.weight.array, weights["w"].astype(np.float32))
+    if kind != "bfloat16":
+        whole = model("y = Conv(x, w)", weights=weights, inputs=f"{kind}[1,3,8,8] x", opset=22)
+        whole.graph.output[0].type.tensor_type.elem_type = number
+        assert load(tmp_path, whole).nodes == network.nodes
+
+
+def test_values_with_odd_names(tmp_path: Path) -> None:
+    """Names are made printable and stay different."""
+    proto = model("a = Relu(x) b = Abs(a) y = Neg(b)")
+    odd = {"a": "tab\there", "b": "tab\x1bhere", "x": "\u00fc input:0"}
+    for node in proto.graph.node:
+        node.input[0] = odd.get(node.input[0], node.input[0])
+        node.output[0] = odd.get(node.output[0], node.output[0])
+    proto.graph.input[0].name = odd["x"]
+    network = load(tmp_path, proto)
+    assert [v.name for v in network.values] == ["\u00fc input:0", "tab?here", "tab?here_2", "y"]
