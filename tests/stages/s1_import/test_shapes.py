@@ -164,6 +164,19 @@ def test_values_without_elements(tmp_path: Path, nodes: str) -> None:
     assert found.code in {"MX1022", "MX1025"}
 
 
+@pytest.mark.parametrize("shape", ["3,9000,9000", "1,1000000,1", "100000000"])
+def test_values_far_too_large(tmp_path: Path, shape: str) -> None:
+    (found,) = findings(tmp_path, model("y = Relu(x)", inputs=f"float[1,{shape}] x"))
+    assert (found.code, found.where) == ("MX1026", "input x")
+
+
+def test_a_value_that_is_made_far_too_large(tmp_path: Path) -> None:
+    weights = {"p": np.array([0, 0, 0, 0, 0, 0, 0, 2**40], I64)}
+    (found,) = findings(tmp_path, model("h = Pad(x, p) y = Relu(h)", weights=weights))
+    assert (found.code, found.where) == ("MX1026", "Pad(h)")
+    assert str(2**40 + 8) in found.what
+
+
 def test_a_value_that_loses_its_batch(tmp_path: Path) -> None:
     proto = model("y = Reshape(x, s)", inputs="float[N,4] x", weights={"s": np.array([4, 1], I64)})
     (found,) = findings(tmp_path, proto)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx
 import onnx_ir as ir
 
@@ -33,6 +35,10 @@ _INFERENCE_ERRORS = (
 
 MAX_OPERATIONS = 1_000
 """Most nodes that are looked at: many times as many as the chip has layers."""
+
+MAX_ELEMENTS, MAX_LENGTH = 1 << 26, 1 << 18
+"""Most elements of a value, and most along an axis that is not its first: hundreds of times what
+the chip works on, and little enough for what is computed about it."""
 
 _DAMAGE = (ArithmeticError, IndexError, KeyError, TypeError, ValueError)
 """What attributes and constants of the wrong size or type lead to when a node is read."""
@@ -72,6 +78,9 @@ class _Conversion:
         self.renamed[source] = input_name
         shape = (static_shape(source) or ())[1:]
         self.values.append(Value(name=input_name, shape=shape, origin=input_name))
+        if _is_huge(shape):
+            where = f"input {input_name}"
+            raise ModelError(findings.too_many_elements(where, input_name, shape))
         nodes = [n for n in self.graph.model.graph if n.op_type != "Constant" or n.domain]
         if len(nodes) > MAX_OPERATIONS:
             raise ModelError(findings.too_many_operations(name, len(nodes), MAX_OPERATIONS))
@@ -122,6 +131,7 @@ class _Conversion:
         if any(v in self.doubtful for v in node.inputs):
             self.doubtful.update(node.outputs)
         try:
+            _check_sizes(view)
             reading = _read(view)
             self._check_shapes(view)
             self._emit(view, reading)
@@ -230,6 +240,26 @@ def _read(view: NodeView) -> Reading:
 
 def _is_used(value: ir.Value) -> bool:
     return bool(value.uses()) or value.is_graph_output()
+
+
+def _check_sizes(view: NodeView) -> None:
+    """Refuse results, of operators of any kind, that are too large to think about.
+
+    Raises:
+        FindingError: there is one, and no operand is as large.
+    """
+    operands = [static_shape(v) for v in view.node.inputs]
+    if any(_is_huge(shape[1:]) for shape in operands if shape is not None):
+        return
+    for output in view.node.outputs:
+        shape = static_shape(output)
+        if shape is not None and _is_huge(shape[1:]):
+            label = printable(output.name or "")
+            raise findings.FindingError(findings.too_many_elements(view.name, label, shape))
+
+
+def _is_huge(shape: tuple[int, ...]) -> bool:
+    return math.prod(shape) > MAX_ELEMENTS or any(n > MAX_LENGTH for n in shape[1:])
 
 
 def _is_standard(node: ir.Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mxdeploy.chip.max78000.limits import MAX_LAYERS
+from mxdeploy.chip.max78000.limits import MAX_DIMENSION, MAX_LAYERS
 from mxdeploy.chip.max78000.memories import TOTAL_KERNEL_BYTES
 from mxdeploy.errors import Diagnostic
 
@@ -341,6 +341,17 @@ def nothing_left(node: str, value: str, shape: Sequence[int]) -> Diagnostic:
         what=f"{value!r} has shape {list(shape)} and with it no elements",
         why="shapes are computed anew from the input's shape",
         fix="use a larger input, smaller kernels or more padding",
+    )
+
+
+def too_many_elements(where: str, value: str, shape: Sequence[int]) -> Diagnostic:
+    """A value far larger than anything the chip works on."""
+    return Diagnostic(
+        code="MX1026",
+        where=where,
+        what=f"{value!r} has shape {list(shape)}; values that large are not looked at",
+        why=MAX_DIMENSION.text,
+        fix="use a smaller input, or strides and poolings in front",
     )
 
 
