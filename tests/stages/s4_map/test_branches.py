@@ -84,6 +84,16 @@ def test_layers_without_kernels_go_where_they_write_most_at_once():
     assert {plan.layers[i].inputs[0].time_slots for i in (1, 3)} == {2}
 
 
+def test_a_value_beside_two_others_that_want_the_same_place_is_copied():
+    graph = branches.Branches((3, 6, 6))
+    shared = graph.layer("x", conv(4, 1))
+    first, second = graph.layer(shared, conv(4, 1)), graph.layer(shared, conv(4, 3, 1))
+    ends = [graph.layer(graph.join(one, shared), conv(2, 1)) for one in (first, second)]
+    network = graph.network(*ends)
+    assert len(map_network(network).layers) == len(network.layers) + 1
+    assert proved(network) > 0
+
+
 def test_ties_add_up():
     ties = Ties(5)
     assert ties.tie(0, 1, 4)

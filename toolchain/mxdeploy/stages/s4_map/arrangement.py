@@ -9,6 +9,7 @@ share one *piece* of data memory; pieces that must begin at the same word form a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -149,15 +150,14 @@ def arrange(network: QuantNetwork) -> Arrangement | tuple[Conflict, ...]:
     spacings, conflicts = _spacings(network, sources)
     pieces = _pieces(network, number, sources, spacings)
     blocks, more = _blocks(network, sources, len(number))
+    bundles = _bundles(sources, pieces)
     conflicts = [*conflicts, *more]
+    if not conflicts:
+        conflicts = list(_crowded(network, sources, pieces, bundles, blocks))
     if conflicts:
         return tuple(conflicts)
     return Arrangement(
-        sources=sources,
-        spacings=spacings,
-        pieces=pieces,
-        bundles=_bundles(sources, pieces),
-        blocks=blocks,
+        sources=sources, spacings=spacings, pieces=pieces, bundles=bundles, blocks=blocks
     )
 
 
@@ -303,6 +303,48 @@ def _ties(network: QuantNetwork, index: int) -> bool:
     layer = network.layers[index]
     passes_through = layer.spec.kind is Kind.PASSTHROUGH
     return passes_through or len(layer.inputs) > 1 or network.join(layer.inputs[0]) is not None
+
+
+def _crowded(
+    network: QuantNetwork,
+    sources: tuple[Source, ...],
+    pieces: tuple[Piece, ...],
+    bundles: tuple[tuple[int, ...], ...],
+    blocks: tuple[Block, ...],
+) -> Iterator[Conflict]:
+    """Pieces that must begin at one word, on the same processors, while both are in use.
+
+    That is so when a value is the same part of two joins, beside others: the later join gets a
+    copy of it.
+    """
+    names = tensor_names(network)
+    taken = {
+        tensor: range(
+            first, first + limits.channels_per_pass(network.value(names[tensor]).shape[0])
+        )
+        for block in blocks
+        for tensor, first in block.members
+    }
+    block_of = {tensor: i for i, block in enumerate(blocks) for tensor in block.tensors}
+    for one, other in (pair for bundle in bundles for pair in itertools.combinations(bundle, 2)):
+        first, second = sorted((pieces[one], pieces[other]), key=lambda piece: piece.birth)
+        if second.birth > first.death:
+            continue
+        for a, b in itertools.product(first.tensors, second.tensors):
+            if block_of[a] == block_of[b] and set(taken[a]) & set(taken[b]):
+                for layer, value in _shared_parts(sources, b):
+                    yield _conflict(network, layer, names[value], "its processors")
+
+
+def _shared_parts(sources: tuple[Source, ...], tensor: int) -> Iterator[tuple[int, int]]:
+    """Layers that read ``tensor`` beside a part of another join, and that part."""
+    for index, source in enumerate(sources):
+        if source.join is None or tensor not in source.tensors:
+            continue
+        others = [s for s in sources if s.join not in (None, source.join)]
+        for part in source.tensors:
+            if part != tensor and any(part in s.tensors for s in others):
+                yield index, part
 
 
 def _readers(
