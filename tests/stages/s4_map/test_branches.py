@@ -94,6 +94,20 @@ def test_a_value_beside_two_others_that_want_the_same_place_is_copied():
     assert proved(network) > 0
 
 
+def test_joins_that_are_too_wide_together_are_cut_at_a_value_they_share():
+    """Two joins of 60 channels with one value in common, and a copy that ties it to a third."""
+    graph = branches.Branches((3, 6, 6))
+    parts = [graph.layer("x", conv(30, 1)) for _ in range(4)]
+    ends = [
+        graph.layer(graph.join(parts[0], parts[1]), conv(2, 1)),
+        graph.layer(graph.join(parts[1], parts[2]), conv(2, 1)),
+        graph.layer(graph.join(graph.copy(parts[2]), parts[3]), conv(2, 1)),
+    ]
+    network = graph.network(*ends)
+    assert len(map_network(network).layers) == len(network.layers) + 1
+    assert proved(network) > 0
+
+
 def test_ties_add_up():
     ties = Ties(5)
     assert ties.tie(0, 1, 4)

@@ -292,10 +292,29 @@ def _too_wide(
         if max(widths) <= limits.MAX_PROCESSORS:
             continue
         finding = findings.tied_too_wide([names[t] for t in place], max(widths))
-        layer = next(
-            i for i, s in enumerate(sources) if s.tensors[-1] in place and _ties(network, i)
-        )
-        yield Conflict(layer=layer, value=names[sources[layer].tensors[-1]], finding=finding)
+        layer, tensor = _weakest_tie(network, sources, set(place))
+        yield Conflict(layer=layer, value=names[tensor], finding=finding)
+
+
+def _weakest_tie(
+    network: QuantNetwork, sources: tuple[Source, ...], block: set[int]
+) -> tuple[int, int]:
+    """The tie of a block that is given up: its layer, and the tensor that gets a copy for it.
+
+    Layers that pass through may as well convolve. Otherwise a tensor is copied that other layers
+    tie, too: a copy of any other would be tied like the tensor itself.
+    """
+    tying = [i for i, s in enumerate(sources) if s.tensors[-1] in block and _ties(network, i)]
+    passing = [i for i in tying if network.layers[i].spec.kind is Kind.PASSTHROUGH]
+    for index in passing:
+        if sources[index].operands == 1:
+            return index, sources[index].tensors[-1]
+    tied = {i: {*sources[i].tensors, *((i + 1,) if i in passing else ())} for i in tying}
+    for index in tying:
+        for tensor in reversed(sources[index].tensors):
+            if any(tensor in tied[other] for other in tying if other != index):
+                return index, tensor
+    return tying[0], sources[tying[0]].tensors[-1]
 
 
 def _ties(network: QuantNetwork, index: int) -> bool:
