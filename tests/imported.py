@@ -51,6 +51,9 @@ def _node(node: Node, operands: list[Floats], shape: Shape) -> Floats:  # noqa: 
             return np.clip(x, op.low, op.high)
         case g.Affine():
             return x * _per_channel(op.scale.array, x) + _per_channel(op.offset.array, x)
+        case g.PerElement():
+            x = x if op.scale is None else x * op.scale.array.astype(np.float64)
+            return x if op.offset is None else x + op.offset.array.astype(np.float64)
         case g.Elementwise():
             assert all(o.shape == x.shape for o in operands)
             first, *others = operands

@@ -38,6 +38,7 @@ WEIGHTS = {
     "m54": random(5, 4), "left": random(4, 3), "left1": random(1, 4, 3), "m9": random(9, 5),
     "c": random(3, 1, 1), "c1": random(1, 3, 1, 1), "c3": random(3), "col": random(8, 1),
     "pos": np.abs(random(3)) + 0.5, "k": scalar(2.5), "six": scalar(6.0), "zero": scalar(0.0),
+    "k388": random(3, 8, 8), "k88": random(1, 1, 8, 8),
     "low": scalar(-0.5), "half": scalar(0.5), "no": scalar(0, np.bool_), "axis1": ints(1),
 }  # fmt: skip
 
@@ -108,6 +109,11 @@ ARITHMETIC = {
     "y = Sum(x)": "",
     "y = Sum(x, k, c)": "Affine",
     "y = Add(x, c)": "Affine",
+    "y = Add(x, k388)": "PerElement",
+    "y = Sub(k88, x)": "PerElement",
+    "y = Mul(x, k388)": "PerElement",
+    "y = Div(x, k388)": "PerElement",
+    "y = Sum(x, k388, c)": "PerElement",
     "y = Add(c1, x)": "Affine",
     "y = Sub(x, k)": "Affine",
     "y = Sub(c, x)": "Affine",

@@ -20,6 +20,7 @@ CONV = {
     "m": np.array([2, -3, 0.5, 1, 4, 5], np.float32).reshape(6, 1, 1),
     "lo": np.float32(-0.4), "hi": np.float32(0.7),
     "half": np.float32(0.5), "k": np.array([3]), "flat": np.array([0, -1]),
+    "place": random(6, 6, 6, seed=3), "row": random(1, 6, 6, seed=4),
     "s0": np.array([0, 1]), "s1": np.array([5, 6]), "ax": np.array([1, 2]),
 }  # fmt: skip
 WIDE = "conv2d 3x3 pad 0, 32-bit output"
@@ -51,6 +52,11 @@ def steps(network) -> list[str]:
          "Slice Slice Tanh Concat"),
         ("a = Sigmoid(h) b = Tanh(h) y = Mul(a, b)", "Sigmoid Tanh Multiply"),
         ("y = Mul(h, h)", "Multiply"),
+        ("y = Add(h, place)", "PerElement"),
+        ("y = Sub(place, h)", "PerElement"),
+        ("y = Mul(h, row)", "PerElement"),
+        ("s = Sigmoid(h) p = GlobalAveragePool(s) y = GlobalAveragePool(p)",
+         "Sigmoid Reduce Reduce Reshape"),
         ("y = ReduceMean <axes=[1], keepdims=0> (h)", "Reduce Reshape"),
         ("y = ReduceMin <axes=[2]> (h)", "Reduce"),
         ("y = ReduceMax <axes=[1,2,3]> (h)", "Reduce Reduce Reduce"),
@@ -148,6 +154,7 @@ def test_several_heads(check: Check) -> None:
         ("h = Conv(x, w) s = Tanh(h) y = Conv(s, u)", "Tanh(s)", "MX2005"),
         ("h = Conv(x, w) s = LogSoftmax(h) y = Conv(s, u)", "LogSoftmax(s)", "MX2005"),
         ("h = Conv(x, w) s = ReduceMean <axes=[1]> (h) y = Conv(s, v)", "ReduceMean(s)", "MX2005"),
+        ("h = Conv(x, w) s = Add(h, place) y = Conv(s, u)", "Add(s)", "MX2001"),
     ],
 )
 def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:

@@ -82,6 +82,9 @@ def every_step() -> Tail:
     tail.add(g.ArgMax(axis=0, last=True), (1, 4, 5), "y0")
     for op in (g.Multiply(), g.Elementwise(function="add"), g.Elementwise(function="sub")):
         tail.add(op, BYTES, "y0", "t0")
+    places = Tensor(random(4, 5, seed=8).reshape(1, 4, 5))
+    tail.add(g.PerElement(scale=places, offset=Tensor(random(*BYTES, seed=9))), BYTES, "y0")
+    tail.add(g.PerElement(scale=None, offset=places), BYTES, "y0")
     turned = tail.add(g.Transpose(axes=(1, 2, 0)), (4, 5, 3), "y0")
     flat = tail.add(g.Reshape(shape=(10, 6)), (10, 6), turned)
     words = tail.add(g.Reshape(shape=(6, 6)), (6, 6), "y1")

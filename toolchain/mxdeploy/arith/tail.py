@@ -25,6 +25,7 @@ from mxdeploy.ops.graph import (
     HardSigmoid,
     LogSoftmax,
     Multiply,
+    PerElement,
     Reduce,
     Relu,
     Reshape,
@@ -119,7 +120,7 @@ def _function(op: TailFunction, x: Floats) -> Floats:
             return _simple(op, x)
 
 
-def _simple(op: Abs | Affine | Clip | HardSigmoid | Relu, x: Floats) -> Floats:
+def _simple(op: Abs | Affine | Clip | HardSigmoid | PerElement | Relu, x: Floats) -> Floats:
     match op:
         case Relu():
             return np.where(x < _ZERO, _ZERO, x)
@@ -129,6 +130,9 @@ def _simple(op: Abs | Affine | Clip | HardSigmoid | Relu, x: Floats) -> Floats:
             return _bounded(x, np.float32(op.low), np.float32(op.high))
         case HardSigmoid():
             return _bounded(x * np.float32(op.alpha) + np.float32(op.beta), _ZERO, _ONE)
+        case PerElement():
+            x = x if op.scale is None else x * op.scale.array.astype(np.float32)
+            return x if op.offset is None else x + op.offset.array.astype(np.float32)
         case Affine():
             scale, offset = (t.array.astype(np.float32) for t in (op.scale, op.offset))
             axes = (-1, *(1,) * (x.ndim - 2))

@@ -33,9 +33,9 @@ _CLASSES: tuple[type, ...] = (
     head.Transpose, head.Reshape, head.Affine, head.Clip, head.Pad, head.SpaceToDepth,
     head.ShiftedCopies,
     graph.Abs, graph.Affine, graph.ArgMax, graph.Clip, graph.Concat, graph.Elementwise, graph.Exp,
-    graph.HardSigmoid, graph.LogSoftmax, graph.Multiply, graph.Reduce, graph.Relu, graph.Reshape,
-    graph.Sigmoid, graph.Slice, graph.Softmax, graph.Tanh, graph.TopK, graph.Transpose,
-    graph.Upsample,
+    graph.HardSigmoid, graph.LogSoftmax, graph.Multiply, graph.PerElement, graph.Reduce,
+    graph.Relu, graph.Reshape, graph.Sigmoid, graph.Slice, graph.Softmax, graph.Tanh, graph.TopK,
+    graph.Transpose, graph.Upsample,
     tail.TailStep, tail.Result,
     result.KnownAnswer,
 )  # fmt: skip

@@ -87,6 +87,17 @@ class Affine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerElement:
+    """``x * scale + offset`` with numbers that differ within channels, as a detector's boxes take.
+
+    Each has as many axes as x (without the batch dimension), of its length or 1; None: no such.
+    """
+
+    scale: Tensor | None
+    offset: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise:
     """Two or more values combined element by element: add, sub (or, xor for integers)."""
 
@@ -243,6 +254,7 @@ GraphOp = (
     | Abs
     | Clip
     | Affine
+    | PerElement
     | Elementwise
     | Multiply
     | Concat

@@ -23,6 +23,7 @@ from mxdeploy.ops.graph import (
     HardSigmoid,
     LogSoftmax,
     Multiply,
+    PerElement,
     Reduce,
     Relu,
     Reshape,
@@ -39,7 +40,7 @@ Shape = tuple[int, ...]
 
 TailMove = Concat | Reshape | Slice | Transpose | Upsample
 """Operators that only say where elements go."""
-TailFunction = Abs | Affine | Clip | Exp | HardSigmoid | Relu | Sigmoid | Tanh
+TailFunction = Abs | Affine | Clip | Exp | HardSigmoid | PerElement | Relu | Sigmoid | Tanh
 """Functions of single elements."""
 TailChoice = ArgMax | Reduce | TopK
 """Operators that leave fewer elements along an axis."""
@@ -107,8 +108,9 @@ def steps_for(tail: Sequence[TailStep], value: str) -> tuple[TailStep, ...]:
 
 def tail_tensors(tail: Sequence[TailStep]) -> tuple[Tensor, ...]:
     """The constants of the steps, in order."""
-    affine = [step.op for step in tail if isinstance(step.op, Affine)]
-    return tuple(tensor for op in affine for tensor in (op.scale, op.offset))
+    scaling = [step.op for step in tail if isinstance(step.op, Affine | PerElement)]
+    both = (tensor for op in scaling for tensor in (op.scale, op.offset))
+    return tuple(tensor for tensor in both if tensor is not None)
 
 
 def tail_lines(tail: Sequence[TailStep], results: Sequence[Result]) -> list[str]:
@@ -152,7 +154,7 @@ def verify_tail(
         raise ValueError(f"output {lost[0].name} of the model is never computed")
 
 
-def _suits(step: TailStep, shapes: list[Shape]) -> bool:
+def _suits(step: TailStep, shapes: list[Shape]) -> bool:  # noqa: PLR0911 - one per kind
     """Whether the operator can make the step's shape of these (axes of length 1 do not count)."""
     first = shapes[0]
     if isinstance(step.op, Elementwise | Multiply):
@@ -169,7 +171,18 @@ def _suits(step: TailStep, shapes: list[Shape]) -> bool:
         kept = step.op.count if isinstance(step.op, TopK) else 1
         expected = (*first[: step.op.axis], kept, *first[step.op.axis + 1 :])
         return [n for n in expected if n != 1] == [n for n in step.shape if n != 1]
+    if isinstance(step.op, PerElement) and not _spreads(step.op, first):
+        return False
     return step.shape == _same_axes(step.op, first)
+
+
+def _spreads(op: PerElement, shape: Shape) -> bool:
+    """Whether the constants spread over a value of ``shape``."""
+    shapes = [tensor.shape for tensor in (op.scale, op.offset) if tensor is not None]
+    return all(
+        len(s) == len(shape) and all(n in (1, m) for n, m in zip(s, shape, strict=True))
+        for s in shapes
+    )
 
 
 def _same_axes(op: TailOp, shape: Shape) -> Shape:

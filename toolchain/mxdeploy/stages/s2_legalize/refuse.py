@@ -22,6 +22,7 @@ from mxdeploy.ops.graph import (
     LogSoftmax,
     Multiply,
     Pad,
+    PerElement,
     Pooling,
     Reduce,
     Reshape,
@@ -109,8 +110,8 @@ def _of_node(graph: Graph, node: Node, op: GraphOp) -> list[Diagnostic]:
             found = _broken(node.name, constraints.CLIP, op, before, "the Clip")
         case Pad() if min(op.pads) >= 0:
             found = _broken(node.name, constraints.PAD, op, before, "the Pad")
-        case Multiply():
-            found = [findings.unsupported(node.name, "Mul", "a product of two computed values")]
+        case PerElement() | Multiply():
+            found = [_of_product(node.name, op)]
         case Elementwise() | Concat():
             found = _of_branches(graph, node, op)
         case _:
@@ -135,6 +136,14 @@ def _of_transposed(node: Node, op: ConvTranspose, before: Shape) -> list[Diagnos
     if found or not before:
         return found
     return _broken(node.name, convolution.CONV_TRANSPOSE_ALONE, op, before, words)
+
+
+def _of_product(where: str, op: PerElement | Multiply) -> Diagnostic:
+    """What only the CPU multiplies or adds."""
+    if isinstance(op, Multiply):
+        return findings.unsupported(where, "Mul", "a product of two computed values")
+    op_type = "Add" if op.scale is None else "Mul"
+    return findings.unsupported(where, op_type, "with a constant that is not per channel")
 
 
 def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Diagnostic]:

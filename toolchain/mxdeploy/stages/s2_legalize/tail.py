@@ -23,6 +23,7 @@ from mxdeploy.ops.graph import (
     HardSigmoid,
     LogSoftmax,
     Multiply,
+    PerElement,
     Pooling,
     Reduce,
     Relu,
@@ -52,8 +53,8 @@ class Takes(Enum):
 
 
 CPU = (
-    ArgMax, Concat, Exp, HardSigmoid, LogSoftmax, Multiply, Reduce, Reshape, Sigmoid, Slice,
-    Softmax, Tanh, TopK, Transpose, Upsample,
+    ArgMax, Concat, Exp, HardSigmoid, LogSoftmax, Multiply, PerElement, Reduce, Reshape, Sigmoid,
+    Slice, Softmax, Tanh, TopK, Transpose, Upsample,
 )  # fmt: skip
 """Operators that the chip does not have at the end of a network, or has to pay for."""
 _LEFT = (Abs, Affine, Clip, Relu)
@@ -156,14 +157,21 @@ def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:
 
 
 def _pooling(graph: Graph, node: Node, op: Pooling) -> tuple[TailStep, ...]:
-    """A pooling over whole axes: they are reduced one after the other."""
+    """A pooling over whole axes (reduced one after the other), or over nothing."""
     shape = graph.shape(node.inputs[0])
     if len(shape) != len(op.size) + 1:  # not known, behind an operator that is not known
         return ()
     whole = [axis + 1 for axis, n in enumerate(op.size) if n == shape[axis + 1] > 1]
     windows = [n for axis, n in enumerate(op.size) if axis + 1 not in whole]
-    if not whole or any(op.pads) or any(n != 1 for n in (*windows, *_strides(op, whole))):
+    if any(op.pads) or any(n != 1 for n in (*windows, *_strides(op, whole))):
         return ()
+    if not whole:
+        same = Reshape(shape=shape)
+        return (
+            TailStep(
+                op=same, inputs=node.inputs, output=node.output, shape=shape, origin=node.name
+            ),
+        )
     function = "mean" if op.average else "max"
     steps: list[TailStep] = []
     source = node.inputs[0]

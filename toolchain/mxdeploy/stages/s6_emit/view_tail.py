@@ -20,6 +20,7 @@ from mxdeploy.ops.graph import (
     HardSigmoid,
     LogSoftmax,
     Multiply,
+    PerElement,
     Reduce,
     Relu,
     Sigmoid,
@@ -161,7 +162,10 @@ class _Writer:
 
     def _lines(self) -> Iterator[str]:
         for statement in self._plan.statements:
-            yield self._line(statement)
+            if isinstance(statement, Apply) and isinstance(statement.op, PerElement):
+                yield from self._per_element(statement, statement.op)
+            else:
+                yield self._line(statement)
 
     def _line(self, statement: Statement) -> str:
         match statement:
@@ -173,6 +177,14 @@ class _Writer:
                 return self._combine(statement)
             case Choose():
                 return self._choose(statement)
+
+    def _per_element(self, statement: Apply, op: PerElement) -> Iterator[str]:
+        to, shape = self._place(statement.to), statement.shape
+        count = math.prod(shape)
+        for tensor, function in ((op.scale, "multiply"), (op.offset, "add")):
+            if tensor is not None:
+                numbers = Tensor(np.broadcast_to(tensor.array, shape).reshape(-1))
+                yield f"tail_{function}({to}, {self._constant(numbers, count)}, {count}u);"
 
     def _copy(self, statement: Copy) -> str:
         source, to = statement.source, self._place(statement.to)

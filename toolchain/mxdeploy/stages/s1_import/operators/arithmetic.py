@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.ops.graph import Affine, Elementwise, Multiply, Transpose
+from mxdeploy.ops.graph import Affine, Elementwise, Multiply, PerElement, Transpose
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
     NotReadableError,
@@ -45,16 +45,25 @@ def _affine(view: NodeView, scale: Floats, offset: Floats) -> Reading:
     full = view.full_shape(index)
     padded = [b.reshape((1,) * (len(full) - b.ndim) + b.shape) for b in both]
     axes = [a for a, n in enumerate(padded[0].shape) if n != 1]
-    if len(axes) > 1 or padded[0].shape[axes[0]] != full[axes[0]]:
-        raise NotReadableError(f"a constant of shape {list(both[0].shape)} that is not per channel")
+    if any(padded[0].shape[a] != full[a] for a in axes):
+        raise NotReadableError(f"a constant of shape {list(both[0].shape)} for {list(full)}")
+    if padded[0].shape[0] != 1:
+        raise NotReadableError("a constant that differs along the batch")
+    if len(axes) > 1:
+        return single(_per_element(padded[0][0], padded[1][0]), index)
     op = Affine(scale=tensor(padded[0].reshape(-1)), offset=tensor(padded[1].reshape(-1)))
     return _along_axis(op, index, full[1:], axes[0] - 1)
 
 
+def _per_element(scale: Floats, offset: Floats) -> PerElement:
+    return PerElement(
+        scale=None if (scale == 1).all() else tensor(scale),
+        offset=None if (offset == 0).all() else tensor(offset),
+    )
+
+
 def _along_axis(op: Affine, index: int, shape: tuple[int, ...], axis: int) -> Reading:
     """``op`` per element of ``axis``: that axis is brought to the front and back."""
-    if axis < 0:
-        raise NotReadableError("a constant that differs along the batch")
     if axis == 0:
         return single(op, index)
     there = (axis, *(a for a in range(len(shape)) if a != axis))
