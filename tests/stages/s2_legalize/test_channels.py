@@ -58,11 +58,12 @@ def test_a_pooled_and_a_flattened_part(check: Check) -> None:
 
 def test_parts_that_are_not_convolved_are_computed_apart(check: Check) -> None:
     nodes = (
-        f"c = Conv(x, w, bias) h = Mul(c, scale) {SPLIT} r = Relu(a) y = Conv(r, e3) z = Conv(b, v)"
+        "c = Conv(x, w, bias) h = Mul(c, scale) "
+        f"{SPLIT} r = Relu(a) o = Abs(b) y = Conv(r, e3) z = Conv(o, v)"
     )
     network = check(model(nodes, outputs="y, z", weights=WEIGHTS))
-    assert texts(network) == [CONV, f"{CONV}, relu", LAST, LAST]
-    assert [n.op.spec.out_channels for n in network.nodes[:2]] == [5, 3]
+    assert texts(network) == [f"{CONV}, relu", f"{CONV}, abs", LAST, LAST]
+    assert [n.op.spec.out_channels for n in network.nodes[:2]] == [3, 5]
 
 
 def test_functions_in_between_are_done_to_each_part(check: Check) -> None:
@@ -144,9 +145,9 @@ def test_slices_of_slices(check: Check) -> None:
     }
     nodes = (
         "h = Conv(x, w) a = Slice(h, begin, end, axis) b2 = Slice(a, one, three, axis) "
-        "y = Conv(b2, w2)"
+        "r = Relu(b2) y = Conv(r, w2)"
     )
-    assert texts(check(model(nodes, weights=weights))) == [CONV, LAST]
+    assert texts(check(model(nodes, weights=weights))) == [f"{CONV}, relu", LAST]
 
 
 def test_wide_values_are_computed_apart(check: Check) -> None:
@@ -159,9 +160,9 @@ def test_wide_values_are_computed_apart(check: Check) -> None:
 
 
 def test_shuffled_channels_vanish_in_weights(check: Check) -> None:
-    forward = check(model(f"h = Conv(x, w, bias) {SHUFFLE.format('h', 'q')} y = Conv(q, k)",
-                          weights=WEIGHTS))  # fmt: skip
-    assert texts(forward) == [CONV, LAST]
+    forward = check(model(f"h = Conv(x, w, bias) a = Abs(h) {SHUFFLE.format('a', 'q')} "
+                          "y = Conv(q, k)", weights=WEIGHTS))  # fmt: skip
+    assert texts(forward) == [f"{CONV}, abs", LAST]
     backward = check(model(f"h = Conv(x, w, bias) {SHUFFLE.format('h', 'q')} r = Relu(q) "
                            "y = Conv(r, k)", weights=WEIGHTS))  # fmt: skip
     assert texts(backward) == [f"{CONV}, relu", LAST]

@@ -78,7 +78,8 @@ def test_1d_kernels_are_one_layer_where_they_can(
     check: Check, taps: int, begin: int, end: int, dilation: int
 ) -> None:
     proto = model(
-        f"h = Conv(x, v) y = Conv <pads=[{begin},{end}], dilations=[{dilation}]> (h, w, b)",
+        "g = Conv(x, v) h = Relu(g) "
+        f"y = Conv <pads=[{begin},{end}], dilations=[{dilation}]> (h, w, b)",
         inputs="float[1,3,30] x",
         weights={**conv((taps,)), "v": random(3, 3, 1, seed=3)},
     )
@@ -133,7 +134,7 @@ def test_convolutions_that_need_too_much(
 ) -> None:
     """Copies of 300 channels, in dense layers, are more weights than fit."""
     proto = model(
-        f"h = Conv(x, v) y = Conv <{attributes or 'group=1'}> (h, w, b)",
+        f"g = Conv(x, v) h = Relu(g) y = Conv <{attributes or 'group=1'}> (h, w, b)",
         inputs="float[1,3,20,20] x",
         weights={
             "v": random(300, 3, 1, 1, seed=1), "w": random(80, 300, *kernel, seed=2),

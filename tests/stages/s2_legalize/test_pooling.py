@@ -111,7 +111,8 @@ def test_an_average_behind_a_1x1_convolution_is_done_first(check: Check, end: st
 def test_a_declared_range_keeps_the_order(check: Check) -> None:
     zeros = np.zeros((5, 4, 1, 1), np.float32)
     proto = model(
-        "h = Conv(x, w) c = Conv(h, v) q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) "
+        "h = Conv(x, w) r = Relu(h) "
+        "c = Conv(r, v) q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) "
         "y = GlobalAveragePool(d)",
         weights={**CONV, "v": zeros, "s": np.array(0.5, np.float32), "z": np.array(0, np.int8)},
     )

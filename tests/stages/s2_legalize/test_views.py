@@ -113,11 +113,11 @@ def test_matrix_product_with_axes_of_length_1(check: Check) -> None:
 def test_matrix_product_per_step_of_a_sequence(check: Check) -> None:
     proto = model(
         "t = Transpose <perm=[0,2,1]> (x) h = MatMul(t, m) b = Transpose <perm=[0,2,1]> (h) "
-        "y = Conv(b, w)",
+        "r = Relu(b) y = Conv(r, w)",
         inputs="float[1,3,20] x",
         weights={"m": random(3, 6, seed=1), "w": random(2, 6, 3, seed=2)},
     )
-    assert texts(check(proto)) == ["conv1d 1x1 pad 0", "conv1d 3x1 pad 0, 32-bit output"]
+    assert texts(check(proto)) == ["conv1d 1x1 pad 0, relu", "conv1d 3x1 pad 0, 32-bit output"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_limits_of_whole_layers(refuse: Refuse) -> None:
 
 def test_more_than_32_layers(refuse: Refuse) -> None:
     names = ["x", *(f"h{i}" for i in range(32)), "y"]
-    nodes = " ".join(f"{b} = Conv({a}, w)" for a, b in itertools.pairwise(names))
+    nodes = " ".join(f"c{b} = Conv({a}, w) {b} = Relu(c{b})" for a, b in itertools.pairwise(names))
     ((_, code, what),) = refuse(model(nodes, weights={"w": random(3, 3, 1, 1)}))
     assert code == "MX2008"
     assert "33 hardware layers" in what

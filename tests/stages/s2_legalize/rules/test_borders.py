@@ -22,7 +22,8 @@ def test_a_causal_convolution(check: Check, dilation: int) -> None:
     pad = 2 * dilation
     network = check(
         model(
-            f"h = Conv(x, v) c = Conv <pads=[{pad},{pad}], dilations=[{dilation}]> (h, w) "
+            "g = Conv(x, v) h = Relu(g) "
+            f"c = Conv <pads=[{pad},{pad}], dilations=[{dilation}]> (h, w) "
             "k = Slice(c, from, to, axis) r = Relu(k) y = Conv(r, u)",
             inputs="float[1,3,32] x",
             weights={**LINE, "from": ints(0), "to": ints(-pad), "axis": ints(2)},
@@ -35,7 +36,7 @@ def test_a_causal_convolution(check: Check, dilation: int) -> None:
 def test_a_crop_behind_an_activation(check: Check) -> None:
     network = check(
         model(
-            "h = Conv(x, v) c = Conv <pads=[2,2,2,2]> (h, w) r = Relu(c) k = Pad(r, p) "
+            "g = Conv(x, v) h = Relu(g) c = Conv <pads=[2,2,2,2]> (h, w) r = Relu(c) k = Pad(r, p) "
             "y = Conv <pads=[1,1,1,1]> (k, o)",
             weights={
                 **PLANE, "p": ints(0, 0, -1, -1, 0, 0, -1, -1), "o": random(2, 5, 3, 3, seed=5),
@@ -48,7 +49,8 @@ def test_a_crop_behind_an_activation(check: Check) -> None:
 def test_a_crop_of_a_strided_convolution(check: Check) -> None:
     check(
         model(
-            "h = Conv(x, v) c = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) y = Pad(c, p)",
+            "g = Conv(x, v) h = Relu(g) "
+            "c = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) y = Pad(c, p)",
             weights={**PLANE, "p": ints(0, 0, -1, 0, 0, 0, 0, -2)},
         )
     )
@@ -83,7 +85,7 @@ def test_zeros_instead_of_what_is_cut_off(check: Check) -> None:
 def test_an_activation_behind_zeros(check: Check) -> None:
     network = check(
         model(
-            "h = Conv(x, v) p = Pad(h, q) r = Relu(p) y = Conv(r, w)",
+            "g = Conv(x, v) h = Relu(g) p = Pad(h, q) r = Relu(p) y = Conv(r, w)",
             weights={**PLANE, "q": ints(0, 0, 1, 1, 0, 0, 1, 1)},
         )
     )

@@ -110,7 +110,7 @@ def test_a_pooling_hides_the_odd_row(check: Check) -> None:
     """Of eleven rows a pooling 2x2 sees ten: the kernel may be computed with one row less."""
     weights = {"v": random(4, 3, 1, 1, seed=1), "w": random(5, 4, 2, 2, seed=2)}
     proto = model(
-        "h = Conv(x, v) c = Conv(h, w) r = Relu(c) "
+        "g = Conv(x, v) h = Relu(g) c = Conv(h, w) r = Relu(c) "
         "y = MaxPool <kernel_shape=[2,2], strides=[2,2]> (r)",
         inputs="float[1,3,12,8] x", weights=weights,
     )  # fmt: skip

@@ -22,7 +22,7 @@ def strided(
         "v": random(inner, 3, 1, 1, seed=1), "w": random(outer, inner, *kernel, seed=2),
         "b": random(outer, seed=3), "u": random(4, outer, 3, 3, seed=4),
     }  # fmt: skip
-    nodes = f"h = Conv(x, v) c = Conv <{attributes}> (h, w, b) r = Relu(c) {behind}"
+    nodes = f"g = Conv(x, v) h = Relu(g) c = Conv <{attributes}> (h, w, b) r = Relu(c) {behind}"
     return check(model(nodes, inputs="float[1,3,12,12] x", weights=weights))
 
 
@@ -70,7 +70,7 @@ def test_every_nth_pixel_of_a_pooling_is_a_pooling(check: Check) -> None:
     weights = {"v": random(8, 3, 1, 1, seed=1), "w": random(4, 8, 1, 1, seed=2)}
     network = check(
         model(
-            "h = Conv(x, v) p = MaxPool <kernel_shape=[3,3], strides=[1,1]> (h) "
+            "g = Conv(x, v) h = Relu(g) p = MaxPool <kernel_shape=[3,3], strides=[1,1]> (h) "
             "y = Conv <strides=[2,2]> (p, w)",
             inputs="float[1,3,12,12] x", weights=weights,
         )
@@ -92,14 +92,15 @@ def test_a_shortcut_and_its_block_read_the_same_map(check: Check) -> None:
     }  # fmt: skip
     network = check(
         model(
-            "h = Conv(x, v) a = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) r = Relu(a) "
+            "g = Conv(x, v) h = Relu(g) "
+            "a = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) r = Relu(a) "
             "b = Conv <pads=[1,1,1,1]> (r, u) s = Conv <strides=[2,2]> (h, t) "
             "z = Add(b, s) y = Relu(z)",
             inputs="float[1,3,12,12] x", weights=weights,
         )
     )  # fmt: skip
     assert texts(network) == [
-        "conv2d 1x1 pad 0", "conv2d 3x3 pad 1, relu", "max 1x1/2, conv2d 3x3 pad 1, relu",
+        "conv2d 1x1 pad 0, relu", "conv2d 3x3 pad 1, relu", "max 1x1/2, conv2d 3x3 pad 1, relu",
     ]  # fmt: skip
 
 
@@ -110,7 +111,8 @@ def test_several_readers_all_take_every_second_pixel(check: Check) -> None:
     }  # fmt: skip
     network = check(
         model(
-            "h = Conv(x, v) a = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) r = Relu(a) "
+            "g = Conv(x, v) h = Relu(g) "
+            "a = Conv <pads=[1,1,1,1], strides=[2,2]> (h, w) r = Relu(a) "
             "b = Conv <pads=[1,1,1,1]> (r, u) c = Conv(r, s)",
             inputs="float[1,3,12,12] x", outputs="b, c", weights=weights,
         )
@@ -127,7 +129,7 @@ def test_sequences(check: Check, taps: int) -> None:
     }  # fmt: skip
     check(
         model(
-            "h = Conv(x, v) c = Conv <strides=[2]> (h, w) r = Relu(c) y = Conv(r, u)",
+            "g = Conv(x, v) h = Relu(g) c = Conv <strides=[2]> (h, w) r = Relu(c) y = Conv(r, u)",
             inputs="float[1,3,30] x", weights=weights,
         )
     )  # fmt: skip

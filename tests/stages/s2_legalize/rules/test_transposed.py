@@ -26,7 +26,10 @@ def enlarged(
         "b": random(6, seed=3), "u": random(2, 6, *ones, seed=4),
     }  # fmt: skip
     dims = ",".join(str(n) for n in size)
-    nodes = f"h = Conv(x, v) a = ConvTranspose <{attributes}> (h, w, b) r = Relu(a) y = Conv(r, u)"
+    nodes = (
+        "g = Conv(x, v) h = Relu(g) "
+        f"a = ConvTranspose <{attributes}> (h, w, b) r = Relu(a) y = Conv(r, u)"
+    )
     return check(model(nodes, inputs=f"float[1,3,{dims}] x", weights=weights))
 
 
@@ -113,7 +116,7 @@ def test_nearest_neighbours(check: Check, factor: int, size: tuple[int, ...]) ->
     dims = ",".join(str(n) for n in size)
     network = check(
         model(
-            f'h = Conv(x, v) a = Resize <mode="nearest", nearest_mode="floor", '
+            f'g = Conv(x, v) h = Relu(g) a = Resize <mode="nearest", nearest_mode="floor", '
             f'coordinate_transformation_mode="asymmetric"> (h, , s) '
             f"r = Relu(a) y = Conv <pads={pads}> (r, u)",
             inputs=f"float[1,3,{dims}] x", weights=weights,
@@ -134,7 +137,8 @@ def test_what_the_chip_cannot_do(
     refuse: Refuse, attributes: str, kernel: tuple[int, int], code: str, found: str
 ) -> None:
     weights = {"v": random(90, 3, 1, 1), "w": random(90, 4, *kernel)}
-    proto = model(f"h = Conv(x, v) y = ConvTranspose <{attributes}> (h, w)", weights=weights)
+    nodes = f"g = Conv(x, v) h = Relu(g) y = ConvTranspose <{attributes}> (h, w)"
+    proto = model(nodes, weights=weights)
     ((where, found_code, what),) = refuse(proto)
     assert (where, found_code) == ("ConvTranspose(y)", code)
     assert found in what
@@ -143,7 +147,7 @@ def test_what_the_chip_cannot_do(
 def test_uneven_enlargement(refuse: Refuse) -> None:
     weights = {"v": random(4, 3, 1, 1), "u": random(2, 4, 1, 1), "s": [1.0, 1.0, 3.0, 2.0]}
     proto = model(
-        'h = Conv(x, v) a = Resize <mode="nearest", nearest_mode="floor", '
+        'g = Conv(x, v) h = Relu(g) a = Resize <mode="nearest", nearest_mode="floor", '
         'coordinate_transformation_mode="asymmetric"> (h, , s) y = Conv(a, u)',
         weights=weights,
     )  # fmt: skip
