@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
+from tests.fuzz import models
 from tests.fuzz.case import Case, source
 from tests.fuzz.cases import cases
 from tests.fuzz.compare import compare
@@ -81,5 +82,7 @@ SUBJECTS: MappingProxyType[str, Subject[Any]] = MappingProxyType(
         "plans": Subject(plan_cases, check, text, shrink=False),
         "registers": Subject(trials, attempt, trial_text),
         "onnx": Subject(mutants, _check, mutant_text),
+        "models": Subject(models.recipes, models.check, models.text),
+        "firmware": Subject(models.recipes, models.run_on_board, models.text),
     }
 )

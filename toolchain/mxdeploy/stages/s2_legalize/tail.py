@@ -134,13 +134,14 @@ def _moved(graph: Graph, steps: dict[str, tuple[TailStep, ...]], takes: Takes) -
 def _goes(graph: Graph, node: Node, takes: Takes) -> bool:
     """Whether a node that the CPU can compute is left to it, whatever stands in front.
 
-    A layer that does the sum in front of an activation does the activation, too.
+    A layer that does the sum in front of an activation does the activation, too; and a
+    concatenation that layers read is none that the host reads.
     """
     if takes is Takes.CPU or isinstance(node.op, CPU):
         return isinstance(node.op, CPU)
     source = graph.source(node)
-    sums = source is not None and isinstance(source.op, Elementwise)
-    return takes is Takes.ALL or (isinstance(node.op, _LEFT) and not sums)
+    busy = source is not None and isinstance(source.op, Elementwise | Concat)
+    return takes is Takes.ALL or (isinstance(node.op, _LEFT) and not busy)
 
 
 def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:
