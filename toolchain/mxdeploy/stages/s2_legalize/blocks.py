@@ -42,7 +42,7 @@ def to_pixels(graph: Graph, chain: tuple[Node, ...]) -> Blocks | None:
     before, after = graph.shape(chain[0].inputs[0]), graph.shape(chain[-1].output)
     if not _is_enlarged(before, after):
         return None
-    return _blocks(_positions(before, chain), before, after)
+    return _blocks(positions(before, chain), before, after)
 
 
 def to_channels(graph: Graph, chain: tuple[Node, ...]) -> Blocks | None:
@@ -50,7 +50,7 @@ def to_channels(graph: Graph, chain: tuple[Node, ...]) -> Blocks | None:
     before, after = graph.shape(chain[0].inputs[0]), graph.shape(chain[-1].output)
     if not _is_enlarged(after, before):
         return None
-    moved = _positions(before, chain).reshape(-1)
+    moved = positions(before, chain).reshape(-1)
     back = np.empty_like(moved)
     back[moved] = np.arange(moved.size)
     return _blocks(back.reshape(before), after, before)
@@ -65,7 +65,7 @@ def _is_enlarged(small: Shape, large: Shape) -> bool:
     return size > 1 and small[0] % (size * size) == 0 and large == shape
 
 
-def _positions(shape: Shape, chain: tuple[Node, ...]) -> Positions:
+def positions(shape: Shape, chain: tuple[Node, ...]) -> Positions:
     """Where every element of the result stands in a value of ``shape``."""
     places = np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
     for node in chain:

@@ -64,6 +64,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     join_prune,
     join_repeat,
     linear_layer,
+    linear_map,
     linear_rank,
     merge_convolutions,
     merge_convolutions_wide,
@@ -158,6 +159,7 @@ CLEAN = (
     concat_function.RULE,
     concat_linear.RULE,
     pool_concat.RULE,
+    linear_map.RULE,
     outputs_split.RULE,
 )
 HOST = (
