@@ -1,8 +1,9 @@
-"""A vector that becomes a map is computed as one, by a transposed convolution of one pixel: exact.
+"""A vector that becomes a map is computed as one, by a convolution of one padded pixel: exact.
 
-Decoders begin so: a matrix product, re-shaped to channels, rows and columns. The transposed
-convolution whose kernel is as large as the map gives every pixel weights of its own. A bias that
-differs from pixel to pixel is the weight of a channel that is always 1.
+Decoders begin so: a matrix product, re-shaped to channels, rows and columns. A kernel as large as
+the map that is to come, over a single pixel and zeros around it, gives every pixel of the map
+weights of its own. A bias that differs from pixel to pixel is the weight of a channel that is
+always 1.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Abs, Clip, Concat, ConvTranspose, Linear, Relu, Reshape, Transpose
+from mxdeploy.ops.graph import Abs, Clip, Concat, Conv, Linear, Relu, Reshape, Transpose
+from mxdeploy.stages.s2_legalize.arrange.convolution import is_chip_made, plan_of
 from mxdeploy.stages.s2_legalize.blocks import chain_of, positions
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.joins import only_host_follows
 from mxdeploy.stages.s2_legalize.numbers import single
+from mxdeploy.stages.s2_legalize.one_tap import plain_conv
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 _MAP = 3
@@ -43,7 +46,10 @@ def match(graph: Graph, node: Node) -> Edit | None:
     readable = len(graph.shape(source.inputs[0])) == 1 and shape[0] <= limits.MAX_CHANNELS.value
     if not readable or only_host_follows(graph, node.output):
         return None
-    return _edit(graph, source, source.op, functions, chain)
+    edit = _edit(graph, source, source.op, functions, chain)
+    after = graph.apply(edit, RULE.name, exact=RULE.exact)
+    conv = next(n for n in edit.add if isinstance(n.op, Conv))
+    return edit if is_chip_made(conv.op) or plan_of(after, conv) is not None else None
 
 
 def _edit(
@@ -82,7 +88,7 @@ def _edit(
     pixel = replace(matrix, op=Reshape(shape=(features, 1, 1)), inputs=(source,))
     source = add("pixel", pixel, (features, 1, 1))
     spread = replace(
-        last, op=_transposed(weight, each), inputs=(source,), origin=origin, output=last.output
+        last, op=_spread(weight, each), inputs=(source,), origin=origin, output=last.output
     )
     maps = [spread, *functions]
     for number, member in enumerate(maps[:-1]):
@@ -98,12 +104,11 @@ def _edit(
     )
 
 
-def _transposed(weight: NDArray[np.float64], bias: Tensor | None) -> ConvTranspose:
-    ones = (1, 1)
-    return ConvTranspose(
-        weight=single(weight), bias=bias, pads=(0,) * 4, strides=ones, dilations=ones,
-        output_padding=(0, 0), groups=1,
-    )  # fmt: skip
+def _spread(weight: NDArray[np.float64], bias: Tensor | None) -> Conv:
+    """The convolution of one pixel that gives ``weight``: (input, output, row, column)."""
+    kernel = np.flip(weight.swapaxes(0, 1), axis=(2, 3))
+    pads = tuple(n - 1 for n in kernel.shape[2:])
+    return replace(plain_conv(kernel, pads), weight=single(kernel), bias=bias)
 
 
 RULE = Rule(name="matrix-as-map", exact=True, match=match)
