@@ -106,6 +106,43 @@ def test_models_without_data_build_from_their_own_samples(
     assert report["totals"]["cycles"] <= vendor_cycles
 
 
+def test_a_detector_has_its_own_two_outputs(
+    mxdeploy: Mxdeploy, shared: Path, tmp_path: Path
+) -> None:
+    """Eight outputs of the chip, two of the model, computed by the firmware as by the reference."""
+    ran = mxdeploy(
+        "build", shared / "models" / "svhn-tinierssd.onnx", "-o", tmp_path / "b", "--run",
+        "--calib", f"{shared / 'models' / 'svhn-tinierssd'}_io.npz:input", "--json",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.out
+    report = ran.document["result"]["report"]
+    assert report["board_run"]["passed"] is True
+    assert "out1: 1700 x 11, from -" in report["board_run"]["console"]
+    assert [(o["name"], o["shape"]) for o in report["outputs"]] == [
+        ("out0", [1700, 4]), ("out1", [1700, 11]),
+    ]  # fmt: skip
+    assert sum(len(o["values"]) for o in report["outputs"]) == 8
+    assert report["totals"]["cycles"] <= 702_877
+    assert ran.document["diagnostics"] == []
+
+
+def test_a_model_with_its_channels_last(mxdeploy: Mxdeploy, shared: Path, tmp_path: Path) -> None:
+    """Raw pixels, as the data file has them: none is turned or scaled by hand."""
+    data = shared / "data" / "cifar10_small.npz"
+    ran = mxdeploy(
+        "build", shared / "models" / "mlperf-resnet8.onnx", "-o", tmp_path / "b", "--limit", 64,
+        "--calib", data, "--compiler=none", "--json",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.out
+    assert ran.document["result"]["report"]["input_shape"] == [32, 32, 3]
+    ran = mxdeploy("evaluate", tmp_path / "b", "--data", data, "--limit", 120, "--json")
+    assert ran.exit_code == 0, ran.out
+    result = ran.document["result"]
+    assert result["layout"] == "nhwc"
+    assert result["accuracy"]["float"] > 0.85
+    assert result["accuracy"]["integer"] >= result["accuracy"]["float"] - 0.03
+
+
 @pytest.mark.parametrize(
     ("model", "parts"),
     [
