@@ -131,6 +131,13 @@ def one_dimension() -> Chain:
     return chain.linear(8 * 15, 6)
 
 
+def numbers() -> Chain:
+    """What the CPU computes: an offset in front, logarithms of a softmax of every pixel behind."""
+    chain = Chain(3, 9, 9).add("Sub", np.array([0.5, -0.25, 0.1]).reshape(3, 1, 1))
+    chain.conv(3, 8, 3, 3, pad=1).add("Relu").conv(8, 5, 3, 3, pad=1)
+    return chain.add("LogSoftmax", axis=1).add("Transpose", perm=[0, 2, 3, 1])
+
+
 def average() -> Chain:
     """Average pooling; fractions are dropped."""
     chain = Chain(3, 12, 12).conv(3, 8, 3, 3, pad=1).pool("AveragePool", 3, 3)
@@ -224,7 +231,7 @@ def issue_353() -> Chain:
 
 
 NETWORKS: tuple[Callable[[], Chain], ...] = (
-    convolution, quadrants, passes, one_dimension, average, fifo, streaming, fifo_chw,
+    convolution, numbers, quadrants, passes, one_dimension, average, fifo, streaming, fifo_chw,
     long_flatten, absolute, transposed, elementwise, interleaved, narrow, in_place, issue_353,
 )  # fmt: skip
 

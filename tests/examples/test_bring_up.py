@@ -13,9 +13,9 @@ import pytest
 from mxdeploy.stages.s7_compile import find_compiler
 from tests.command import Mxdeploy
 
-NAMES = ("convolution", "quadrants", "passes", "one_dimension", "average", "fifo", "streaming",
-         "fifo_chw", "long_flatten", "absolute", "transposed", "elementwise", "interleaved",
-         "narrow", "in_place", "issue_353")  # fmt: skip
+NAMES = ("convolution", "numbers", "quadrants", "passes", "one_dimension", "average", "fifo",
+         "streaming", "fifo_chw", "long_flatten", "absolute", "transposed", "elementwise",
+         "interleaved", "narrow", "in_place", "issue_353")  # fmt: skip
 BY_FIFO = {"fifo": "FIFOs 0, 1", "streaming": "Layers 0 to 1 stream", "fifo_chw": "FIFOs 0, 1, 2"}
 KNOWN_ONLY_FROM_SIMULATION = (
     "transposed", "elementwise", "narrow", "absolute", "interleaved", "in_place",
