@@ -18,7 +18,7 @@ from tests.structures import STRUCTURES
 LAYERS = {
     "resnet_basic": 6, "resnet_bottleneck": 8, "resnet_pre_activation": 8, "densenet": 13,
     "inception": 18, "squeezenet": 8, "u_net": 8, "mobilenet_v2": 8, "shufflenet": 9,
-    "two_heads": 5, "detector": 6, "temporal": 7,
+    "two_heads": 5, "detector": 6, "temporal": 7, "feature_pyramid": 10,
 }  # fmt: skip
 """No more layers than convolutions, but for poolings that are stored and activated joins."""
 

@@ -100,6 +100,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     shuffle_channels,
     sink_views,
     slice_channels,
+    slices_blocks,
     space_to_depth,
     stride_before,
     stride_behind,
@@ -130,6 +131,7 @@ VIEWS = (
     views_behind.RULE,
 )
 CLEAN = (
+    slices_blocks.RULE,
     *VIEWS,
     conv_groups.RULE,
     clip_simple.RULE,
@@ -231,7 +233,13 @@ FORM = (
     linear_layer.RULE,
     activation.RULE,
 )
-COMPLETE = (identity_layer.RULE, activation.RULE, pool_in_flight.RULE)
+COMPLETE = (
+    identity_layer.RULE,
+    activation.RULE,
+    join_repeat.RULE,
+    concat_merge.RULE,
+    pool_in_flight.RULE,
+)
 SUMS = (
     elementwise_in_flight.RULE,
     elementwise_layer.RULE,
