@@ -14,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 Shape = tuple[int, ...]
 
+_UNEVEN_UP_TO = 5
+"""Kernels with all of their padding on one side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -147,7 +150,7 @@ def conv(cook: Cook, step: Step, value: str) -> None:
     pads = {
         0: tuple(k // 2 for k in kernel) * 2,
         1: (0,) * (2 * axes),
-        2: (0,) * axes + tuple(k - 1 for k in kernel),
+        2: (0,) * axes + tuple(k - 1 if k <= _UNEVEN_UP_TO else 0 for k in kernel),
         3: tuple(k // 2 for k in kernel) * 2,
     }[d % 4]
     groups = (1, 1, 1, 1, channels, 2)[e % 6]

@@ -11,6 +11,7 @@ from mxdeploy import __version__
 from mxdeploy.chip.max78000 import latency
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
+from mxdeploy.fates import fates
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Firmware, Project
@@ -28,6 +29,7 @@ from mxdeploy.stages.s9_report.schema import (
     Bound,
     ClassProbability,
     LayerReport,
+    NodeReport,
     OutputReport,
     ProofReport,
     RegionReport,
@@ -87,6 +89,16 @@ def make_report(inputs: ReportInputs) -> Report:
         rewrites=tuple(
             RewriteReport(rule=r.rule, nodes=r.nodes, text=r.text, exact=r.exact)
             for r in network.rewrites
+        ),
+        nodes=tuple(
+            NodeReport(
+                node=fate.node,
+                operator=fate.op_type,
+                became=tuple(destination.to_text() for destination in fate.destinations),
+                rules=tuple(dict.fromkeys(rewrite.rule for rewrite in fate.rewrites)),
+                exact=fate.exact,
+            )
+            for fate in fates(network)
         ),
         proof=inputs.proof,
         classes=class_probabilities(network, inputs.answer.outputs),

@@ -184,6 +184,19 @@ class OutputReport(_Record):
     steps: tuple[StepReport, ...]
 
 
+class NodeReport(_Record):
+    """What became of a node of the user's model.
+
+    ``became``: layers and steps of the CPU that do its work, in words; empty when none is left.
+    """
+
+    node: str
+    operator: str
+    became: tuple[str, ...]
+    rules: tuple[str, ...]
+    exact: bool
+
+
 class Report(_Record):
     """Everything about one build."""
 
@@ -206,6 +219,7 @@ class Report(_Record):
     layers: tuple[LayerReport, ...]
     totals: Totals
     rewrites: tuple[RewriteReport, ...]
+    nodes: tuple[NodeReport, ...]
     proof: ProofReport
     classes: tuple[ClassProbability, ...]
     compiler: str | None
