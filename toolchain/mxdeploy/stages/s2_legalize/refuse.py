@@ -149,12 +149,13 @@ def _of_product(where: str, op: PerElement | Multiply) -> Diagnostic:
 def _of_branches(graph: Graph, node: Node, op: Elementwise | Concat) -> list[Diagnostic]:
     """Findings about values that come together; shapes that are not known have other reasons."""
     shapes = tuple(graph.shape(name) for name in node.inputs)
-    if not all(shapes) or any(chip_map(s) is None for s in shapes):
+    places = [place for place in map(chip_map, shapes) if place is not None]
+    if not all(shapes) or len(places) < len(shapes):
         return []
     if isinstance(op, Elementwise):
-        different = len(set(shapes)) > 1
+        different = len(set(places)) > 1
         return [findings.different_operands(node.name, op.function, shapes)] if different else []
-    side_by_side = op.axis == 0 and len({s[1:] for s in shapes}) == 1
+    side_by_side = op.axis == 0 and len({place[1:] for place in places}) == 1
     return [] if side_by_side else [findings.no_join(node.name, op.axis, shapes)]
 
 

@@ -15,7 +15,7 @@ from mxdeploy.ir.network import LayerOp, Node, Value
 from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Elementwise
 from mxdeploy.ops.layer import Eltwise, EltwiseFunction, Kind, LayerSpec, PoolKind
-from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -26,7 +26,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     source = graph.private_source(node)
     if source is None or not isinstance(source.op, Elementwise):
         return None
-    if len({graph.shape(name) for name in source.inputs}) > 1:
+    if len({chip_map(graph.shape(name)) for name in source.inputs}) > 1:
         return None
     spec = _combining(node.op.spec, source.op.function, len(source.inputs))
     if spec is None or constraints.violated(constraints.ELTWISE, spec, ()):

@@ -19,7 +19,7 @@ from mxdeploy.stages.s2_legalize.rule import Rule
 def match(graph: Graph, node: Node) -> Edit | None:
     """Elementwise of values of equal shape."""
     op = node.op
-    if not isinstance(op, Elementwise) or len({graph.shape(n) for n in node.inputs}) > 1:
+    if not isinstance(op, Elementwise) or len({chip_map(graph.shape(n)) for n in node.inputs}) > 1:
         return None
     place = chip_map(graph.shape(node.inputs[0]))
     if place is None:
