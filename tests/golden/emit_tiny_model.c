@@ -9,17 +9,48 @@
 typedef struct {
     int32_t first, row_step, column_step; /* elements of the model's input */
     uint32_t rows[2], columns[2];         /* window: first one, and first one behind it */
-    uint32_t group;
 } plane_t;
 
 static const plane_t planes[CNN_INPUT_CHANNELS] = {
-    {0, 4, 1, {0u, 4u}, {0u, 4u}, 0u},
-    {16, 4, 1, {0u, 4u}, {0u, 4u}, 0u},
-    {32, 4, 1, {0u, 4u}, {0u, 4u}, 0u},
+    {0, 4, 1, {0u, 4u}, {0u, 4u}},
+    {16, 4, 1, {0u, 4u}, {0u, 4u}},
+    {32, 4, 1, {0u, 4u}, {0u, 4u}},
 };
 
-/* The integer of each pixel. */
-static const int8_t pixel_integers[1][256] = {
+/* The element of the model's input that goes to a place of the accelerator's; false: a zero does. */
+static bool find(uint32_t channel, uint32_t row, uint32_t column, uint32_t *element)
+{
+    const plane_t *plane = &planes[channel];
+    *element = (uint32_t)plane->first + row * (uint32_t)plane->row_step +
+               column * (uint32_t)plane->column_step;
+    return row >= plane->rows[0] && row < plane->rows[1] && column >= plane->columns[0] &&
+           column < plane->columns[1];
+}
+
+/* Channels of a group pass the same functions. */
+static const uint16_t groups[CNN_INPUT_CHANNELS] = {
+    0, 0, 0,
+};
+
+/* The functions that stand in front of the network. */
+static float prepared(float x, uint32_t group, uint32_t element)
+{
+    (void)group;
+    (void)element;
+    return x;
+}
+
+/* To the nearest integer, of two equally near ones to the even one. */
+static int8_t quantized(float x)
+{
+    const float magic = 12582912.0f; /* 1.5 * 2^23: sums with it have no room for fractions */
+    float steps = x / 0x1.0000000000000p-7f;
+    steps = steps < -128.0f ? -128.0f : (steps > 127.0f ? 127.0f : steps);
+    return (int8_t)((steps + magic) - magic);
+}
+
+/* The integer of each pixel, for each group. */
+static const int8_t pixel_integers[][256] = {
     {
         0, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127,
         127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127,
@@ -40,43 +71,21 @@ static const int8_t pixel_integers[1][256] = {
     },
 };
 
-/* The functions that stand in front of the network. */
-static float prepared(float x, uint32_t group)
+static int8_t pixel_integer(uint8_t pixel, uint32_t group, uint32_t element)
 {
-    (void)group;
-    return x;
-}
-
-/* To the nearest integer, of two equally near ones to the even one. */
-static int8_t quantized(float x)
-{
-    const float magic = 12582912.0f; /* 1.5 * 2^23: sums with it have no room for fractions */
-    float steps = x / 0x1.0000000000000p-7f;
-    steps = steps < -128.0f ? -128.0f : (steps > 127.0f ? 127.0f : steps);
-    return (int8_t)((steps + magic) - magic);
-}
-
-static bool inside(const plane_t *plane, uint32_t row, uint32_t column)
-{
-    return row >= plane->rows[0] && row < plane->rows[1] && column >= plane->columns[0] &&
-           column < plane->columns[1];
-}
-
-static uint32_t place(const plane_t *plane, uint32_t row, uint32_t column)
-{
-    return (uint32_t)plane->first + row * (uint32_t)plane->row_step +
-           column * (uint32_t)plane->column_step;
+    (void)element;
+    return pixel_integers[group][pixel];
 }
 
 void model_input(int8_t *to, const float *input)
 {
-    for (uint32_t i = 0; i < CNN_INPUT_CHANNELS; i++) {
-        const plane_t *plane = &planes[i];
+    for (uint32_t channel = 0; channel < CNN_INPUT_CHANNELS; channel++) {
         for (uint32_t row = 0; row < CNN_INPUT_ROWS; row++) {
             for (uint32_t column = 0; column < CNN_INPUT_COLUMNS; column++, to++) {
+                uint32_t element;
                 *to = 0;
-                if (inside(plane, row, column)) {
-                    *to = quantized(prepared(input[place(plane, row, column)], plane->group));
+                if (find(channel, row, column, &element)) {
+                    *to = quantized(prepared(input[element], groups[channel], element));
                 }
             }
         }
@@ -85,14 +94,13 @@ void model_input(int8_t *to, const float *input)
 
 void model_input_pixels(int8_t *to, const uint8_t *pixels)
 {
-    for (uint32_t i = 0; i < CNN_INPUT_CHANNELS; i++) {
-        const plane_t *plane = &planes[i];
-        const int8_t *integers = pixel_integers[plane->group];
+    for (uint32_t channel = 0; channel < CNN_INPUT_CHANNELS; channel++) {
         for (uint32_t row = 0; row < CNN_INPUT_ROWS; row++) {
             for (uint32_t column = 0; column < CNN_INPUT_COLUMNS; column++, to++) {
+                uint32_t element;
                 *to = 0;
-                if (inside(plane, row, column)) {
-                    *to = integers[pixels[place(plane, row, column)]];
+                if (find(channel, row, column, &element)) {
+                    *to = pixel_integer(pixels[element], groups[channel], element);
                 }
             }
         }

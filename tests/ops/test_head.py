@@ -24,7 +24,7 @@ def numbers(*values: float) -> Tensor:
 @st.composite
 def steps(draw, shape: tuple[int, ...]) -> HeadOp:
     """Any step that applies to a value of ``shape``, which has two or three axes."""
-    flat = len(shape) == 2
+    rank, flat = len(shape), len(shape) == 2
     sizes = (*shape, 1)[1:3] * 2
     pads = [draw(st.integers(-1 if n > 2 else 0, 2)) for n in sizes]
     offsets = st.tuples(st.integers(-2, 2), st.just(0) if flat else st.integers(-2, 2))
@@ -39,6 +39,9 @@ def steps(draw, shape: tuple[int, ...]) -> HeadOp:
                 head.Reshape(origin="r", before=shape, after=(shape[1], shape[0], *shape[2:])),
                 head.Affine(origin="a", scale=Tensor(scale), offset=Tensor(offset)),
                 head.Affine(origin="a", scale=Tensor(scale[0]), offset=Tensor(offset[0])),
+                head.PerElement(origin="e", scale=None, offset=Tensor(random(*shape, seed=7))),
+                head.PerElement(origin="e", scale=Tensor(random(*shape[:2], *(1,) * (rank - 2))),
+                                offset=Tensor(random(*(1,) * rank))),
                 head.Clip(origin="c", low=-0.5, high=float("inf")),
                 head.Pad(origin="p", pads=(pads[0], 0 if flat else pads[1], pads[2],
                                            0 if flat else pads[3])),
@@ -98,6 +101,11 @@ def element(op: HeadOp, x: np.ndarray, place: tuple[int, ...]) -> np.float32:  #
         case head.Affine(scale=scale, offset=offset):
             factor, summand = (np.broadcast_to(t.array, channels)[c] for t in (scale, offset))
             return np.float32(np.float32(x[place] * factor) + summand)
+        case head.PerElement(scale=scale, offset=offset):
+            factor = None if scale is None else np.broadcast_to(scale.array, x.shape)[place]
+            summand = None if offset is None else np.broadcast_to(offset.array, x.shape)[place]
+            scaled = x[place] if factor is None else np.float32(x[place] * factor)
+            return scaled if summand is None else np.float32(scaled + summand)
         case head.Clip(low=low, high=high):
             return np.float32(min(max(x[place], low), high))
         case head.Pad(pads=(top, left, _, _)):
@@ -153,6 +161,7 @@ def test_channels_of_blocks_are_in_the_order_of_onnx() -> None:
         (head.Reshape(origin="op", before=(6,), after=(2, 3)), (2, 3)),
         (head.Reshape(origin="op", before=(6,), after=(2, 4)), (6,)),
         (head.Affine(origin="op", scale=numbers(1, 2), offset=numbers(0, 0)), (3, 4)),
+        (head.PerElement(origin="op", scale=numbers(1, 2), offset=None), (3, 4)),
         (head.Pad(origin="op", pads=(0, 1, 0, 0)), (3, 4)),
         (head.Pad(origin="op", pads=(1, 1, 1, 1)), (3,)),
         (head.Pad(origin="op", pads=(-2, 0, -2, 0)), (3, 4, 4)),

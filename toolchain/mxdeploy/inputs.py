@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from mxdeploy.arith.head import apply_head, quantized_input
 from mxdeploy.data import Layout
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.ops.head import HeadOp, Transpose
+from mxdeploy.ops.head import HeadMove, HeadOp, Transpose
 
 
 def model_layout(head: Sequence[HeadOp]) -> Layout:
     """How a model with these first steps takes images: channels last if they are moved first."""
-    first = head[0] if head else None
+    first = next((op for op in head if isinstance(op, HeadMove)), None)
     last = isinstance(first, Transpose) and first.axes[0] == len(first.axes) - 1
     return Layout.NHWC if last else Layout.NCHW
 

@@ -76,6 +76,14 @@ def test_bounds_that_8_bits_do_not_have(
     assert (step.low, step.high) == pytest.approx(bounds)
 
 
+@pytest.mark.parametrize("nodes", ["n = Sub(x, i)", "n = Mul(i, x)", "a = Add(x, i) n = Mul(a, r)"])
+def test_a_mean_image(check: Check, nodes: str) -> None:
+    """Even without padding: what differs from pixel to pixel is no bias."""
+    weights = {**CONV, "i": random(3, 8, 8, seed=3), "r": random(1, 8, 8, seed=4)}
+    network = check(model(f"{nodes} y = Conv(n, w)", weights=weights))
+    assert set(steps(network)) == {"PerElement"}
+
+
 def test_zeros_around_what_a_pooling_reads(check: Check) -> None:
     proto = model(
         "n = Pad(x, p) m = MaxPool <kernel_shape=[2,2], strides=[2,2]> (n) y = Conv(m, w)",

@@ -172,6 +172,15 @@ HEADS: dict[str, tuple[tuple[int, ...], tuple[head.HeadOp, ...]]] = {
             head.Pad(origin="p", pads=(1, 0, 3, 2)),
         ),
     ),
+    "a mean image, in another order": (
+        (3, 4, 6),
+        (
+            head.PerElement(origin="m", scale=None, offset=Tensor(random(3, 4, 6, seed=5))),
+            head.Affine(origin="a", scale=each[0], offset=each[1]),
+            head.Transpose(origin="t", axes=(0, 2, 1)),
+            head.Reshape(origin="r", before=(3, 6, 4), after=(2, 6, 6)),
+        ),
+    ),
     "blocks and copies": (
         (3, 4, 6),
         (

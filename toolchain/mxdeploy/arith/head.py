@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from mxdeploy.arith.arrays import DATA_MAX, DATA_MIN, Int8Array
 from mxdeploy.ops.head import (
-    Affine,
     Clip,
+    HeadFunction,
+    HeadMove,
     HeadOp,
     Pad,
+    PerElement,
     Reshape,
     ShiftedCopies,
     SpaceToDepth,
@@ -37,7 +39,7 @@ def apply_head(head: Sequence[HeadOp], x: Floats) -> Floats:
         float32 (n, *shape of the network's input).
     """
     for op in head:
-        x = _changed(op, x) if isinstance(op, Affine | Clip) else moved(op, x)
+        x = _changed(op, x) if isinstance(op, HeadFunction) else moved(op, x)
     return x
 
 
@@ -50,15 +52,16 @@ def quantized_input(x: Floats, scale: float) -> Int8Array:
     return np.clip(steps, DATA_MIN, DATA_MAX).astype(np.int8)
 
 
-def _changed(op: Affine | Clip, x: Floats) -> Floats:
+def _changed(op: HeadFunction, x: Floats) -> Floats:
     if isinstance(op, Clip):
         return np.clip(x, np.float32(op.low), np.float32(op.high))
+    if isinstance(op, PerElement):
+        x = x if op.scale is None else x * op.scale.array.astype(np.float32)
+        return x if op.offset is None else x + op.offset.array.astype(np.float32)
     return x * _per_channel(op.scale.array, x) + _per_channel(op.offset.array, x)
 
 
-def moved(
-    op: Transpose | Reshape | Pad | SpaceToDepth | ShiftedCopies, x: NDArray[Any]
-) -> NDArray[Any]:
+def moved(op: HeadMove, x: NDArray[Any]) -> NDArray[Any]:
     """Elements in other places, and zeros put in; ``x`` has the batch in front."""
     match op:
         case Transpose():

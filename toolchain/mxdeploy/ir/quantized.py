@@ -11,7 +11,7 @@ import numpy as np
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.ir.network import ModelNode, Rewrite
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.head import Affine, HeadOp, shape_before
+from mxdeploy.ops.head import HeadOp, head_tensors, shape_before
 from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.ops.tail import Result, TailStep, tail_lines, tail_tensors, verify_tail
 
@@ -172,8 +172,7 @@ class QuantNetwork:
     def digest(self) -> str:
         """SHA-256 over everything that determines the integers, hexadecimal."""
         state = hashlib.sha256(self.to_text().encode())
-        tensors = [t for op in self.head if isinstance(op, Affine) for t in (op.scale, op.offset)]
-        for tensor in (*tensors, *tail_tensors(self.tail)):
+        for tensor in (*head_tensors(self.head), *tail_tensors(self.tail)):
             state.update(tensor.digest.encode())
         for layer in self.layers:
             for parameter in (layer.weight, layer.bias):

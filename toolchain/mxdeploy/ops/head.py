@@ -1,8 +1,8 @@
 """What may stand before the first hardware layer: done by the host to the model's input.
 
 The steps are applied in order to one input (without the batch dimension) and give the value that is
-quantized to 8 bits and written to data memory. All but ``Affine`` and ``Clip`` only move elements
-(or put in zeros), so they may as well be done to the 8-bit integers.
+quantized to 8 bits and written to data memory. Moves (and zeros put in) may as well be done to the
+8-bit integers.
 """
 
 from __future__ import annotations
@@ -59,6 +59,18 @@ class Affine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerElement:
+    """``x * scale + offset`` element by element, e.g. the mean image subtracted.
+
+    Each has as many axes as x, of its length or 1; None: no such.
+    """
+
+    origin: str
+    scale: Tensor | None
+    offset: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """Every element within ``low`` and ``high``."""
 
@@ -102,7 +114,11 @@ class ShiftedCopies:
     offsets: tuple[tuple[int, int], ...]
 
 
-HeadOp = Transpose | Reshape | Affine | Clip | Pad | SpaceToDepth | ShiftedCopies
+HeadMove = Transpose | Reshape | Pad | SpaceToDepth | ShiftedCopies
+"""Steps that only say where elements go."""
+HeadFunction = Affine | PerElement | Clip
+"""Steps that change numbers."""
+HeadOp = HeadMove | HeadFunction
 
 
 def appended(head: Sequence[HeadOp], op: HeadOp) -> tuple[HeadOp, ...]:
@@ -140,6 +156,13 @@ def _composed(first: Affine, second: Affine) -> Affine:
     )
 
 
+def head_tensors(head: Sequence[HeadOp]) -> tuple[Tensor, ...]:
+    """The constants of the steps, in order."""
+    scaling = [op for op in head if isinstance(op, Affine | PerElement)]
+    both = (tensor for op in scaling for tensor in (op.scale, op.offset))
+    return tuple(tensor for tensor in both if tensor is not None)
+
+
 def shape_after(head: Sequence[HeadOp], shape: Shape) -> Shape:
     """The shape that the steps make of an input of ``shape``.
 
@@ -173,6 +196,8 @@ def _after(op: HeadOp, shape: Shape) -> Shape:
             return _reshaped(op, shape)
         case Affine():
             return _scaled(op, shape)
+        case PerElement():
+            return _spread(op, shape)
         case Clip():
             return shape
         case Pad() | SpaceToDepth() | ShiftedCopies():
@@ -212,6 +237,17 @@ def _scaled(op: Affine, shape: Shape) -> Shape:
     return shape
 
 
+def _spread(op: PerElement, shape: Shape) -> Shape:
+    for tensor in (op.scale, op.offset):
+        sizes = () if tensor is None else tensor.shape
+        fits = len(sizes) == len(shape) and all(
+            n in (1, m) for n, m in zip(sizes, shape, strict=True)
+        )
+        if tensor is not None and not fits:
+            raise ValueError(f"{op.origin}: {tensor.shape} factors for {list(shape)}")
+    return shape
+
+
 def _map(op: HeadOp, shape: Shape) -> tuple[int, int, int]:
     """Channels, rows and columns; 1-D data have one column."""
     if len(shape) not in (_SEQUENCE, _SEQUENCE + 1):
@@ -233,7 +269,7 @@ def _before(op: HeadOp, shape: Shape) -> Shape:
             return tuple(shape[op.axes.index(axis)] for axis in range(len(shape)))
         case Reshape():
             return op.before
-        case Affine() | Clip():
+        case Affine() | PerElement() | Clip():
             return shape
         case Pad(pads=(top, left, bottom, right)):
             channels, rows, columns = _map(op, shape)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mxdeploy.data import Scale, pixels
 from mxdeploy.ir.program import Program
 from mxdeploy.stages.s6_emit import tables
-from mxdeploy.stages.s6_emit.head_planes import Bounds, Plane, Scaling, plan_head
+from mxdeploy.stages.s6_emit.head_planes import (
+    Bounds,
+    Function,
+    Plane,
+    Scaling,
+    Spread,
+    plan_head,
+)
 
+_PER_LINE = 4
 _PIXEL_TEXTS = {
     Scale.NONE: "the model takes the pixel p as the number p",
     Scale.UNIT: "the model takes the pixel p as p / 255",
@@ -19,24 +28,31 @@ _PIXEL_TEXTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionView:
-    """One function of all numbers: ``scales`` and ``offsets`` by group, or bounds."""
+    """One function of all numbers: bounds, or ``scales`` and ``offsets`` by group or by element."""
 
-    scales: str
-    offsets: str
-    low: str
-    high: str
+    by_element: bool = False
+    scales: tuple[str, ...] = ()
+    offsets: tuple[str, ...] = ()
+    low: str = ""
+    high: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadView:
-    """How the chip's input is made of the model's."""
+    """How the chip's input is made of the model's.
+
+    ``planes``: tables of regular channels; else ``order`` holds every element. ``pixels``: integers
+    by group; else ``pixel_numbers`` are what the model takes for each pixel.
+    """
 
     shape: str
     elements: int
     planes: tuple[str, ...]
+    order: tuple[str, ...]
+    group_of: tuple[str, ...]
     functions: tuple[FunctionView, ...]
-    groups: int
     pixels: tuple[tuple[str, ...], ...]
+    pixel_numbers: tuple[str, ...]
     pixel_text: str
     scale: str
     steps: tuple[str, ...]
@@ -46,14 +62,20 @@ def head_view(program: Program, scale: Scale) -> HeadView:
     """How the chip's input is made of the model's, and of 8-bit pixels scaled as told."""
     network = program.plan.network
     source = network.value(network.input)
-    plan = plan_head(network.head, network.input_shape, source.shape, source.scale, pixels(scale))
+    numbers = pixels(scale)
+    plan = plan_head(network.head, network.input_shape, source.shape, source.scale, numbers)
+    order = () if plan.order is None else plan.order.tolist()
     return HeadView(
         shape=" x ".join(str(n) for n in plan.shape),
         elements=math.prod(plan.shape),
         planes=tuple(_plane(plane) for plane in plan.planes),
+        order=tables.lines(order),
+        group_of=tables.lines(plan.groups),
         functions=tuple(_function(function) for function in plan.functions),
-        groups=plan.groups,
-        pixels=tuple(tables.lines(row.astype(int)) for row in plan.pixels),
+        pixels=()
+        if plan.pixels is None
+        else tuple(tables.lines(row.astype(int)) for row in plan.pixels),
+        pixel_numbers=_reals(numbers) if plan.pixels is None else (),
         pixel_text=_PIXEL_TEXTS[scale],
         scale=tables.c_float(source.scale),
         steps=tuple(type(op).__name__ for op in network.head),
@@ -64,19 +86,29 @@ def _plane(plane: Plane) -> str:
     rows, columns = plane.rows, plane.columns
     return (
         f"{{{plane.first}, {plane.row_step}, {plane.column_step}, "
-        f"{{{rows[0]}u, {rows[1]}u}}, {{{columns[0]}u, {columns[1]}u}}, {plane.group}u}}"
+        f"{{{rows[0]}u, {rows[1]}u}}, {{{columns[0]}u, {columns[1]}u}}}}"
     )
 
 
-def _function(function: Bounds | Scaling) -> FunctionView:
-    if isinstance(function, Scaling):
-        scales, offsets = (
-            ", ".join(tables.c_float(v) for v in values)
-            for values in (function.scales, function.offsets)
-        )
-        return FunctionView(scales=scales, offsets=offsets, low="", high="")
-    low, high = (
-        "" if math.isinf(bound) else tables.c_float(bound)
-        for bound in (function.low, function.high)
-    )
-    return FunctionView(scales="", offsets="", low=low, high=high)
+def _reals(values: Iterable[float]) -> tuple[str, ...]:
+    """Lines of real constants."""
+    texts = [tables.c_float(float(v)) for v in values]
+    return tuple(", ".join(texts[i : i + _PER_LINE]) for i in range(0, len(texts), _PER_LINE))
+
+
+def _function(function: Function) -> FunctionView:
+    match function:
+        case Scaling():
+            return FunctionView(scales=_reals(function.scales), offsets=_reals(function.offsets))
+        case Spread():
+            scales, offsets = (
+                () if numbers is None else _reals(numbers.tolist())
+                for numbers in (function.scales, function.offsets)
+            )
+            return FunctionView(by_element=True, scales=scales, offsets=offsets)
+        case Bounds():
+            low, high = (
+                "" if math.isinf(bound) else tables.c_float(bound)
+                for bound in (function.low, function.high)
+            )
+            return FunctionView(low=low, high=high)
