@@ -547,6 +547,12 @@ EXAMPLES = {
         "y = Conv(x, w_4_3_3_3)",
         "3,8,8",
     ),
+    "slices-as-blocks": Example(
+        "a = Slice(x, i_0_0, i_8_8, i_2_3, i_2_2) b = Slice(x, i_1_0, i_8_8, i_2_3, i_2_2) "
+        "c = Slice(x, i_0_1, i_8_8, i_2_3, i_2_2) d = Slice(x, i_1_1, i_8_8, i_2_3, i_2_2) "
+        "e = Concat <axis=1> (a, b, c, d) y = Conv(e, w_4_12_3_3)",
+        "3,8,8",
+    ),
 }
 
 
