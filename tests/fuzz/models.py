@@ -123,29 +123,34 @@ def same_function(model: onnx.ModelProto, network: Network) -> None:
 
 
 def _nothing_to_do(model: onnx.ModelProto) -> bool:
-    """No convolution, matrix or pooling."""
+    """No convolution, matrix or pooling on the way to an output."""
     layers = {"Conv", "ConvTranspose", "Gemm", "MaxPool", "AveragePool"}
     layers |= {"GlobalAveragePool", "GlobalMaxPool"}
-    return not layers & {node.op_type for node in model.graph.node}
+    needed = {output.name for output in model.graph.output}
+    found = set()
+    for node in reversed(model.graph.node):
+        if needed & {*node.output}:
+            needed |= {*node.input}
+            found.add(node.op_type)
+    return not layers & found
 
 
 def _too_many_copies(model: onnx.ModelProto) -> bool:
-    """A large kernel over so many channels that the layer that shifts them does not fit.
+    """Large kernels over so many channels that the layers that shift them do not fit.
 
-    It reads and writes a copy of all channels for every 3x3 part of the kernel: as many kernels as
-    output channels times passes of the input, a word each, on every processor.
+    Such a layer reads and writes a copy of all channels for every 3x3 part of the kernel: as many
+    kernels as output channels times passes of the input, a word each, on every processor.
     """
     shapes = {c.name: c.dims for c in model.graph.initializer}
+    words = 0
     for node in model.graph.node:
-        if node.op_type != "Conv" or len(shapes[node.input[1]]) != _PLANE_RANK:
-            continue
-        _, channels, rows, columns = shapes[node.input[1]]
-        copies = channels * -(-rows // 3) * -(-columns // 3)
-        passes = -(-copies // 64)
-        slots = passes * 4 * -(-copies // passes // 4)
-        if slots * passes > _KERNEL_WORDS:
-            return True
-    return False
+        if node.op_type == "Conv" and len(shapes[node.input[1]]) == _PLANE_RANK:
+            out, channels, rows, columns = shapes[node.input[1]]
+            copies = channels * -(-rows // 3) * -(-columns // 3)
+            passes = -(-copies // 64)
+            slots = passes * 4 * -(-copies // passes // 4)
+            words += (out + (slots if max(rows, columns) > 3 else 0)) * passes
+    return words > _KERNEL_WORDS
 
 
 _PLANE_RANK = 4
@@ -154,6 +159,7 @@ _REASONS = {
     "MX2007": _nothing_to_do,
     "MX2013": _too_many_copies,
     "MX2015": _too_many_copies,
+    "MX4009": _too_many_copies,
 }
 
 
