@@ -432,6 +432,19 @@ EXAMPLES = {
         "w_6_4_3_3) q = Relu(c) y = Conv(q, w_2_6_1_1)",
         "3,8,8",
     ),
+    "convolution-of-a-line": Example(
+        "h = Conv(x, w_4_3_1_1) r = Relu(h) y = Conv <pads=[2,0,2,0]> (r, u_5_4_5_1)",
+        "3,20,1",
+    ),
+    "convolution-as-matrix": Example(
+        "h = Conv(x, w_4_3_1_1) r = Relu(h) y = Conv(r, u_5_4_5_5)",
+        "3,5,5",
+    ),
+    "stride-of-columns": Example(
+        "h = Conv(x, w_4_3_1_1) r = Relu(h) y = Conv <strides=[1,2], pads=[1,1,1,1]> (r, "
+        "u_5_4_3_3)",
+        "3,8,8",
+    ),
     "shifted-copies": Example(
         "h = Conv(x, w_4_3_1_1) r = Relu(h) y = Conv <pads=[2,2,2,2]> (r, w_5_4_5_5)",
         "3,8,8",
