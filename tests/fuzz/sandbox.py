@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import resource
 import select
@@ -70,6 +71,8 @@ def _load_libraries() -> None:
         status, text = _verdict(path)
     if status != 0:
         raise AssertionError(f"the undamaged model is refused: {text}")
+    gc.collect()
+    gc.freeze()  # what is there already is not touched, and not copied, in every child
 
 
 def _files(folder: Path, content: bytes) -> Path:
