@@ -374,3 +374,12 @@ def test_the_network_behind_an_unknown_operator_is_imported(tmp_path: Path) -> N
     network = load(tmp_path, proto)
     assert [type(n.op) for n in network.nodes] == [Unsupported, Conv, Reshape, Relu]
     assert network.nodes[0].op == Unsupported(op_type="custom.Thing")
+
+
+def test_a_shape_from_an_unknown_operator_keeps_it_in_the_way(tmp_path: Path) -> None:
+    """Otherwise nobody would read the operator, and its finding would be lost."""
+    proto = model("s = custom.Thing(x) h = Relu(x) r = Reshape(h, s) y = Relu(r)")
+    network = load(tmp_path, proto)
+    assert [type(n.op) for n in network.nodes] == [Unsupported, Relu, Unsupported, Relu]
+    assert network.nodes[2].inputs == ("h", "s")
+    assert "not known" in network.nodes[2].op.detail

@@ -142,6 +142,9 @@ class _Conversion:
             self._unsupported(view, str(reason))
 
     def _emit(self, view: NodeView, reading: Reading) -> None:
+        read = {view.node.inputs[i] for i in reading.inputs}
+        if not read & self.doubtful and any(v in self.doubtful for v in view.node.inputs):
+            raise NotReadableError("one of its operands comes from an operator that is not known")
         sources = tuple(self._source(view, i) for i in reading.inputs)
         chains = (reading.steps, *reading.further)
         for output, chain in zip(view.node.outputs, chains, strict=False):
