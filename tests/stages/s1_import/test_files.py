@@ -140,6 +140,15 @@ def test_a_tensor_with_a_negative_dimension(tmp_path: Path) -> None:
     assert "[-1, 3, 3, 3]" in found.what
 
 
+@pytest.mark.parametrize("kind", [np.complex64, np.complex128])
+def test_complex_numbers_are_refused(tmp_path: Path, kind: type) -> None:
+    proto = small()
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(2, kind), "c"))
+    found = finding(save(proto, tmp_path))
+    assert found.code == "MX1009"
+    assert "complex" in found.what
+
+
 def test_a_tensor_with_too_few_bytes(tmp_path: Path) -> None:
     proto = small()
     proto.graph.initializer[0].raw_data = b"\x00" * 5

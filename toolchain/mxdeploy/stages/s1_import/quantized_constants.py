@@ -45,7 +45,7 @@ def _evaluate(node: ir.Node, inputs: list[Array | None]) -> Array | None:
     """The result; None when it is no sensible number, or of a type that is not known."""
     x, scale = inputs[0], inputs[1]
     zero = inputs[2] if len(inputs) > 2 else None  # noqa: PLR2004 - the zero point is optional
-    if x is None or scale is None or any(a is not None and a.dtype.kind == "c" for a in inputs):
+    if x is None or scale is None:
         return None
     axis, block = node.attributes.get_int("axis", 1), node.attributes.get_int("block_size", 0)
     real = x.astype(np.float64)

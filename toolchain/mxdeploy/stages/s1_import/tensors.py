@@ -40,6 +40,8 @@ def _check(tensor: onnx.TensorProto, path: Path) -> None:
     if any(d < 0 for d in tensor.dims):
         reason = f"its shape is {list(tensor.dims)}"
         raise UsageError(findings.tensor_damaged(path, name, reason))
+    if tensor.data_type in (onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128):
+        raise UsageError(findings.tensor_damaged(path, name, "it contains complex numbers"))
     try:
         onnx.numpy_helper.to_array(tensor)
     except (ArithmeticError, KeyError, MemoryError, TypeError, ValueError) as error:
