@@ -324,6 +324,9 @@ def test_weights_that_no_training_leaves_behind(tmp_path: Path) -> None:
     assert network.nodes[0].op.weight.array[0, 0, 0, 0] == 0
     scaled = model("f = Flatten(x) y = Gemm <alpha=1e30> (f, m)", weights={"m": random(192, 2)})
     assert [d.code for d in findings(tmp_path, scaled)] == ["MX1032"]
+    endless = model("f = Flatten(x) y = Gemm(f, m)", weights={"m": np.zeros((192, 2), np.float32)})
+    endless.graph.node[1].attribute.append(onnx.helper.make_attribute("alpha", np.inf))
+    assert [d.code for d in findings(tmp_path, endless)] == ["MX1030"]
 
 
 @pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "bool"])

@@ -38,7 +38,8 @@ def gemm(view: NodeView) -> Reading:
 
 def _times(view: NodeView, array: NDArray[np.float32], factor: str) -> NDArray[np.float32]:
     """``array`` times the attribute ``factor``."""
-    scaled = array.astype(np.float64) * view.get_float(factor, 1.0)
+    with np.errstate(invalid="ignore"):  # zero times infinity is found below
+        scaled = array.astype(np.float64) * view.get_float(factor, 1.0)
     return view.finite(scaled, f"{factor} times its constant")
 
 
