@@ -68,3 +68,14 @@ def test_a_pooling_that_others_read_too(check: Check) -> None:
         "max 4x4/4, conv2d 1x1 pad 0, 32-bit output",
         "max 2x2/2, conv2d 1x1 pad 0, 32-bit output",
     ]
+
+
+def test_a_pooling_that_is_stored_anyway_is_read_again(check: Check) -> None:
+    half = pool("MaxPool", 2, 2)
+    proto = model(
+        f"h = Conv(x, w) r = Relu(h) p = {half} (r) q = {half} (p) y = Conv(q, u)",
+        outputs="y, p", weights=CONV,
+    )  # fmt: skip
+    assert texts(check(proto))[1:] == [
+        "max 2x2/2", "max 2x2/2, conv2d 1x1 pad 0, 32-bit output",
+    ]  # fmt: skip

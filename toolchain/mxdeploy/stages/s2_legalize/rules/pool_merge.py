@@ -2,7 +2,7 @@
 
 Maxima of maxima are maxima over the larger window, averages of averages that do not overlap are
 averages over it, and every stride of the second counts strides of the first. Taking every n-th
-pixel (1x1 with a stride) goes with either.
+pixel (1x1 with a stride) goes with either. A pooling whose result is stored for others stays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mxdeploy.ir.network import Node
 from mxdeploy.ops import constraints
-from mxdeploy.ops.graph import Pooling
+from mxdeploy.ops.graph import Conv, Linear, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 from mxdeploy.stages.s2_legalize.windows import Window, reshaped, windows
@@ -34,13 +34,19 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     merged = replace(reshaped(node.op, axes), average=average)
     shape = graph.shape(first.inputs[0])
-    if constraints.violated(constraints.POOLING, merged, shape):
+    if _is_stored(graph, first.output) or constraints.violated(constraints.POOLING, merged, shape):
         return None
     return Edit(
         text=f"{first.name} and {node.name} are one pooling",
         remove=(node,),
         add=(replace(node, op=merged, inputs=first.inputs, origin=graph.origins(first, node)),),
     )
+
+
+def _is_stored(graph: Graph, name: str) -> bool:
+    """Whether a pooled value lies in memory for others, where it can be read with less effort."""
+    in_flight = all(isinstance(r.op, Conv | Linear | Pooling) for r in graph.readers(name))
+    return graph.is_output(name) or not in_flight
 
 
 def _pads(op: Pooling) -> bool:
