@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from archives import (
+
+from mxdeploy.data.batches import (
     MD5,
     SIDE,
     TEST_BATCH,

@@ -18,15 +18,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import data
 import export
 import network as net
 import numpy as np
 import onnx
 import rounding
 import torch
-from archives import SIDE
 from torch import nn
+
+import data
+from mxdeploy.data.batches import SIDE
 
 CROP_MARGIN = 4
 RANGE_IMAGES = 2000

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-SCRIPTS = ("archives", "data", "draw_sample", "export", "network", "rounding", "train")
+SCRIPTS = ("data", "draw_sample", "export", "network", "rounding", "train")
 
 
 @pytest.fixture(scope="session")

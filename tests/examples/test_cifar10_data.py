@@ -3,66 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickle
-import struct
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
-PER_BATCH = 3
-
-
-class OfficialPickler(pickle._Pickler):
-    """Writes byte strings as Python 2 wrote its ``str``, which is what the archive holds."""
-
-    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
-
-    def save_python2_str(self, text: bytes) -> None:
-        short = len(text) < 256
-        self.write(b"U" + bytes([len(text)]) if short else b"T" + struct.pack("<i", len(text)))
-        self.write(text)
-        self.memoize(text)
-
-    dispatch[bytes] = save_python2_str
-
-
-def official_pickle(content: object) -> bytes:
-    stream = io.BytesIO()
-    OfficialPickler(stream, protocol=2).dump(content)
-    return stream.getvalue().replace(b"numpy._core.", b"numpy.core.")
-
-
-def planes(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, 3072), dtype=np.uint8)
-
-
-def python_batch(seed: int, labels: list[int]) -> bytes:
-    return official_pickle(
-        {
-            b"batch_label": b"training batch 1 of 5",
-            b"labels": labels,
-            b"data": planes(len(labels), seed),
-            b"filenames": [b"leptodactylus_pentadactylus_s_000004.png"] * len(labels),
-        }
-    )
-
-
-def binary_batch(seed: int, labels: list[int]) -> bytes:
-    rows = planes(len(labels), seed)
-    return b"".join(bytes([label]) + row.tobytes() for label, row in zip(labels, rows, strict=True))
-
-
-def labels_of(batch: int) -> list[int]:
-    return [(batch + k) % 10 for k in range(PER_BATCH)]
+from mxdeploy.data import batches
+from tests.cifar10_files import (
+    BATCHES,
+    PER_BATCH,
+    binary_batch,
+    jpeg_npz,
+    labels_of,
+    pictures,
+    planes,
+    python_batch,
+    small_npz,
+)
 
 
 @pytest.fixture
@@ -101,7 +62,7 @@ def test_published_sums_are_silent(
 ) -> None:
     for name in (*BATCHES, "test_batch"):
         found = hashlib.md5((python_folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        monkeypatch.setitem(cifar10.archives.MD5, name, found)
+        monkeypatch.setitem(batches.MD5, name, found)
     check_official(cifar10.data.load(python_folder))  # a warning would be an error here
 
 
@@ -120,110 +81,6 @@ def test_binary_batches_are_read(cifar10: SimpleNamespace, tmp_path: Path) -> No
     for number, name in enumerate((*BATCHES, "test_batch")):
         (tmp_path / f"{name}.bin").write_bytes(binary_batch(number, labels_of(number)))
     check_official(cifar10.data.load(tmp_path))
-
-
-@pytest.mark.parametrize("change", [-1, 1, 3072])
-def test_binary_batch_of_odd_size_is_refused(cifar10: SimpleNamespace, change: int) -> None:
-    content = binary_batch(0, [1, 2])
-    damaged = content[:change] if change < 0 else content + bytes(change)
-    with pytest.raises(cifar10.archives.DataError, match="multiple of 3073"):
-        cifar10.archives.parse_binary_batch(damaged, "data_batch_1.bin")
-
-
-def test_binary_label_beyond_nine_is_refused(cifar10: SimpleNamespace) -> None:
-    with pytest.raises(cifar10.archives.DataError, match=r"labels 3\.\.10"):
-        cifar10.archives.parse_binary_batch(binary_batch(0, [3, 10]), "test_batch.bin")
-
-
-class Malicious:
-    """Unpickled by Python's own unpickler, it would create a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (open, (str(self.target), "w"))
-
-
-@pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_malicious_pickle_is_refused_and_not_run(
-    cifar10: SimpleNamespace, tmp_path: Path, protocol: int
-) -> None:
-    target = tmp_path / "made-by-the-pickle"
-    content = pickle.dumps({b"labels": [1], b"data": Malicious(target)}, protocol=protocol)
-    with pytest.raises(cifar10.archives.DataError, match="refused"):
-        cifar10.archives.parse_python_batch(content, "data_batch_1")
-    assert not target.exists()
-    pickle.loads(content)[b"data"].close()  # Python's own unpickler does run it
-    assert target.exists()
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["builtins.eval", "os.system", "numpy.load", "numpy.core.multiarray.frombuffer", "copy.copy"],
-)
-def test_other_names_are_refused(cifar10: SimpleNamespace, name: str) -> None:
-    module, _, function = name.rpartition(".")
-    with pytest.raises(cifar10.archives.DataError, match=f"{name}: refused"):
-        cifar10.archives.parse_python_batch(f"c{module}\n{function}\n.".encode(), "data_batch_1")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"not a pickle",
-        python_batch(0, [1, 2])[:-40],
-        official_pickle([1, 2]),
-        official_pickle({b"labels": [1]}),
-        official_pickle({b"labels": [1], b"data": b"x" * 3072}),
-        official_pickle({b"labels": [1], b"data": planes(1, 0).astype(np.int16)}),
-        official_pickle({b"labels": [1], b"data": planes(1, 0).reshape(1, 3, 1024)}),
-        official_pickle({b"labels": [1, 2], b"data": planes(1, 0)}),
-        official_pickle({b"labels": [10], b"data": planes(1, 0)}),
-        official_pickle({b"labels": [b"1"], b"data": planes(1, 0)}),
-    ],
-)
-def test_damaged_batches_are_refused(cifar10: SimpleNamespace, content: bytes) -> None:
-    with pytest.raises(cifar10.archives.DataError, match="data_batch_3"):
-        cifar10.archives.parse_python_batch(content, "data_batch_3")
-
-
-def jpeg_npz(path: Path, pictures: np.ndarray, labels: list[int], n_train: int) -> list[np.ndarray]:
-    """Write the npz of JPEG images; returns what a decoder makes of them."""
-    encoded = []
-    for picture in pictures:
-        stream = io.BytesIO()
-        Image.fromarray(picture).save(stream, "JPEG", quality=75)
-        encoded.append(stream.getvalue())
-    common = len(encoded[0])
-    while any(content[:common] != encoded[0][:common] for content in encoded):
-        common -= 1
-    scans = b"".join(content[common:] for content in encoded)
-    np.savez(
-        path,
-        header=np.frombuffer(encoded[0][:common], dtype=np.uint8),
-        scans=np.frombuffer(scans, dtype=np.uint8),
-        offsets=np.cumsum([0, *(len(content) - common for content in encoded)]).astype(np.uint32),
-        labels=np.array(labels, dtype=np.uint8),
-        n_train=np.int64(n_train),
-    )
-    return [np.asarray(Image.open(io.BytesIO(content))) for content in encoded]
-
-
-def pictures(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
-
-
-def small_npz(path: Path, labels: list[int], positions: list[int]) -> None:
-    np.savez(
-        path,
-        x_train=pictures(len(labels), 1),
-        y_train=np.array(labels, dtype=np.uint8),
-        train_index=np.array(positions, dtype=np.uint16),
-        x_test=pictures(2, 2),
-        y_test=np.array([8, 9], dtype=np.uint8),
-    )
 
 
 def test_lossless_npz_images_replace_their_jpeg_twins(
@@ -249,7 +106,7 @@ def test_lossless_npz_images_replace_their_jpeg_twins(
 def test_twins_with_other_labels_are_refused(cifar10: SimpleNamespace, tmp_path: Path) -> None:
     jpeg_npz(tmp_path / "cifar10_jpeg60k.npz", pictures(3, 0), [0, 1, 2], 3)
     small_npz(tmp_path / "cifar10_small.npz", labels=[5], positions=[1])
-    with pytest.raises(cifar10.archives.DataError, match="disagree about labels"):
+    with pytest.raises(batches.DataError, match="disagree about labels"):
         cifar10.data.load(tmp_path)
 
 
@@ -262,14 +119,14 @@ def test_small_npz_alone(cifar10: SimpleNamespace, tmp_path: Path) -> None:
 
 def test_npz_without_its_keys_is_refused(cifar10: SimpleNamespace, tmp_path: Path) -> None:
     np.savez(tmp_path / "cifar10_small.npz", x_train=pictures(1, 0))
-    with pytest.raises(cifar10.archives.DataError, match="lacks train_index, x_test"):
+    with pytest.raises(batches.DataError, match="lacks train_index, x_test"):
         cifar10.data.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "missing", "other.npz", "text.tar.gz"])
 def test_unknown_places_are_refused(cifar10: SimpleNamespace, tmp_path: Path, name: str) -> None:
     (tmp_path / "text.tar.gz").write_text("not an archive")
-    with pytest.raises(cifar10.archives.DataError, match=str(tmp_path)):
+    with pytest.raises(batches.DataError, match=str(tmp_path)):
         cifar10.data.load(tmp_path / name)
 
 
@@ -309,5 +166,5 @@ def test_more_validation_images_than_there_are(cifar10: SimpleNamespace) -> None
         positions=np.array([0, 1]),
         lossless=np.array([True, False]),
     )
-    with pytest.raises(cifar10.archives.DataError, match="1 lossless ones there"):
+    with pytest.raises(batches.DataError, match="1 lossless ones there"):
         cifar10.data.split_validation(train, count=1, seed=0)

@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from mxdeploy.data.batches import CLASSES
+
 SIZE_LIMIT_BYTES = 700_000
 
 
@@ -192,7 +194,7 @@ def test_sample_is_classified_as_its_label(
     cifar10: SimpleNamespace, shipped: onnx.ModelProto, sample: np.ndarray
 ) -> None:
     options = tomllib.loads((cifar10.folder / "cifar10.toml").read_text())
-    assert options["classes"] == list(cifar10.archives.CLASSES)
+    assert options["classes"] == list(CLASSES)
     assert options["sample"] == {"file": "sample.npz", "label": "ship"}
     assert options["input"] == {"scale": "chip"}
     session = onnxruntime.InferenceSession(
