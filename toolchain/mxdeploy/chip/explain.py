@@ -12,7 +12,6 @@ from mxdeploy.chip.max78000 import peripherals as per
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.readings import read_word
 
-BYTES = 4
 Place = tuple[tuple[str, int], ...]
 Declared = type[reg.QuadrantRegister | reg.LayerRegister | reg.BlockRegister]
 
@@ -55,7 +54,7 @@ def _registers() -> dict[int, tuple[Declared, Place]]:
 
 def _signed_bytes(value: int) -> list[int]:
     """The four bytes of a word, lowest first, as signed numbers."""
-    return [(value >> 8 * n & 0xFF ^ 0x80) - 0x80 for n in range(BYTES)]
+    return [(value >> 8 * n & 0xFF ^ 0x80) - 0x80 for n in range(mem.WORD_BYTES)]
 
 
 def _where(place: Place) -> str:
@@ -67,7 +66,7 @@ def _doc(described: type) -> str:
 
 
 def _accelerator_register(address: int, value: int | None) -> Explanation | None:
-    found = _registers().get(address - address % BYTES)
+    found = _registers().get(address - address % mem.WORD_BYTES)
     if found is None:
         return None
     register, place = found
@@ -90,7 +89,7 @@ def _accelerator_register(address: int, value: int | None) -> Explanation | None
 
 
 def _byte_note(address: int) -> str:
-    return f" (byte {address % BYTES} of the word)" if address % BYTES else ""
+    return f" (byte {address % mem.WORD_BYTES} of the word)" if address % mem.WORD_BYTES else ""
 
 
 def _accelerator_memory(address: int, value: int | None) -> Explanation | None:
@@ -98,8 +97,8 @@ def _accelerator_memory(address: int, value: int | None) -> Explanation | None:
     if not 0 <= quadrant < mem.QUADRANTS:
         return None
     local = offset - mem.BIAS_OFFSET
-    if 0 <= local < mem.BIAS_BYTES * BYTES:
-        return _bias(address, value, quadrant, local // BYTES)
+    if 0 <= local < mem.BIAS_BYTES * mem.WORD_BYTES:
+        return _bias(address, value, quadrant, local // mem.WORD_BYTES)
     local = offset - mem.TRAM_OFFSET
     if 0 <= local < mem.TRAM_STRIDE * mem.PROCESSORS_PER_QUADRANT:
         return _tram(address, value, quadrant, local)
@@ -130,10 +129,10 @@ def _bias(address: int, value: int | None, quadrant: int, entry: int) -> Explana
 
 def _tram(address: int, value: int | None, quadrant: int, local: int) -> Explanation | None:
     number, inside = divmod(local, mem.TRAM_STRIDE)
-    if inside >= mem.TRAM_ENTRIES * BYTES:
+    if inside >= mem.TRAM_ENTRIES * mem.WORD_BYTES:
         return None
     processor = quadrant * mem.PROCESSORS_PER_QUADRANT + number
-    entry = inside // BYTES
+    entry = inside // mem.WORD_BYTES
     return Explanation(
         address=address,
         kind=Kind.TRAM,
@@ -150,8 +149,8 @@ def _kernel(address: int, value: int | None, quadrant: int, local: int) -> Expla
     if inside >= mem.KERNEL_WORDS * mem.KERNEL_WORD_ADDRESS_BYTES:
         return None
     place = (("quadrant", quadrant), ("processor", processor))
-    loader = inside // BYTES
-    if inside % BYTES == 1 and loader < mem.KERNEL_WORDS:
+    loader = inside // mem.WORD_BYTES
+    if inside % mem.WORD_BYTES == 1 and loader < mem.KERNEL_WORDS:
         return Explanation(
             address=address,
             kind=Kind.KERNEL_MEMORY,
@@ -163,7 +162,7 @@ def _kernel(address: int, value: int | None, quadrant: int, local: int) -> Expla
             place=(*place, ("word", loader)),
         )
     word, byte = divmod(inside, mem.KERNEL_WORD_ADDRESS_BYTES)
-    part = byte // BYTES
+    part = byte // mem.WORD_BYTES
     return Explanation(
         address=address,
         kind=Kind.KERNEL_MEMORY,
@@ -182,9 +181,9 @@ def _kernel_bytes(value: int, part: int) -> tuple[str, ...]:
     packed = f"packed loader: bytes {', '.join(map(str, high_first))}"
     if part == 0:
         return (f"W[0] = {high_first[-1]}", packed)
-    if part == BYTES - 1:
+    if part == mem.KERNEL_WORD_STORES - 1:
         return ("executes the write of the word", packed)
-    first = part * BYTES - 3
+    first = part * mem.WORD_BYTES - 3
     named = ", ".join(f"W[{first + n}] = {byte}" for n, byte in enumerate(high_first))
     return (named, packed)
 
@@ -192,11 +191,11 @@ def _kernel_bytes(value: int, part: int) -> tuple[str, ...]:
 def _data(address: int, value: int | None, quadrant: int, local: int) -> Explanation:
     number, inside = divmod(local, mem.DATA_STRIDE)
     memory = quadrant * (mem.DATA_MEMORIES // mem.QUADRANTS) + number
-    word, lane = divmod(inside, BYTES)
+    word, lane = divmod(inside, mem.WORD_BYTES)
     first = memory * mem.PROCESSORS_PER_MEMORY
     place = (
         ("quadrant", quadrant), ("memory", memory), ("word", word), ("lane", lane),
-        ("processor", first + lane), ("offset", 4 * word),
+        ("processor", first + lane), ("offset", mem.WORD_BYTES * word),
         ("pointer", memory * mem.DATA_WORDS + word),
     )  # fmt: skip
     meaning: tuple[str, ...] = ()
@@ -274,9 +273,9 @@ def _memory(address: int, value: int | None) -> Explanation | None:
         page, inside = divmod(offset, mem.FLASH_PAGE_BYTES)
         place += (("page", page), ("page_offset", inside))
     if region.kind == "alias":
-        target, bit = divmod(offset // BYTES, 8)
+        target, bit = divmod(offset // mem.WORD_BYTES, 8)
         target += region.base & 0xF000_0000
-        meaning = (f"bit {target % BYTES * 8 + bit} of the word at 0x{target & ~3:08x}",)
+        meaning = (f"bit {target % mem.WORD_BYTES * 8 + bit} of the word at 0x{target & ~3:08x}",)
     return Explanation(
         address=address,
         kind=_REGION_KINDS[region.kind],
@@ -306,7 +305,7 @@ def _missing_stream(address: int) -> str:
     """Programs that clear all registers of all layers also store zeros where no stream is."""
     quadrant, offset = divmod(address - mem.QUADRANT_BASE, mem.QUADRANT_STRIDE)
     for register in reg.STREAM_REGISTERS if 0 <= quadrant < mem.QUADRANTS else ():
-        layer = (offset - register.offset_of(0)) // BYTES
+        layer = (offset - register.offset_of(0)) // mem.WORD_BYTES
         if register.count <= layer < mem.LAYERS:
             return (
                 f"\n{register.mnemonic} of layer {layer} would be here, but only layers 0 to "
@@ -321,7 +320,7 @@ def _nearest(address: int) -> str:
         return start - address if address < start else max(0, address - end + 1)
 
     start, end, name = min(_spans(), key=distance)
-    last = "" if end - start == BYTES else f"-0x{end - 1:08x}"
+    last = "" if end - start == mem.WORD_BYTES else f"-0x{end - 1:08x}"
     far = distance((start, end, name))
     return f"{name} at 0x{start:08x}{last}, 0x{far:x} byte(s) away"
 
@@ -335,13 +334,13 @@ def _spans() -> tuple[tuple[int, int, str], ...]:
 def _accelerator_spans() -> Iterator[tuple[int, int, str]]:
     for address, (register, place) in _registers().items():
         of = f" of {_where(place[::-1])}" if place else ""
-        yield address, address + BYTES, f"{register.mnemonic}{of}"
+        yield address, address + mem.WORD_BYTES, f"{register.mnemonic}{of}"
     for quadrant in range(mem.QUADRANTS):
         start = mem.bias_address(quadrant, 0)
-        yield start, start + mem.BIAS_BYTES * BYTES, f"bias memory of quadrant {quadrant}"
+        yield start, start + mem.BIAS_BYTES * mem.WORD_BYTES, f"bias memory of quadrant {quadrant}"
     for processor in range(mem.PROCESSORS):
         start = mem.tram_address(processor, 0)
-        yield start, start + mem.TRAM_ENTRIES * BYTES, f"TRAM of processor {processor}"
+        yield start, start + mem.TRAM_ENTRIES * mem.WORD_BYTES, f"TRAM of processor {processor}"
         start = mem.kernel_address(processor)
         end = start + mem.KERNEL_WORDS * mem.KERNEL_WORD_ADDRESS_BYTES
         yield start, end, f"kernel memory of processor {processor}"
@@ -358,7 +357,7 @@ def _other_spans() -> Iterator[tuple[int, int, str]]:
         for register in registers:
             for index in range(register.count):
                 start = register.address(place.base, index)
-                yield start, start + BYTES, f"{register.mnemonic} of {place.name}"
+                yield start, start + mem.WORD_BYTES, f"{register.mnemonic} of {place.name}"
     for region in per.REGIONS:
         if region.kind != "window":
             yield region.base, region.base + region.size_bytes, region.name

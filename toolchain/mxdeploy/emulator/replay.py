@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.accelerator import (
     Accelerator,
     AcceleratorAccessError,
@@ -25,7 +26,6 @@ from mxdeploy.emulator.accelerator import (
     NotModelledError,
 )
 from mxdeploy.emulator.accelerator.locate import origin_of
-from mxdeploy.emulator.accelerator.memories import WORD_BYTES
 from mxdeploy.emulator.outcome import Difference, Refusal, ReplayResult, Status
 from mxdeploy.emulator.player import Player
 from mxdeploy.emulator.recorded import as_recorded, channel_of
@@ -137,7 +137,7 @@ def _compare(trace: TraceFile, accelerator: Accelerator, start: float) -> Replay
 
 def _read_words(accelerator: Accelerator, addresses: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The words at ``addresses``, consecutive ones together."""
-    cuts = np.flatnonzero(np.diff(addresses.astype(np.int64)) != WORD_BYTES) + 1
+    cuts = np.flatnonzero(np.diff(addresses.astype(np.int64)) != mem.WORD_BYTES) + 1
     parts = [
         accelerator.read_block(int(part[0]), len(part))
         for part in np.split(addresses, cuts)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000 import layouts
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ir.plan import DataOrder, Plan
-
-_WORD_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +54,6 @@ def input_words(plan: Plan, x: NDArray[np.int8]) -> tuple[InputWords, ...]:
     else:
         image = layouts.pack_hwc(tensor, **place, gap=region.gap)
     return tuple(
-        InputWords(address=address, words=words, step_bytes=_WORD_BYTES)
+        InputWords(address=address, words=words, step_bytes=mem.WORD_BYTES)
         for address, words in image.runs()
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
 from mxdeploy.ir.quantized import QuantNetwork
 
 
@@ -66,6 +67,16 @@ class Region:
     def is_packed(self) -> bool:
         """Nothing lies between the tensor's words, and it is no join."""
         return self.step_words == self.passes and not self.parts
+
+    @property
+    def words_per_pass(self) -> int:
+        """Words that a pixel takes in a pass: 1, or 4 of 32-bit data (one for each channel)."""
+        return mem.PROCESSORS_PER_MEMORY if self.is_wide else 1
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it holds 32-bit accumulators."""
+        return self.bits == WIDE_OUTPUT_BITS
 
     def in_quadrant(self, quadrant: int) -> int:
         """The 16-bit mask of the region's processors in ``quadrant`` (0..3)."""

@@ -119,7 +119,7 @@ class Program:
         ends = dict.fromkeys(range(mem.PROCESSORS), 0)
         for image in self.kernels:
             end = image.start_word + image.kernel_words
-            stores = -(-image.kernel_words * mem.KERNEL_WORD_BYTES // 4)
+            stores = -(-image.kernel_words * mem.KERNEL_WORD_BYTES // mem.WORD_BYTES)
             if not ends[image.processor] <= image.start_word < end <= mem.KERNEL_WORDS:
                 raise ValueError(
                     f"kernels of processor {image.processor}: words {image.start_word}..{end - 1}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.builds import BuildFolder
+from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
 from mxdeploy.data import DataSet
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
 from mxdeploy.evaluation import Accuracy, accuracy_of, check_labels
@@ -21,7 +22,6 @@ from mxdeploy.outputs import classifier_of, model_outputs
 from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
 
 SEED = 78000
-_WIDE_BITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,7 +167,7 @@ def _size(network: QuantNetwork, name: str) -> tuple[int, int]:
 
 def _tensor(network: QuantNetwork, name: str, data: bytes) -> IntArray:
     value = network.value(name)
-    if value.bits == _WIDE_BITS:
+    if value.bits == WIDE_OUTPUT_BITS:
         return np.frombuffer(data, "<i4").astype(np.int32).reshape(value.shape)
     return np.frombuffer(data, np.int8).reshape(value.shape)
 

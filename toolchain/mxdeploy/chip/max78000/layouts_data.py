@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from mxdeploy.chip.max78000 import memories as mem
 
-LANES = 4
+LANES = mem.PROCESSORS_PER_MEMORY
+"""Bytes of a word of data memory, one for each of the four processors that share it."""
 Words = npt.NDArray[np.uint32]
 Index = npt.NDArray[np.intp]
 IMAGE_SHAPE = (mem.DATA_MEMORIES, mem.DATA_WORDS)
@@ -257,9 +258,9 @@ def end_bytes(
     """Byte after the last one a tensor reserves in a data memory (free gap words included)."""
     passes = expansion(channels, processors)
     if kind == "chw":
-        return offset_bytes + -(-pixels // LANES) * passes * LANES
+        return offset_bytes + -(-pixels // LANES) * passes * mem.WORD_BYTES
     words = pixels * passes * (gap + 1) * (LANES if kind == "wide" else 1)
-    return offset_bytes + words * LANES
+    return offset_bytes + words * mem.WORD_BYTES
 
 
 def _pixels(shape: tuple[int, ...]) -> int:
@@ -323,11 +324,12 @@ def _words_of(data: npt.NDArray[np.uint8]) -> Words:
 
 
 def _first_word(offset_bytes: int) -> int:
-    if offset_bytes % LANES or not 0 <= offset_bytes < mem.DATA_BYTES:
+    if offset_bytes % mem.WORD_BYTES or not 0 <= offset_bytes < mem.DATA_BYTES:
         raise ValueError(
-            f"offset {offset_bytes:#x} is not a multiple of 4 in 0..{mem.DATA_BYTES - 4:#x}"
+            f"offset {offset_bytes:#x} is not a multiple of {mem.WORD_BYTES} in "
+            f"0..{mem.DATA_BYTES - mem.WORD_BYTES:#x}"
         )
-    return offset_bytes // LANES
+    return offset_bytes // mem.WORD_BYTES
 
 
 def _check_end(word: Index) -> None:

@@ -23,10 +23,6 @@ WEIGHT_BITS = (8, 4, 2, 1)
 BIAS_FACTOR = 128
 """A bias enters the accumulator times 128 (shifted left by seven), whatever the weight width."""
 
-STORE_BYTES = 4
-STORES_PER_WORD = 4
-"""Stores per kernel word in the 128-bit view; the fourth one executes the write."""
-
 Bytes = npt.NDArray[np.uint8]
 Stores = npt.NDArray[np.uint32]
 Kernels = npt.NDArray[np.int8]
@@ -160,7 +156,7 @@ def words_to_packed(words: Bytes) -> Stores:
     follow the byte store that sets the loader's address (``memories.kernel_loader_address``).
     """
     data = words.reshape(*words.shape[:-2], -1)
-    missing = -data.shape[-1] % STORE_BYTES
+    missing = -data.shape[-1] % mem.WORD_BYTES
     data = np.concatenate([data, np.zeros((*data.shape[:-1], missing), np.uint8)], axis=-1)
     return data.view(">u4").astype(np.uint32)
 
@@ -179,7 +175,7 @@ def words_to_wide(words: Bytes) -> Stores:
     ``W[0]``; ``W[1..4]`` and ``W[5..8]`` with the lower index in the higher bits; and a zero whose
     store executes the write of the word.
     """
-    shape = (*words.shape[:-1], STORES_PER_WORD * STORE_BYTES)
+    shape = (*words.shape[:-1], mem.KERNEL_WORD_ADDRESS_BYTES)
     data = np.zeros(shape, np.uint8)
     data[..., 3:12] = words
     return data.view(">u4").astype(np.uint32)

@@ -5,6 +5,8 @@ Sources: user guide chapter 27 (figure 27-3) and running programs; where they di
 
 from __future__ import annotations
 
+WORD_BYTES = 4
+"""Bytes of a bus word; data memory, biases, row caches and registers are reached in words."""
 QUADRANTS = 4
 PROCESSORS_PER_QUADRANT = 16
 PROCESSORS = QUADRANTS * PROCESSORS_PER_QUADRANT
@@ -34,15 +36,17 @@ KERNEL_STRIDE = 0x4000
 KERNEL_WORDS = 768
 """72-bit words of kernel memory per processor."""
 KERNEL_WORD_BYTES = 9
-KERNEL_WORD_ADDRESS_BYTES = 16
-"""Address bytes of a kernel word in the 128-bit view (mexpress = 0)."""
+KERNEL_WORD_STORES = 4
+"""Stores per kernel word in the 128-bit view (mexpress = 0); the fourth executes the write."""
+KERNEL_WORD_ADDRESS_BYTES = KERNEL_WORD_STORES * WORD_BYTES
+"""Address bytes of a kernel word in the 128-bit view."""
 KERNEL_BYTES = KERNEL_WORDS * KERNEL_WORD_BYTES
 TOTAL_KERNEL_BYTES = PROCESSORS * KERNEL_BYTES
 
 DATA_OFFSET = 0x30_0000
 DATA_STRIDE = 0x8000
 DATA_WORDS = 8192
-DATA_BYTES = DATA_WORDS * 4
+DATA_BYTES = DATA_WORDS * WORD_BYTES
 """Bytes of one data memory (shared by four processors)."""
 TOTAL_DATA_BYTES = DATA_MEMORIES * DATA_BYTES
 
@@ -75,13 +79,15 @@ def _processor_base(processor: int, offset: int, stride: int) -> int:
 
 def bias_address(quadrant: int, entry: int) -> int:
     """Bus address of bias ``entry`` (0..511) of ``quadrant``."""
-    return quadrant_base(quadrant) + BIAS_OFFSET + 4 * _index(entry, BIAS_BYTES, "bias entry")
+    return (
+        quadrant_base(quadrant) + BIAS_OFFSET + WORD_BYTES * _index(entry, BIAS_BYTES, "bias entry")
+    )
 
 
 def tram_address(processor: int, entry: int) -> int:
     """Bus address of TRAM ``entry`` (0..3071) of ``processor`` (0..63)."""
     base = _processor_base(processor, TRAM_OFFSET, TRAM_STRIDE)
-    return base + 4 * _index(entry, TRAM_ENTRIES, "TRAM entry")
+    return base + WORD_BYTES * _index(entry, TRAM_ENTRIES, "TRAM entry")
 
 
 def kernel_address(processor: int, word: int = 0) -> int:
@@ -95,7 +101,7 @@ def kernel_loader_address(processor: int, word: int = 0) -> int:
 
     The 32-bit stores that follow start at ``kernel_address(processor)``.
     """
-    return kernel_address(processor) + 4 * _index(word, KERNEL_WORDS, "kernel word") + 1
+    return kernel_address(processor) + WORD_BYTES * _index(word, KERNEL_WORDS, "kernel word") + 1
 
 
 def data_address(memory: int, word: int = 0, lane: int = 0) -> int:
@@ -103,4 +109,4 @@ def data_address(memory: int, word: int = 0, lane: int = 0) -> int:
     per_quadrant = DATA_MEMORIES // QUADRANTS
     quadrant, local = divmod(_index(memory, DATA_MEMORIES, "data memory"), per_quadrant)
     base = quadrant_base(quadrant) + DATA_OFFSET + local * DATA_STRIDE
-    return base + 4 * _index(word, DATA_WORDS, "word") + lane
+    return base + WORD_BYTES * _index(word, DATA_WORDS, "word") + lane

@@ -40,7 +40,8 @@ class LayerRegister(Register):
         """Byte offset from the quadrant's base for ``layer``."""
         if not 0 <= layer < cls.count:
             raise ValueError(f"{cls.__name__} exists for layers 0..{cls.count - 1}, not {layer}")
-        return mem.LAYER_REGISTERS_OFFSET + cls.index * mem.LAYER_REGISTER_STRIDE + 4 * layer
+        first = mem.LAYER_REGISTERS_OFFSET + cls.index * mem.LAYER_REGISTER_STRIDE
+        return first + mem.WORD_BYTES * layer
 
     @classmethod
     def address(cls, quadrant: int, layer: int) -> int:

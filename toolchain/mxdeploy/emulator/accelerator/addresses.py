@@ -39,7 +39,7 @@ class Place(NamedTuple):
 _DATA_BYTES = mem.DATA_MEMORIES // mem.QUADRANTS * mem.DATA_STRIDE
 _TRAM_END = mem.TRAM_OFFSET + mem.PROCESSORS_PER_QUADRANT * mem.TRAM_STRIDE
 _KERNEL_END = mem.KERNEL_OFFSET + mem.PROCESSORS_PER_QUADRANT * mem.KERNEL_STRIDE
-_TRAM_BYTES = 4 * mem.TRAM_ENTRIES
+_TRAM_BYTES = mem.WORD_BYTES * mem.TRAM_ENTRIES
 _KERNEL_BYTES = mem.KERNEL_WORD_ADDRESS_BYTES * mem.KERNEL_WORDS
 
 
@@ -60,7 +60,7 @@ def place_of(address: int) -> Place | None:
         region = Region.TRAM if byte < _TRAM_BYTES else Region.NOTHING
         return Place(region, quadrant, quadrant * mem.PROCESSORS_PER_QUADRANT + local, byte)
     bias = offset - mem.BIAS_OFFSET
-    if 0 <= bias < 4 * mem.BIAS_BYTES:
+    if 0 <= bias < mem.WORD_BYTES * mem.BIAS_BYTES:
         return Place(Region.BIAS, quadrant, 0, bias)
     region = Region.REGISTERS if offset < mem.BIAS_OFFSET else Region.NOTHING
     return Place(region, quadrant, 0, offset)

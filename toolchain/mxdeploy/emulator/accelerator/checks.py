@@ -14,6 +14,7 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.doubts import Doubt, doubt
 from mxdeploy.emulator.accelerator.execute import (
@@ -22,7 +23,7 @@ from mxdeploy.emulator.accelerator.execute import (
     output_step,
     passthrough_starts,
 )
-from mxdeploy.emulator.accelerator.store import LANES, Index
+from mxdeploy.emulator.accelerator.store import Index
 from mxdeploy.emulator.accelerator.view import LayerView
 from mxdeploy.errors import Diagnostic
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.chip.max78000.order import NEVER
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.memory import ALL_LANES, Bytes
-from mxdeploy.emulator.accelerator.store import LANES, Store
+from mxdeploy.emulator.accelerator.store import Store
 
 
 def missing_bytes(layer: LayerDescription, source: Store) -> NDArray[np.bool_] | None:

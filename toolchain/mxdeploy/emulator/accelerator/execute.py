@@ -13,6 +13,7 @@ from mxdeploy.arith.arrays import Int8Array, Int32Array
 from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import registers as reg
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.chip.max78000.limits import ACCUMULATOR_BITS, QUADRANT_SUM_BITS
 from mxdeploy.emulator.accelerator.coverage import known_channels
 from mxdeploy.emulator.accelerator.describe import (
@@ -30,7 +31,7 @@ from mxdeploy.emulator.accelerator.memory import (
     KernelMemory,
     Words,
 )
-from mxdeploy.emulator.accelerator.store import LANES, Addresses, Index, Store, StoreError
+from mxdeploy.emulator.accelerator.store import Addresses, Index, Store, StoreError
 from mxdeploy.errors import Diagnostic
 
 _QUADRANT_SUM_LIMIT = 1 << QUADRANT_SUM_BITS.value - 1

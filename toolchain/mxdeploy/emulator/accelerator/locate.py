@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.emulator.accelerator.addresses import Region, place_of
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.execute import (
@@ -16,7 +17,7 @@ from mxdeploy.emulator.accelerator.execute import (
     output_step,
     passthrough_starts,
 )
-from mxdeploy.emulator.accelerator.store import LANES, Index
+from mxdeploy.emulator.accelerator.store import Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

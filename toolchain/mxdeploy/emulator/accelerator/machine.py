@@ -20,7 +20,7 @@ from mxdeploy.emulator.accelerator.errors import (
     wrong_access,
 )
 from mxdeploy.emulator.accelerator.fifo import InputFifos
-from mxdeploy.emulator.accelerator.memories import WORD_BYTES, Memories
+from mxdeploy.emulator.accelerator.memories import Memories
 from mxdeploy.emulator.accelerator.memory import Words
 from mxdeploy.emulator.accelerator.mlator import Mlator
 from mxdeploy.emulator.accelerator.power import ALL_QUADRANTS, PowerState
@@ -110,7 +110,7 @@ class Accelerator:
 
     # --- bus --------------------------------------------------------------------------------
 
-    def write(self, address: int, value: int, size: int = WORD_BYTES) -> None:
+    def write(self, address: int, value: int, size: int = mem.WORD_BYTES) -> None:
         """One store of ``size`` bytes.
 
         Raises:
@@ -134,12 +134,12 @@ class Accelerator:
         _require_word(address, size, "store")
         mexpress = place.region is Region.KERNEL and self._mexpress(place.quadrant)
         if mexpress:
-            self._memories.load_kernels(address, place, value.to_bytes(WORD_BYTES, "big"))
+            self._memories.load_kernels(address, place, value.to_bytes(mem.WORD_BYTES, "big"))
         else:
             self._memories.store(address, place, np.array([value], np.uint32), mexpress=False)
 
     def write_block(
-        self, address: int, values: Words, stride_bytes: int, *, size: int = WORD_BYTES
+        self, address: int, values: Words, stride_bytes: int, *, size: int = mem.WORD_BYTES
     ) -> None:
         """Stores at ``address``, ``address + stride_bytes``, ...: the same as single ones.
 
@@ -152,7 +152,7 @@ class Accelerator:
         if len(values) == 1:
             self.write(address, int(values[0]), size)
             return
-        if stride_bytes == 0 and size == WORD_BYTES and address in _queues():
+        if stride_bytes == 0 and size == mem.WORD_BYTES and address in _queues():
             self._slot(address)
             self._push(address, values.tolist())
             return
@@ -169,7 +169,7 @@ class Accelerator:
         _require_word(address, size, "store")
         self._memories.store(address, place, values, mexpress=mexpress)
 
-    def read(self, address: int, size: int = WORD_BYTES) -> int:
+    def read(self, address: int, size: int = mem.WORD_BYTES) -> int:
         """One load of ``size`` bytes; the same errors as ``write``."""
         _require_word(address, size, "load")
         place = place_of(address)
@@ -183,12 +183,12 @@ class Accelerator:
     def read_block(self, address: int, count: int) -> Words:
         """``count`` consecutive 32-bit words."""
         place = place_of(address)
-        if place is not None and place.region is Region.DATA and address % WORD_BYTES == 0:
+        if place is not None and place.region is Region.DATA and address % mem.WORD_BYTES == 0:
             self._require_access(address, place)
             words = self._memories.load_data(place, count)
             if words is not None:
                 return words
-        addresses = range(address, address + count * WORD_BYTES, WORD_BYTES)
+        addresses = range(address, address + count * mem.WORD_BYTES, mem.WORD_BYTES)
         return np.array([self.read(a) for a in addresses], np.uint32)
 
     # --- state ------------------------------------------------------------------------------
@@ -393,7 +393,7 @@ def _leads(quadrant: int, control: reg.Ctrl) -> bool:
 
 
 def _require_word(address: int, size: int, kind: str) -> None:
-    if size != WORD_BYTES or address % WORD_BYTES:
+    if size != mem.WORD_BYTES or address % mem.WORD_BYTES:
         raise wrong_access(address, size, kind)
 
 

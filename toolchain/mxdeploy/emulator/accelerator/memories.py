@@ -24,7 +24,6 @@ from mxdeploy.emulator.accelerator.memory import (
 )
 
 _log = logging.getLogger(__name__)
-WORD_BYTES = 4
 
 
 class Memories:
@@ -71,7 +70,7 @@ class Memories:
             values: one word per store.
             mexpress: the packed kernel loader is on (CTRL.mexpress of the quadrant).
         """
-        entry = place.offset_bytes // WORD_BYTES
+        entry = place.offset_bytes // mem.WORD_BYTES
         if place.region is Region.DATA:
             self._by_quadrant[place.quadrant, entry : entry + len(values)] = values
             if self.lanes is not None:
@@ -100,7 +99,7 @@ class Memories:
         if place.region is Region.TRAM:
             self.tram.store_bytes(place.unit, place.offset_bytes, values)
             return
-        word, low = divmod(place.offset_bytes, WORD_BYTES)
+        word, low = divmod(place.offset_bytes, mem.WORD_BYTES)
         loader = place.region is Region.KERNEL and mexpress and low == 1
         if not loader or word >= mem.KERNEL_WORDS or len(values) != 1:
             raise wrong_access(address, 1, f"store to the {place.region.value}")
@@ -108,7 +107,7 @@ class Memories:
 
     def load(self, place: Place) -> int:
         """A 32-bit load from a memory."""
-        entry = place.offset_bytes // WORD_BYTES
+        entry = place.offset_bytes // mem.WORD_BYTES
         if place.region is Region.DATA:
             return int(self._by_quadrant[place.quadrant, entry])
         if place.region is Region.KERNEL:
@@ -119,7 +118,7 @@ class Memories:
 
     def load_data(self, place: Place, count: int) -> Words | None:
         """``count`` words of data memory; None when they leave the quadrant."""
-        first = place.offset_bytes // WORD_BYTES
+        first = place.offset_bytes // mem.WORD_BYTES
         if first + count > self._by_quadrant.shape[1]:
             return None
         return self._by_quadrant[place.quadrant, first : first + count].copy()
@@ -130,7 +129,7 @@ class Memories:
         if not excess.size:
             return
         index = int(excess[0])
-        error = undeclared_memory_bits(address + index * WORD_BYTES, int(values[index]), bits)
+        error = undeclared_memory_bits(address + index * mem.WORD_BYTES, int(values[index]), bits)
         if not self._lenient:
             raise error
         _log.warning("%s (ignored)", error)

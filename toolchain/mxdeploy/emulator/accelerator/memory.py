@@ -15,8 +15,6 @@ Flags = NDArray[np.bool_]
 ALL_LANES = (1 << mem.PROCESSORS_PER_MEMORY) - 1
 """All bytes of a word of data memory, one bit each."""
 
-_STORES_PER_WORD = 4
-
 
 class KernelMemory:
     """Kernel memories of the 64 processors.
@@ -34,7 +32,7 @@ class KernelMemory:
         self.version = 0
         self._pointer = [0] * mem.PROCESSORS
         self._pending = [b""] * mem.PROCESSORS
-        self._latch: Words = np.zeros((mem.PROCESSORS, _STORES_PER_WORD), np.uint32)
+        self._latch: Words = np.zeros((mem.PROCESSORS, mem.KERNEL_WORD_STORES), np.uint32)
 
     def clear(self, quadrant: int, *, known: bool) -> None:
         """Zero the memories of a quadrant: on purpose (``known``), or because power was lost."""
@@ -75,19 +73,19 @@ class KernelMemory:
             stores: 32-bit values at consecutive addresses.
         """
         whole = 0
-        if first_store % _STORES_PER_WORD == 0:
-            whole = len(stores) // _STORES_PER_WORD * _STORES_PER_WORD
-            words = layouts.wide_to_words(stores[:whole].reshape(-1, _STORES_PER_WORD))
-            self._put(processor, first_store // _STORES_PER_WORD, words)
+        if first_store % mem.KERNEL_WORD_STORES == 0:
+            whole = len(stores) // mem.KERNEL_WORD_STORES * mem.KERNEL_WORD_STORES
+            words = layouts.wide_to_words(stores[:whole].reshape(-1, mem.KERNEL_WORD_STORES))
+            self._put(processor, first_store // mem.KERNEL_WORD_STORES, words)
         for index, value in enumerate(stores[whole:].tolist(), first_store + whole):
-            word, part = divmod(index, _STORES_PER_WORD)
+            word, part = divmod(index, mem.KERNEL_WORD_STORES)
             self._latch[processor, part] = value
-            if part == _STORES_PER_WORD - 1:
+            if part == mem.KERNEL_WORD_STORES - 1:
                 self._put(processor, word, layouts.wide_to_words(self._latch[processor])[None])
 
     def load(self, processor: int, store: int) -> int:
         """Read a 32-bit part of the 128-bit view."""
-        word, part = divmod(store, _STORES_PER_WORD)
+        word, part = divmod(store, mem.KERNEL_WORD_STORES)
         first = word * mem.KERNEL_WORD_BYTES
         stream = self.stream[processor, first : first + mem.KERNEL_WORD_BYTES]
         return int(layouts.words_to_wide(stream[None, ::-1])[0, part])
@@ -160,7 +158,7 @@ class Tram:
 
     def store_bytes(self, processor: int, first_byte: int, values: Bytes) -> None:
         """Byte stores reach the two existing bytes of an entry; programs clear the TRAM so."""
-        entries, lanes = np.divmod(first_byte + np.arange(len(values)), 4)
+        entries, lanes = np.divmod(first_byte + np.arange(len(values)), mem.WORD_BYTES)
         exist = lanes < self.BITS // 8
         halves = self.entries.view(np.uint8).reshape(mem.PROCESSORS, mem.TRAM_ENTRIES, -1)
         halves[processor, entries[exist], lanes[exist]] = values[exist]

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.emulator.accelerator.coverage import missing_bytes
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.doubts import Doubt, doubt
 from mxdeploy.emulator.accelerator.execute import Bank
 from mxdeploy.emulator.accelerator.memory import BiasMemory, KernelMemory
-from mxdeploy.emulator.accelerator.store import LANES, Store
+from mxdeploy.emulator.accelerator.store import Store
 from mxdeploy.errors import Diagnostic
 
 _EIGHTHS = 3

@@ -14,7 +14,6 @@ from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.emulator.accelerator.memory import ALL_LANES, Bytes, Words
 
 Index = NDArray[np.intp]
-LANES = mem.PROCESSORS_PER_MEMORY
 TOTAL_WORDS = mem.DATA_MEMORIES * mem.DATA_WORDS
 _WORDS_PER_QUADRANT = TOTAL_WORDS // mem.QUADRANTS
 

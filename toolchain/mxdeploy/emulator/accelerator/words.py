@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.emulator.accelerator.describe import (
     Activation,
     LayerDescription,
@@ -13,10 +14,7 @@ from mxdeploy.emulator.accelerator.describe import (
 )
 from mxdeploy.emulator.accelerator.execute import in_quadrant
 from mxdeploy.emulator.accelerator.fifo import Frame, name_of
-from mxdeploy.emulator.accelerator.store import LANES
 from mxdeploy.text import count, ranges
-
-WORD_BYTES = 4
 
 
 def in_words(layer: LayerDescription) -> tuple[tuple[str, str], ...]:
@@ -57,7 +55,7 @@ def _reads(layer: LayerDescription) -> str:
     if reading.operands > 1:
         parts.append(f"of each of {reading.operands} operands")
     order = "CHW" if reading.chw else "HWC"
-    where = f"from byte 0x{WORD_BYTES * reading.word:04x} of data memories {_memories(reading)}"
+    where = f"from byte 0x{mem.WORD_BYTES * reading.word:04x} of data memories {_memories(reading)}"
     return f"{' '.join(parts)} ({order}) on processors {ranges(reading.processors)}, {where}"
 
 
@@ -151,7 +149,7 @@ def _writes(layer: LayerDescription) -> str:
         first = memory * LANES
         places.append(
             f"processors {ranges(range(first, first + len(here)))} from byte "
-            f"0x{WORD_BYTES * word:04x}"
+            f"0x{mem.WORD_BYTES * word:04x}"
         )
         if layer.kernels is not None:
             break

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.chip.max78000.layouts import LANES
 from mxdeploy.emulator.accelerator.describe import LayerDescription
 from mxdeploy.emulator.accelerator.execute import (
     in_quadrant,
@@ -21,7 +22,7 @@ from mxdeploy.emulator.accelerator.execute import (
     output_step,
     passthrough_starts,
 )
-from mxdeploy.emulator.accelerator.store import LANES, TOTAL_WORDS, Index
+from mxdeploy.emulator.accelerator.store import TOTAL_WORDS, Index
 
 Codes = NDArray[np.int32]
 

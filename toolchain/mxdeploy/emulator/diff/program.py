@@ -14,7 +14,6 @@ from mxdeploy.emulator.trace import Burst, Phase, TraceFile
 from mxdeploy.ir.host_input import input_words
 from mxdeploy.ir.program import Program, Write
 
-_WORD_BYTES = 4
 _SET_ADDRESS = 1
 _ALL_QUADRANTS = (1 << mem.QUADRANTS) - 1
 
@@ -43,14 +42,14 @@ def _bursts(program: Program, x: NDArray[np.int8]) -> Iterator[Burst]:
         yield _store(loader, _SET_ADDRESS, Phase.WEIGHTS, size=1)
         words = image.words.array.astype(np.uint32)
         address = mem.kernel_address(image.processor)
-        yield Burst(address, words, _WORD_BYTES, _WORD_BYTES, Phase.WEIGHTS)
+        yield Burst(address, words, mem.WORD_BYTES, mem.WORD_BYTES, Phase.WEIGHTS)
     for bias in program.biases:
         words = bias.data.array.astype(np.uint32)
         address = mem.bias_address(bias.quadrant, bias.start_byte)
-        yield Burst(address, words, _WORD_BYTES, _WORD_BYTES, Phase.BIAS)
+        yield Burst(address, words, mem.WORD_BYTES, mem.WORD_BYTES, Phase.BIAS)
     yield from _writes(program.configure, Phase.CONFIGURE)
     stores = [
-        Burst(store.address, store.words, store.step_bytes, _WORD_BYTES, Phase.INPUT)
+        Burst(store.address, store.words, store.step_bytes, mem.WORD_BYTES, Phase.INPUT)
         for store in input_words(program.plan, x)
     ]
     if not program.plan.fifo:
@@ -76,5 +75,5 @@ def _writes(writes: Iterable[Write], phase: Phase) -> Iterator[Burst]:
         yield _store(write.address, write.value, phase)
 
 
-def _store(address: int, value: int, phase: Phase, *, size: int = _WORD_BYTES) -> Burst:
+def _store(address: int, value: int, phase: Phase, *, size: int = mem.WORD_BYTES) -> Burst:
     return Burst(address, np.array([value], np.uint32), size, size, phase)

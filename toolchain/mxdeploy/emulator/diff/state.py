@@ -21,7 +21,6 @@ from mxdeploy.emulator.accelerator import (
 from mxdeploy.emulator.accelerator.addresses import Region, place_of
 from mxdeploy.emulator.accelerator.execute import read_input
 from mxdeploy.emulator.accelerator.fifo import Frame, InputFifos
-from mxdeploy.emulator.accelerator.memories import WORD_BYTES
 from mxdeploy.emulator.accelerator.memory import Bytes, Words
 from mxdeploy.emulator.accelerator.registers import RegisterFile, register_slots
 from mxdeploy.emulator.accelerator.store import RingMemory, StoreError
@@ -180,8 +179,8 @@ def _given(bursts: Iterable[Burst]) -> tuple[int, ...]:
     for burst in bursts:
         place = place_of(burst.address)
         if place is not None and place.region is Region.DATA:
-            first = place.quadrant * quadrant_words + place.offset_bytes // WORD_BYTES
-            step = burst.stride_bytes // WORD_BYTES
+            first = place.quadrant * quadrant_words + place.offset_bytes // mem.WORD_BYTES
+            step = burst.stride_bytes // mem.WORD_BYTES
             given.update(first + index * step for index in range(len(burst.values)))
     return tuple(sorted(given))
 

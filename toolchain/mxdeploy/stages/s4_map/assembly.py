@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mxdeploy.chip.max78000 import latency, layouts, limits
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.plan import BiasSlot, KernelSlot, LayerPlan, Plan, Region, RegionPart
 from mxdeploy.ir.timing import layer_shape, network_cycles
 from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement, Source
 from mxdeploy.stages.s4_map.bias_memory import place_biases
-from mxdeploy.stages.s4_map.needs import WORD_BYTES
 from mxdeploy.stages.s4_map.problem import Problem
 from mxdeploy.stages.s4_map.search import Placement
 from mxdeploy.stages.s4_map.streaming import Flow
@@ -108,7 +108,7 @@ class Assembly:
         return Region(
             value=need.value,
             processors=layouts.processor_mask(numbers),
-            offset_bytes=WORD_BYTES * self._places.words[tensor],
+            offset_bytes=mem.WORD_BYTES * self._places.words[tensor],
             passes=need.passes,
             order=order,
             bits=need.bits,

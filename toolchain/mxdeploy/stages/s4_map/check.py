@@ -17,7 +17,6 @@ from mxdeploy.stages.s4_map import findings
 from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.in_place import overwriting
 from mxdeploy.stages.s4_map.needs import (
-    WORD_BYTES,
     LayerNeed,
     TensorNeed,
     aligned_words,
@@ -141,12 +140,14 @@ def _data(
     tensors: tuple[TensorNeed, ...],
 ) -> Iterator[TooLarge]:
     source = tensors[0]
-    hwc = WORD_BYTES * source.words(DataOrder.HWC)
-    chw = WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network, arrangement) else None
+    hwc = mem.WORD_BYTES * source.words(DataOrder.HWC)
+    chw = (
+        mem.WORD_BYTES * source.words(DataOrder.CHW) if chw_possible(network, arrangement) else None
+    )
     if min(hwc, hwc if chw is None else chw) > mem.DATA_BYTES:
         yield TooLarge(findings.input_exceeds_data_memory(source, hwc, chw), 1)
     for number, (need, tensor) in enumerate(zip(layers, tensors[1:], strict=True), 1):
-        size = WORD_BYTES * tensor.words(DataOrder.HWC)
+        size = mem.WORD_BYTES * tensor.words(DataOrder.HWC)
         if size > mem.DATA_BYTES:
             finding = findings.tensor_exceeds_data_memory(tensor, need.name, size)
             yield TooLarge(finding, number + 1)
@@ -165,7 +166,7 @@ def _shared_data(
     layer: str, read: TensorNeed, written: TensorNeed, *, tied: bool
 ) -> Iterator[Diagnostic]:
     """A layer whose input and output have to share data memories, and do not fit together."""
-    sizes = [WORD_BYTES * t.words(DataOrder.HWC) for t in (read, written)]
+    sizes = [mem.WORD_BYTES * t.words(DataOrder.HWC) for t in (read, written)]
     memories = read.memories(DataOrder.HWC) + written.memories(DataOrder.HWC)
     share = tied or memories > mem.DATA_MEMORIES
     if share and max(sizes) <= mem.DATA_BYTES < sum(sizes):

@@ -11,7 +11,7 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.plan import BiasSlot, DataOrder, Plan
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s4_map.assembly import Places
-from mxdeploy.stages.s4_map.needs import WORD_BYTES, layer_need
+from mxdeploy.stages.s4_map.needs import layer_need
 from mxdeploy.stages.s4_map.streaming import Flow, obstacles, stream, with_copy
 
 
@@ -115,7 +115,7 @@ def chosen_places(flow: Flow, chosen: ChosenPlacement) -> Places:
     layers = [chosen.layers[layer.name] for layer in network.layers]
     return Places(
         processors=tuple(place.first_processor for place in places),
-        words=tuple(place.offset_bytes // WORD_BYTES for place in places),
+        words=tuple(place.offset_bytes // mem.WORD_BYTES for place in places),
         kernels=tuple(layer.kernel_start_word or 0 for layer in layers),
         biases=tuple(
             _bias(layer, layer_need(network, source).bias_bytes)
@@ -160,7 +160,7 @@ def _ranges(flow: Flow, chosen: ChosenPlacement) -> Iterator[Diagnostic]:
                 why=limits.MAX_PROCESSORS.text,
                 fix="choose a lower first processor",
             )
-        if tensor.offset_bytes % WORD_BYTES or not 0 <= tensor.offset_bytes < mem.DATA_BYTES:
+        if tensor.offset_bytes % mem.WORD_BYTES or not 0 <= tensor.offset_bytes < mem.DATA_BYTES:
             yield Diagnostic(
                 code="MX4025",
                 where=f"tensor {name}",

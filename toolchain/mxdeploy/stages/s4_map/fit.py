@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic
 from mxdeploy.stages.s4_map import findings
-from mxdeploy.stages.s4_map.needs import WORD_BYTES
 from mxdeploy.stages.s4_map.problem import Problem
 from mxdeploy.stages.s4_map.search import search
 
@@ -56,5 +56,7 @@ def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:
             if piece.birth < index <= piece.death
         ]
         written = problem.words[births[index]] if index in births else 0
-        pairs.append((layer.name, WORD_BYTES * max(deaths, default=0), WORD_BYTES * written))
+        pairs.append(
+            (layer.name, mem.WORD_BYTES * max(deaths, default=0), mem.WORD_BYTES * written)
+        )
     return sorted(pairs, key=lambda pair: -pair[1] - pair[2])[:_LISTED]

@@ -12,8 +12,6 @@ from mxdeploy.ir.plan import DataOrder
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ops.layer import Kind, LayerSpec
 
-WORD_BYTES = 4
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorNeed:

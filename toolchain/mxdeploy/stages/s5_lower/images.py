@@ -15,8 +15,6 @@ from mxdeploy.ir.program import BiasImage, KernelImage
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
 
-WORD_BYTES = 4
-
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -75,7 +73,7 @@ def input_places(region: Region, channels: int) -> layouts.InputPlaces:
     if not region.parts:
         return layouts.input_places(channels, region.processors)
     parts = [layouts.input_places(p.channels, p.region.processors) for p in region.parts]
-    first = [(p.region.offset_bytes - region.offset_bytes) // WORD_BYTES for p in region.parts]
+    first = [(p.region.offset_bytes - region.offset_bytes) // mem.WORD_BYTES for p in region.parts]
     return layouts.InputPlaces(
         processors=region.processors,
         passes=region.passes,

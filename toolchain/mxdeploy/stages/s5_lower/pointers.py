@@ -8,7 +8,6 @@ from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s5_lower.placed import PlacedLayer
 
-WORD_BYTES = 4
 IDLE_TIME_SLOT_WORDS = 2048
 """Time-slot offset of pass-through with a single time slot (no effect)."""
 
@@ -23,7 +22,7 @@ def write_pointer_base(placed: PlacedLayer, quadrant: int) -> reg.WritePointerBa
         first, mask = quadrant * mem.PROCESSORS_PER_QUADRANT, placed.target.in_quadrant(quadrant)
     lowest = first + (mask & -mask).bit_length() - 1 if mask else 0
     return reg.WritePointerBase(
-        word=placed.target.offset_bytes // WORD_BYTES,
+        word=placed.target.offset_bytes // mem.WORD_BYTES,
         instance=lowest // mem.PROCESSORS_PER_MEMORY,
     )
 
@@ -58,4 +57,4 @@ def write_pointer_channel_offset(placed: PlacedLayer) -> reg.WritePointerChannel
 
 def read_pointer_base(placed: PlacedLayer) -> reg.ReadPointerBase:
     """First word read, the same in each data memory."""
-    return reg.ReadPointerBase(word=placed.source.offset_bytes // WORD_BYTES)
+    return reg.ReadPointerBase(word=placed.source.offset_bytes // mem.WORD_BYTES)

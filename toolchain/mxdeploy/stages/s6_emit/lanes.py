@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from mxdeploy.chip.max78000 import layouts, memories
 from mxdeploy.ir.plan import DataOrder, Region
 
-_WORD_BYTES = 4
-_WIDE_BITS = 32
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
@@ -27,7 +24,7 @@ class Lanes:
 
 def step_bytes(region: Region) -> int:
     """Bytes from a pixel's word to the next one's (CHW: from one word to the next)."""
-    return region.step_words * _WORD_BYTES * _words_per_group(region)
+    return region.step_words * memories.WORD_BYTES * region.words_per_pass
 
 
 def lanes_of(region: Region, channels: int) -> tuple[Lanes, ...]:
@@ -54,12 +51,8 @@ def lanes_of(region: Region, channels: int) -> tuple[Lanes, ...]:
 
 
 def _address(region: Region, number: int, memory: int) -> int:
-    skip = number * (region.gap + 1) * _words_per_group(region)
-    return memories.data_address(memory, region.offset_bytes // _WORD_BYTES + skip)
-
-
-def _words_per_group(region: Region) -> int:
-    return memories.PROCESSORS_PER_MEMORY if region.bits == _WIDE_BITS else 1
+    skip = number * (region.gap + 1) * region.words_per_pass
+    return memories.data_address(memory, region.offset_bytes // memories.WORD_BYTES + skip)
 
 
 def check_region(region: Region, *, is_output: bool) -> None:
@@ -72,7 +65,7 @@ def check_region(region: Region, *, is_output: bool) -> None:
         raise ValueError(f"{region.value}: a join lies where its parts lie")
     if is_output and region.order is not DataOrder.HWC:
         raise ValueError(f"{region.value}: outputs are stored in HWC order, not {region.order}")
-    if not is_output and region.bits == _WIDE_BITS:
+    if not is_output and region.is_wide:
         raise ValueError(f"{region.value}: the input has 8 bits")
     if region.order is DataOrder.CHW and any(
         p % memories.PROCESSORS_PER_MEMORY for p in layouts.processor_list(region.processors)

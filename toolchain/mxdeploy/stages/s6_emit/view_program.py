@@ -95,7 +95,9 @@ def weights_view(program: Program) -> WeightsView:
     arrays = [image.words.array.astype("<u4") for image in program.kernels]
     content = b"".join(a.tobytes() for a in arrays)
     return WeightsView(
-        content=content, words=len(content) // 4, digest=hashlib.sha256(content).hexdigest()
+        content=content,
+        words=len(content) // memories.WORD_BYTES,
+        digest=hashlib.sha256(content).hexdigest(),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import layouts, limits
+from mxdeploy.chip.max78000 import layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.emulator.accelerator import Accelerator, LayerResult
 from mxdeploy.ir.host_input import InputWords, input_words
@@ -21,7 +21,6 @@ from mxdeploy.ir.program import KernelImage, Program, Write
 from mxdeploy.ir.result import RunResult
 from mxdeploy.ir.tensor import Tensor
 
-WORD_BYTES = 4
 _LOADER_SET_ADDRESS = 1
 _ALL_QUADRANTS = (1 << mem.QUADRANTS) - 1
 IntArray = NDArray[np.int8] | NDArray[np.int32]
@@ -52,7 +51,7 @@ class AcceleratorMachine:
         for bias in program.biases:
             address = mem.bias_address(bias.quadrant, bias.start_byte)
             words = bias.data.array.astype(np.uint32)
-            self._accelerator.write_block(address, words, WORD_BYTES)
+            self._accelerator.write_block(address, words, mem.WORD_BYTES)
         self._write_all(program.configure)
 
     def run(self, x: NDArray[np.int8]) -> RunResult:
@@ -112,7 +111,7 @@ class AcceleratorMachine:
         loader = mem.kernel_loader_address(image.processor, image.start_word)
         self._accelerator.write(loader, _LOADER_SET_ADDRESS, size=1)
         words = image.words.array.astype(np.uint32)
-        self._accelerator.write_block(mem.kernel_address(image.processor), words, WORD_BYTES)
+        self._accelerator.write_block(mem.kernel_address(image.processor), words, mem.WORD_BYTES)
 
     def _tensor(self, placed: LayerPlan, result: LayerResult) -> IntArray:
         """A layer's result with its channels in order, without dummy slots."""
@@ -137,7 +136,7 @@ class AcceleratorMachine:
             gap=region.gap,
             kind=kind,
         )
-        first, last = region.offset_bytes // WORD_BYTES, end // WORD_BYTES
+        first, last = region.offset_bytes // mem.WORD_BYTES, end // mem.WORD_BYTES
         memory = np.zeros((mem.DATA_MEMORIES, mem.DATA_WORDS), np.uint32)
         for number in {
             p // mem.PROCESSORS_PER_MEMORY for p in layouts.processor_list(region.processors)
@@ -155,4 +154,4 @@ class AcceleratorMachine:
 def _layout(region: Region) -> Literal["hwc", "chw", "wide"]:
     if region.order is DataOrder.CHW:
         return "chw"
-    return "wide" if region.bits == int(limits.WIDE_OUTPUT_BITS) else "hwc"
+    return "wide" if region.is_wide else "hwc"

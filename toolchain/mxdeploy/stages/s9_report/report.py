@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy import __version__
-from mxdeploy.chip.max78000 import latency
+from mxdeploy.chip.max78000 import latency, layouts
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 from mxdeploy.fates import fates
@@ -223,7 +223,7 @@ def _region(plan: Plan, region: Region) -> RegionReport:
         order=str(region.order),
         processors=f"0x{region.processors:016x}",
         offset_bytes=region.offset_bytes,
-        end_bytes=region.offset_bytes + 4 * (ring or _words(network, region)),
+        end_bytes=region.offset_bytes + mem.WORD_BYTES * (ring or _words(network, region)),
         memories=_memories(region),
         ring=bool(ring),
     )
@@ -240,13 +240,9 @@ def _words(network: QuantNetwork, region: Region) -> int:
     _, rows, columns = network.value(region.value).shape
     pixels = rows * columns
     if region.order is DataOrder.CHW:
-        return -(-pixels // 4) * region.passes
+        return -(-pixels // layouts.LANES) * region.passes
     last = (pixels - 1) * region.step_words + (region.passes - 1) * (region.gap + 1)
-    return (last + 1) * _words_per_group(region)
-
-
-def _words_per_group(region: Region) -> int:
-    return 4 if region.bits == 32 else 1  # noqa: PLR2004 - one word per 32-bit channel
+    return (last + 1) * region.words_per_pass
 
 
 def _totals(inputs: ReportInputs, layers: tuple[LayerReport, ...]) -> Totals:

@@ -14,7 +14,6 @@ from mxdeploy.chip.max78000.bootloader_assumptions import (
     Unerased,
 )
 
-WORD_BYTES = 4
 ERASED = b"\xff"
 _ADDRESS_BYTES = {b"1": 2, b"2": 3, b"3": 4}
 _IGNORED = (b"0", b"5", b"6")
@@ -108,7 +107,7 @@ class RecordFile:
         offset = address - mem.FLASH_BASE
         if offset < 0 or offset + len(data) > mem.FLASH_BYTES:
             raise BadRecordError
-        if address % WORD_BYTES or len(data) % WORD_BYTES:
+        if address % mem.WORD_BYTES or len(data) % mem.WORD_BYTES:
             raise BadRecordError
 
     def _program(self, address: int, data: bytes) -> None:

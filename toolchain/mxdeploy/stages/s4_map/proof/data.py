@@ -7,13 +7,13 @@ from itertools import combinations
 
 import numpy as np
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.order import Traffic
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan
 from mxdeploy.ir.quantized import QuantLayer
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map.proof.words import (
-    WORD_BYTES,
     Pairs,
     Tensor,
     memories_of,
@@ -69,7 +69,7 @@ def _first_overwritten(plan: Plan, layer: QuantLayer, placed: LayerPlan) -> int 
     order = _traffic(layer, placed)
     last_reads, writes = order.last_reads(), order.writes()
     written = region_words(target, pixels_of(plan, target.value))
-    numbers = written - source.offset_bytes // WORD_BYTES
+    numbers = written - source.offset_bytes // mem.WORD_BYTES
     times = np.broadcast_to(writes[:, :, None], numbers.shape)
     inside = (numbers >= 0) & (numbers < len(last_reads))
     early = last_reads[numbers[inside]] > times[inside]

@@ -8,13 +8,13 @@ from itertools import combinations
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
 from mxdeploy.ir.quantized import QuantLayer
 from mxdeploy.ops.layer import Kind
 from mxdeploy.stages.s4_map.proof.regions import bounds
 from mxdeploy.stages.s4_map.proof.words import (
-    WORD_BYTES,
     Pairs,
     memories_of,
     pixel_words,
@@ -32,7 +32,7 @@ def joins(plan: Plan, pairs: Pairs) -> Iterator[Diagnostic]:
             if wrong:
                 yield Diagnostic(code="MX4126", where=f"{layer.name}, {region.value}", what=wrong)
             else:
-                first = region.offset_bytes // WORD_BYTES
+                first = region.offset_bytes // mem.WORD_BYTES
                 count = pixels_of(plan, region.value) * region.passes
                 yield from bounds(region, first + np.arange(count))
 
@@ -61,7 +61,7 @@ def _join(plan: Plan, region: Region) -> str:
 
 
 def _first_pass(region: Region, part: Region) -> int:
-    return (part.offset_bytes - region.offset_bytes) // WORD_BYTES
+    return (part.offset_bytes - region.offset_bytes) // mem.WORD_BYTES
 
 
 def _steps(region: Region) -> str:
@@ -111,6 +111,6 @@ def _interleave(placed: LayerPlan, count: int) -> bool:
     return len(placed.inputs) == count and all(
         (r.processors, r.passes, r.order, r.bits, r.gap, r.parts) == wanted
         and r.step_words == r.passes * count
-        and r.offset_bytes == first.offset_bytes + WORD_BYTES * number
+        and r.offset_bytes == first.offset_bytes + mem.WORD_BYTES * number
         for number, r in enumerate(placed.inputs)
     )

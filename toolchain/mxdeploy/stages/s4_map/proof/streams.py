@@ -13,7 +13,7 @@ from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan
 from mxdeploy.ir.quantized import QuantLayer
 from mxdeploy.ops.layer import Kind
 from mxdeploy.ops.stream import stream_layer
-from mxdeploy.stages.s4_map.proof.words import WORD_BYTES, Pairs
+from mxdeploy.stages.s4_map.proof.words import Pairs
 
 _SQUARE = (int(limits.CONV2D_KERNEL),) * 2
 
@@ -150,7 +150,7 @@ def _counters(plan: Plan) -> Iterator[Diagnostic]:
         ):
             if value > limit:
                 yield _finding("MX4150", placed.name, f"{value} {limit.unit}", limit.text)
-        end = placed.inputs[0].offset_bytes // WORD_BYTES + placed.ring_words
+        end = placed.inputs[0].offset_bytes // mem.WORD_BYTES + placed.ring_words
         short = placed.ring_words < turn.ring_words or placed.ring_words % shape.passes
         if placed.streams and (short or end >= mem.DATA_WORDS):
             yield _finding(

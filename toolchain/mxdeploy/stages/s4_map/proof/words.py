@@ -13,7 +13,6 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.ir.plan import DataOrder, LayerPlan, Plan, Region
 from mxdeploy.ir.quantized import QuantLayer
 
-WORD_BYTES = 4
 Words = npt.NDArray[np.intp]
 Pairs = tuple[tuple[QuantLayer, LayerPlan], ...]
 
@@ -25,15 +24,10 @@ def memories_of(processors: int) -> frozenset[int]:
 
 def pixel_words(region: Region) -> Words:
     """Words of a pixel counted from its first one, ``[passes, 1 or (32-bit) 4]``; HWC only."""
-    wide = word_count(region)
+    wide = region.words_per_pass
     passes = np.arange(region.passes, dtype=np.intp)[:, None] * (region.gap + 1) * wide
     words: Words = passes + np.arange(wide, dtype=np.intp)
     return words
-
-
-def word_count(region: Region) -> int:
-    """Words that a pixel and pass take: 1, or 4 of 32-bit data."""
-    return layouts.LANES if region.bits > layouts.LANES * 2 else 1
 
 
 def region_words(region: Region, pixels: int) -> Words:
@@ -41,11 +35,11 @@ def region_words(region: Region, pixels: int) -> Words:
 
     HWC: ``[pixels, passes, 1 or 4]``. CHW: ``[words, 1, 1]``.
     """
-    first = region.offset_bytes // WORD_BYTES
+    first = region.offset_bytes // mem.WORD_BYTES
     if region.order is DataOrder.CHW:
         count = -(-pixels // layouts.LANES) * region.passes
         return first + np.arange(count, dtype=np.intp)[:, None, None]
-    step = region.step_words * word_count(region)
+    step = region.step_words * region.words_per_pass
     pixel = np.arange(pixels, dtype=np.intp)[:, None, None]
     words: Words = first + pixel * step + pixel_words(region)
     return words
@@ -61,7 +55,7 @@ def stored_words(plan: Plan, region: Region) -> Words:
     """Words in each of its memories that a tensor takes: all of its own, or those of its ring."""
     ring = plan.ring_words(region.value)
     if ring:
-        return region.offset_bytes // WORD_BYTES + np.arange(ring, dtype=np.intp)
+        return region.offset_bytes // mem.WORD_BYTES + np.arange(ring, dtype=np.intp)
     return region_words(region, pixels_of(plan, region.value))
 
 
