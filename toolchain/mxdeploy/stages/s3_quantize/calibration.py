@@ -19,7 +19,6 @@ from mxdeploy.stages.s3_quantize.float_model import (
 )
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.layer_graph import is_matrix_product
-from mxdeploy.stages.s3_quantize.options import QuantizeOptions
 from mxdeploy.stages.s3_quantize.ranges import Seen, scale_of_clip
 from mxdeploy.stages.s3_quantize.session import Session
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
@@ -27,16 +26,35 @@ from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 
-# Elements kept of each value, elements of the widest value at all samples, bytes of one batch.
-_SAMPLED_ELEMENTS = 1 << 18
-_WIDEST_ELEMENTS = 1 << 23
 _BATCH_BYTES = 24 << 20
 _LEAST_SAMPLES = 8
-_RAW_SAMPLES = 256
 _ABSURD = 1e12
 _OUTSIDE_SHARE = 0.1
 _LARGE_INPUT = 16.0
 _CLIPPED_SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is looked at.
+
+    Attributes:
+        samples: calibration samples.
+        elements: kept of each value.
+        widest: elements of the widest value at all samples.
+    """
+
+    samples: int
+    elements: int
+    widest: int
+
+
+BRIEF = Extent(samples=256, elements=1 << 18, widest=1 << 23)
+"""Enough for ranges and means."""
+THOROUGH = Extent(samples=1024, elements=1 << 20, widest=1 << 24)
+"""For weights that are fitted to the data."""
+GLANCE = Extent(samples=64, elements=1 << 18, widest=1 << 22)
+"""For the size of each channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +67,7 @@ class LayerSeen:
         mean: of each input feature, pooled and combined; empty for pass-through.
         variance: of each input feature.
         active: share of each output channel that neither activation nor clip cuts off.
-        raw: some samples (channels, samples) of the output before activation and clip, the
-            extremes among them.
+        raw: samples (n, channels, positions) of the float output before activation and clip.
         combined: samples of the combined operands of an element-wise layer with weights.
     """
 
@@ -112,16 +129,23 @@ def check_data(value: Value, data: NDArray[np.generic]) -> FloatArray:
     return result
 
 
-def calibrate(network: Network, data: FloatArray, options: QuantizeOptions) -> Calibration:
+def calibrate(network: Network, data: FloatArray, extent: Extent, threads: int) -> Calibration:
     """Run the float network on the calibration data.
+
+    Args:
+        network: legalized.
+        data: checked.
+        extent: how much of it is used.
+        threads: of one inference.
 
     Raises:
         UsageError: the float network gives NaN or infinity.
         ModelError: an operator has no meaning in real numbers.
     """
-    data = _thinned(network, data, options.max_samples)
-    session = Session(build_probe_model(network), options.threads)
-    collectors = [_Collector(network, node, len(data)) for node in layer_nodes(network)]
+    data = _thinned(network, data, extent)
+    session = Session(build_probe_model(network), threads)
+    elements = extent.elements // len(data)
+    collectors = [_Collector(network, node, elements) for node in layer_nodes(network)]
     per_sample = sum(collector.bytes_per_sample for collector in collectors)
     batch = max(1, _BATCH_BYTES // max(per_sample, 1))
     for start in range(0, len(data), batch):
@@ -140,7 +164,8 @@ def calibrate(network: Network, data: FloatArray, options: QuantizeOptions) -> C
 class _Collector:
     """Gathers one layer's samples and statistics over the batches."""
 
-    def __init__(self, network: Network, node: Node, samples: int) -> None:
+    def __init__(self, network: Network, node: Node, elements: int) -> None:
+        """Keep about ``elements`` of each sample."""
         layer = layer_of(node)
         spec = layer.spec
         self.name = node.output
@@ -148,7 +173,8 @@ class _Collector:
         self._spec = spec
         self._clip = network.value(node.output).clip
         pixels = spec.out_size[0] * spec.out_size[1]
-        kept = max(1, min(pixels, _SAMPLED_ELEMENTS // (samples * spec.out_channels)))
+        kept = max(1, min(pixels, elements // spec.out_channels))
+        self._elements = elements
         # The same pixels of every image, spread without any regular pattern.
         self._positions = np.sort(np.random.default_rng(0).permutation(pixels)[:kept])
         self._outputs: list[FloatArray] = []
@@ -171,7 +197,7 @@ class _Collector:
         operand = arrays[operand_name(self.name)]
         features = (len(operand), -1, 1) if is_matrix_product(self._spec) else operand.shape
         flat = operand.reshape(features).reshape(len(operand), -1, int(np.prod(features[2:])))
-        stride = max(1, flat.size // _SAMPLED_ELEMENTS) | 1
+        stride = max(1, flat.size // (len(flat) * max(self._elements, 1))) | 1
         flat = flat[:, :, ::stride] if flat.shape[2] > stride else flat
         if self._spec.eltwise is not None:
             self._combined.append(flat.astype(np.float32))
@@ -194,19 +220,11 @@ class _Collector:
             # A mean of few samples is uncertain itself.
             variance=np.maximum(self._squares * (1 + 1 / count) / count - np.square(mean), 0.0),
             active=_active(output, self._spec),
-            raw=_some(raw),
+            raw=raw,
             combined=Seen(samples=np.concatenate(self._combined), clip=self._combined_clip)
             if self._combined
             else None,
         )
-
-
-def _some(raw: FloatArray) -> FloatArray:
-    """Some samples of (n, channels, positions) and the extremes, as (channels, samples)."""
-    flat = raw.transpose(1, 0, 2).reshape(raw.shape[1], -1)
-    thin = flat[:, :: max(1, flat.shape[1] // _RAW_SAMPLES)]
-    low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
-    return np.concatenate([low, thin, high], axis=1)
 
 
 def _check_units(network: Network, calibration: Calibration) -> None:
@@ -238,11 +256,11 @@ def _active(output: Seen, spec: LayerSpec) -> DoubleArray:
     return share
 
 
-def _thinned(network: Network, data: FloatArray, most: int) -> FloatArray:
+def _thinned(network: Network, data: FloatArray, extent: Extent) -> FloatArray:
     """Evenly spaced samples, so many that the widest layer stays within the memory budget."""
     sizes = (int(np.prod(layer_of(node).spec.out_shape)) for node in layer_nodes(network))
     widest = max(sizes, default=1)
-    count = min(len(data), most, max(_LEAST_SAMPLES, _WIDEST_ELEMENTS // widest))
+    count = min(len(data), extent.samples, max(_LEAST_SAMPLES, extent.widest // widest))
     chosen = np.arange(count) * len(data) // count
     return np.ascontiguousarray(data[chosen])
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 WeightBits = Literal[8, 4, 2, 1]
-RangeMethod = Literal["mse", "max"]
+RangeMethod = Literal["mse", "max", "percentile", "kl"]
+Rounding = Literal["auto", "nearest", "adaptive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +31,15 @@ class QuantizeOptions:
         weight_bits: width of all weights for which ``widths`` says nothing else.
         widths: widths of some layers; the last rule that matches counts. (Biases have 8 bits.)
         method: how a value's range follows from calibration: ``mse`` cuts off what costs least,
-            ``max`` covers everything seen.
+            ``max`` covers everything seen, ``percentile`` all but a ten-thousandth, ``kl`` keeps
+            the distribution as far as 8 bits can.
+        rounding: ``nearest`` rounds each weight by itself, ``adaptive`` so that the layer's output
+            comes close; ``auto`` does the latter in networks with weights of less than 8 bits.
+        equalize: scale channels so that one scale per tensor suits all of them.
         bias_correction: let biases take up the mean error that rounding leaves, where measuring
             on the calibration data says that it helps.
-        max_samples: calibration samples used; more are thinned out evenly.
+        max_samples: calibration samples used; more are thinned out evenly. None: 256, or 1024
+            where rounding is adaptive.
         guess_ranges: without calibration, give values of unknown range one that is as good as any:
             enough to place a network, useless to run it.
         threads: threads of one inference on the calibration data.
@@ -42,7 +48,9 @@ class QuantizeOptions:
     weight_bits: WeightBits = 8
     widths: tuple[WidthRule, ...] = ()
     method: RangeMethod = "mse"
+    rounding: Rounding = "auto"
+    equalize: bool = True
     bias_correction: bool = True
-    max_samples: int = 256
+    max_samples: int | None = None
     guess_ranges: bool = False
     threads: int = 2

@@ -44,8 +44,12 @@ class Rehearsal:
 
     def pass_through(self, node: Node, scale: float) -> LayerQuality:
         """Run a layer without weights."""
-        output = self._run(node, build_operand_model(layer_of(node).spec))
+        output = self.operand(node)
         return self._keep(node, output, scale, bias_saturated=0, wide=False)
+
+    def operand(self, node: Node) -> FloatArray:
+        """What a layer convolves: pooled and combined integers (n, channels, rows, columns)."""
+        return self._run(node, build_operand_model(layer_of(node).spec))
 
     def accumulate(self, node: Node, weight: IntArray) -> FloatArray:
         """Accumulators of a layer without its bias, (n, channels, rows, columns)."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000.limits import MAX_OUTPUT_SHIFT
+from mxdeploy.ops.layer import LayerSpec
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN, FRACTION_BITS
 from mxdeploy.stages.s3_quantize.options import WeightBits
 
@@ -25,6 +27,7 @@ BIAS_STEP = 1 << FRACTION_BITS
 _LARGEST, _SMALLEST = 4.0, 1 / 16
 # Samples of a normal distribution, all equally likely.
 _EVENLY_LIKELY = np.array([-1.53, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.53])
+_RAW_SAMPLES = 256
 # Factors tried per octave where no scale of the output binds them.
 _WIDE_STEPS = 8
 
@@ -49,6 +52,14 @@ class Statistics:
         """The same power with a mean of zero: nothing for biases to take up."""
         power = self.variance + np.square(self.mean)
         return replace(self, mean=np.zeros_like(self.mean), variance=power)
+
+
+def extremes_and_some(raw: FloatArray) -> FloatArray:
+    """Some samples of (n, channels, positions) and the extremes, as (channels, samples)."""
+    flat = raw.transpose(1, 0, 2).reshape(raw.shape[1], -1)
+    thin = flat[:, :: max(1, flat.shape[1] // _RAW_SAMPLES)]
+    low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
+    return np.concatenate([low, thin, high], axis=1)
 
 
 def supposed_statistics(
@@ -125,6 +136,10 @@ class WeightProblem:
         whole: FloatArray = np.rint(self.features * np.float32(factor))
         return np.clip(whole, low, high)
 
+    def rounded(self, choice: WeightChoice, spec: LayerSpec) -> FloatArray:  # noqa: ARG002
+        """Integer weights for a choice of scales; what the layer does with them has no part."""
+        return self.integers(choice.factor)
+
     def wanted_bias(self, factor: float, integers: FloatArray) -> DoubleArray | None:
         """Biases in integer steps, not rounded, that also take up the weights' mean error."""
         if self.bias is None:
@@ -141,15 +156,17 @@ class WeightProblem:
         if wanted is None:
             rest = self._drift(factor, integers)
             return float((self.statistics.active * (noise + np.square(rest))).mean())
+        return float((self.statistics.active * noise + self.bias_errors(factor, wanted)).mean())
+
+    def bias_errors(self, factor: float, wanted: DoubleArray) -> DoubleArray:
+        """Mean square error of each output that 8 bits leave of biases ``wanted``."""
         biases = np.clip(np.rint(wanted), DATA_MIN, DATA_MAX)
         offset = (biases - wanted) * BIAS_STEP * self.input_scale / factor
-        errors = self.statistics.active * (noise + np.square(offset))
+        errors: DoubleArray = self.statistics.active * np.square(offset)
         cut = np.abs(biases - wanted) > 1
         if cut.any():
-            errors[cut] = self.statistics.active[cut] * noise[cut] + self._offset_errors(
-                offset, cut
-            )
-        return float(errors.mean())
+            errors[cut] = self._offset_errors(offset, cut)
+        return errors
 
     def _offset_errors(self, offset: DoubleArray, chosen: NDArray[np.bool_]) -> DoubleArray:
         """Mean square error of the chosen outputs when they are off by ``offset``.
@@ -170,6 +187,32 @@ class WeightProblem:
         return drift
 
 
+class Weights(Protocol):
+    """Weights that can be rounded at any factor, and what that costs."""
+
+    @property
+    def input_scale(self) -> float:
+        """Real value of one integer step of the input."""
+        ...
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """The smallest and the largest factor worth a look."""
+        ...
+
+    def error(self, factor: float) -> float:
+        """Mean square error of the output (before rounding it) that weights and biases cause."""
+        ...
+
+    def rounded(self, choice: WeightChoice, spec: LayerSpec) -> FloatArray:
+        """Integer weights (outputs, features, taps), as whole numbers."""
+        ...
+
+    def wanted_bias(self, factor: float, integers: FloatArray) -> DoubleArray | None:
+        """Biases in integer steps, not rounded, that leave no mean error; None without biases."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightChoice:
     """How a layer is represented: scale of its output, factor of its weights, shift."""
@@ -180,7 +223,7 @@ class WeightChoice:
 
 
 def choose_narrow(
-    problem: WeightProblem, scales: Sequence[float], errors: Sequence[float]
+    problem: Weights, scales: Sequence[float], errors: Sequence[float]
 ) -> WeightChoice | None:
     """The best representation of a layer with 8-bit output.
 
@@ -196,7 +239,9 @@ def choose_narrow(
     smallest, largest = problem.factors
     known: dict[float, float] = {}
     best: tuple[float, WeightChoice] | None = None
-    for scale, error in zip(scales, errors, strict=True):
+    for error, scale in sorted(zip(errors, scales, strict=True), key=lambda pair: pair[0]):
+        if best is not None and error >= best[0]:
+            break  # the weights can only add to it
         for shift in range(-limit, limit + 1):
             factor = problem.input_scale * BIAS_STEP / scale * 2.0**-shift
             if not smallest <= factor <= largest:
@@ -212,7 +257,7 @@ def choose_narrow(
     return None if best is None else best[1]
 
 
-def choose_wide(problem: WeightProblem) -> WeightChoice:
+def choose_wide(problem: Weights) -> WeightChoice:
     """The best representation of a layer that writes its accumulator: the weights alone decide.
 
     Powers of two come first, for weights that were trained on such a grid.

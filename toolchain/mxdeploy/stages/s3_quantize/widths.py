@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from mxdeploy.chip.max78000.limits import DATA_BITS
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.network import Network, Node
 from mxdeploy.stages.s3_quantize import findings
@@ -36,6 +37,13 @@ def layer_widths(network: Network, options: QuantizeOptions) -> Mapping[str, Wei
         bits = chosen[-1] if chosen else options.weight_bits
         widths[node.name] = copy_bits(bits) if is_copy(layer_of(node)) else bits
     return widths
+
+
+def is_adaptive(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> bool:
+    """Whether weights are rounded so that the layer's output comes close."""
+    if options.rounding == "auto":
+        return any(bits < DATA_BITS.value for bits in widths.values())
+    return options.rounding == "adaptive"
 
 
 def _matches(node: Node, pattern: str) -> bool:

@@ -1,0 +1,182 @@
+"""Weights rounded so that their errors compensate each other in the layer's output.
+
+One weight after the other is rounded, and those that are not yet take up its error; the curvature
+of the squared output error says how (as in GPTQ). What is approached is the float network's output,
+given the integers that earlier layers really deliver, so that a layer also takes up part of what
+was lost before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
+Limits = tuple[int, int]
+
+_LIKELY_CHANGE = 0.1
+"""By how much the best weights differ from the float ones, relative to the size of these."""
+_DAMPING = 0.005
+"""Power that every input has at least, relative to the mean: calibration data are few."""
+_BLOCK = 64
+_LARGEST_GROUP = 1536
+"""Inputs that compensate each other; the time grows with the third power."""
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """A layer at sampled pixels.
+
+    Attributes:
+        columns: (n, inputs) what the weights multiply, real numbers.
+        raw: (n, outputs) of the float network, before activation and clip.
+        wanted: (n, outputs) of the float network.
+    """
+
+    columns: FloatArray
+    raw: FloatArray
+    wanted: FloatArray
+
+    def some(self, count: int) -> Samples:
+        """Up to ``count`` of the samples, in their order."""
+        if len(self.columns) <= count:
+            return self
+        chosen = np.sort(np.random.default_rng(0).permutation(len(self.columns))[:count])
+        return Samples(self.columns[chosen], self.raw[chosen], self.wanted[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Consecutive inputs that compensate each other.
+
+    Attributes:
+        curvature: their second moments.
+        order: in which they are rounded.
+        triangle: row j says how the inputs after j, in this order, take up the error of input j.
+    """
+
+    curvature: DoubleArray
+    order: NDArray[np.intp]
+    triangle: DoubleArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """The best real weights for what the layer really reads, and what deviating from them costs.
+
+    Attributes:
+        weight: (outputs, inputs).
+        mean: of each input; zero when no bias can take it up.
+        raw_mean: of each output.
+    """
+
+    weight: DoubleArray
+    mean: DoubleArray
+    raw_mean: DoubleArray
+    groups: tuple[_Group, ...]
+
+    def bias(self, weight: DoubleArray) -> DoubleArray:
+        """The real biases (outputs,) with which ``weight`` has no mean error."""
+        return self.raw_mean - weight @ self.mean
+
+    def rounded(self, factor: float, limits: Limits) -> DoubleArray:
+        """Integer weights, ``factor`` times as large as real ones, errors compensated."""
+        parts, start = [], 0
+        for group in self.groups:
+            stop = start + len(group.order)
+            parts.append(_compensated(self.weight[:, start:stop] * factor, group, limits))
+            start = stop
+        return np.concatenate(parts, axis=1)
+
+    def errors(self, weight: DoubleArray) -> DoubleArray:
+        """Mean square error (outputs,) before activation of real weights, biases being exact."""
+        total, start = np.zeros(len(weight)), 0
+        for group in self.groups:
+            stop = start + len(group.order)
+            delta = weight[:, start:stop] - self.weight[:, start:stop]
+            total += np.einsum("oi,oi->o", delta @ group.curvature, delta)
+            start = stop
+        return total
+
+
+def target_of(weight: DoubleArray, samples: Samples, *, with_bias: bool) -> Target:
+    """Regress the float network's output on what the layer really reads.
+
+    Args:
+        weight: the float weights (outputs, inputs).
+        samples: the layer on calibration data.
+        with_bias: whether a bias takes up the mean.
+    """
+    outputs, inputs = weight.shape
+    mean, raw_mean = np.zeros(inputs), np.zeros(outputs)
+    if with_bias:
+        mean = samples.columns.mean(axis=0, dtype=np.float64)
+        raw_mean = samples.raw.mean(axis=0, dtype=np.float64)
+    columns = samples.columns - mean.astype(np.float32)
+    rest = samples.raw - raw_mean.astype(np.float32) - columns @ weight.T.astype(np.float32)
+    result = weight.copy()
+    groups = []
+    for start in range(0, inputs, _LARGEST_GROUP):
+        part = columns[:, start : start + _LARGEST_GROUP]
+        group = _group(part)
+        # As in Bayesian regression: few samples, or much noise, leave the weights as they are.
+        noise = float(np.square(rest).mean(dtype=np.float64)) / len(part)
+        change = _LIKELY_CHANGE**2 * float(np.square(weight).mean())
+        ridged = group.curvature + (noise / (change + _TINY) + _TINY) * np.eye(len(group.order))
+        slope = (rest.T @ part).astype(np.float64) / len(part)
+        moved = np.linalg.solve(ridged, slope.T).T
+        result[:, start : start + _LARGEST_GROUP] += moved
+        rest -= part @ moved.T.astype(np.float32)
+        groups.append(group)
+    return Target(weight=result, mean=mean, raw_mean=raw_mean, groups=tuple(groups))
+
+
+def _group(columns: FloatArray) -> _Group:
+    curvature = _shrunk(columns)
+    size = len(curvature)
+    damping = _DAMPING * float(np.trace(curvature)) / size + _TINY
+    order = np.argsort(-np.diag(curvature), kind="stable")
+    damped = curvature[np.ix_(order, order)] + damping * np.eye(size)
+    triangle = np.linalg.cholesky(np.linalg.inv(damped)).T
+    return _Group(curvature=curvature, order=order, triangle=triangle)
+
+
+def _shrunk(columns: FloatArray) -> DoubleArray:
+    """Second moments, those of different inputs as small as the samples leave them doubtful.
+
+    Ledoit and Wolf's estimate, towards the diagonal: without it, inputs that are independent but
+    few would seem to say the same.
+    """
+    count = len(columns)
+    moments = (columns.T @ columns).astype(np.float64) / count
+    powers = np.square(columns.astype(np.float64))
+    fourth = float((np.square(powers.sum(axis=1)) - np.square(powers).sum(axis=1)).mean())
+    off = float(np.square(moments).sum() - np.square(np.diag(moments)).sum())
+    doubt = min(max((fourth - off) / count / (off + _TINY), 0.0), 1.0)
+    shrunk: DoubleArray = (1 - doubt) * moments
+    np.fill_diagonal(shrunk, np.diag(moments))
+    return shrunk
+
+
+def _compensated(wanted: DoubleArray, group: _Group, limits: Limits) -> DoubleArray:
+    """Round ``wanted`` (outputs, inputs), input by input."""
+    low, high = limits
+    triangle, size = group.triangle, len(group.order)
+    rest = np.ascontiguousarray(wanted.T[group.order])
+    rounded = np.empty_like(rest)
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        errors = np.empty((stop - start, rest.shape[1]))
+        for index in range(start, stop):
+            row = np.minimum(np.maximum(np.rint(rest[index]), low), high)
+            error = (rest[index] - row) / triangle[index, index]
+            rest[index:stop] -= triangle[index, index:stop, np.newaxis] * error
+            rounded[index], errors[index - start] = row, error
+        rest[stop:] -= triangle[start:stop, stop:].T @ errors
+    result = np.empty_like(rounded)
+    result[group.order] = rounded
+    return result.T
