@@ -41,11 +41,17 @@ class QuantizeSection(_Section):
         layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
             counts.
         fit: make the fewest layers narrower that let the network fit.
+        ranges: how a value's range follows from calibration data.
+        rounding: each weight by itself, or for the layer's output.
+        equalize: scale channels so that one scale per tensor suits all of them.
     """
 
     weight_bits: WeightBits = 8
     layers: dict[str, WeightBits] = Field(default_factory=dict)
     fit: bool = False
+    ranges: Literal["mse", "max", "percentile", "kl"] = "mse"
+    rounding: Literal["auto", "nearest", "adaptive"] = "auto"
+    equalize: bool = True
 
 
 class MapSection(_Section):

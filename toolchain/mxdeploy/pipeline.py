@@ -219,7 +219,13 @@ def quantize_options(section: QuantizeSection) -> QuantizeOptions:
     from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
 
     rules = (WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
-    return QuantizeOptions(weight_bits=section.weight_bits, widths=tuple(rules))
+    return QuantizeOptions(
+        weight_bits=section.weight_bits,
+        widths=tuple(rules),
+        method=section.ranges,
+        rounding=section.rounding,
+        equalize=section.equalize,
+    )
 
 
 def map_options(section: MapSection) -> MapOptions:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mxdeploy.stages.s3_quantize.options import RangeMethod
 from mxdeploy.stages.s3_quantize.ranges import (
     Seen,
     natural_step,
@@ -78,3 +79,36 @@ def test_natural_step_reproduces_the_data(exponent: int, integers: list[int]) ->
 def test_no_natural_step() -> None:
     assert natural_step(np.array([0.1, 0.7, 1.0], np.float32)) is None
     assert natural_step(np.array([0, 1, 255], np.float32)) is None
+
+
+def test_every_method_leaves_one_scale_but_mse() -> None:
+    samples = np.random.default_rng(0).laplace(0, 1, 50000).astype(np.float32)
+    seen = [Seen(samples=samples, clip=None)]
+    assert len(scale_candidates(seen, "mse")) > 1
+    for method in ("max", "percentile", "kl"):
+        assert scale_candidates(seen, method).shape == (1,)  # type: ignore[arg-type]
+    largest = float(np.abs(samples).max())
+    assert scale_candidates(seen, "max")[0] == pytest.approx(largest / 127.5, rel=0.01)
+
+
+@pytest.mark.parametrize("method", ["percentile", "kl"])
+def test_one_outlier_does_not_count(method: RangeMethod) -> None:
+    samples = np.abs(np.random.default_rng(0).normal(0, 1, 50000)).astype(np.float32)
+    samples[7] = 1000
+    (scale,) = scale_candidates([Seen(samples=samples, clip=None)], method)
+    assert 2.0 < 127 * scale < 8.0
+    assert float((samples > 127 * scale).mean()) < 0.02
+
+
+def test_percentile_is_the_quantile() -> None:
+    samples = np.random.default_rng(1).laplace(0, 1, 100000).astype(np.float32)
+    (scale,) = scale_candidates([Seen(samples=samples, clip=None)], "percentile")
+    beyond = ((samples > 127 * scale) | (samples < -128 * scale)).mean()
+    assert 0.5e-4 <= beyond <= 2e-4
+
+
+@pytest.mark.parametrize("method", ["percentile", "kl"])
+def test_a_flat_distribution_is_covered(method: RangeMethod) -> None:
+    samples = np.random.default_rng(0).uniform(0, 3, 50000).astype(np.float32)
+    (scale,) = scale_candidates([Seen(samples=samples, clip=None)], method)
+    assert 127 * scale == pytest.approx(3, rel=0.02)

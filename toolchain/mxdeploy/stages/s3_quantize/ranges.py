@@ -17,6 +17,8 @@ Clip = tuple[float, float]
 STEPS_PER_OCTAVE = 8
 """Candidate scales are nine percent apart; finer steps change no accuracy."""
 _OCTAVES = 3
+_RARE = 1e-4
+_FAR = 4.0 * DATA_MAX
 _BINS = 8192
 
 
@@ -65,16 +67,71 @@ def scale_candidates(seen: Sequence[Seen], method: RangeMethod) -> NDArray[np.fl
     """Scales to choose from, from the largest down in steps of ``STEPS_PER_OCTAVE``.
 
     The largest makes saturation the model's clip, or covers all that was seen; the smallest cuts
-    off most of what was seen. Empty if all values were zero throughout.
+    off most of what was seen. Other methods than ``mse`` leave a single one. Empty if all values
+    were zero throughout.
     """
     covering = max(covering_scale(item) for item in seen)
     if covering <= 0:
         return np.zeros(0)
     largest = max(scale_of_clip(item.clip) or covering_scale(item) for item in seen)
-    if method == "max":
-        return np.array([largest])
-    octaves = max(float(np.log2(largest / covering)), 0.0) + _OCTAVES
-    return largest * 2.0 ** (-np.arange(int(octaves * STEPS_PER_OCTAVE)) / STEPS_PER_OCTAVE)
+    usual = max(_usual_scale(item) for item in seen) or covering
+    octaves = max(float(np.log2(largest / usual)), 0.0) + _OCTAVES
+    finer = largest * 2.0 ** (-np.arange(int(octaves * STEPS_PER_OCTAVE)) / STEPS_PER_OCTAVE)
+    match method:
+        case "mse":
+            return finer
+        case "max":
+            return np.array([largest])
+        case "percentile":
+            return np.array([min(usual, largest)])
+        case "kl":
+            return finer[[int(np.argmin(_divergence(seen, finer)))]]
+
+
+def _usual_scale(seen: Seen) -> float:
+    """The scale that covers all but the largest ten-thousandth of what was seen."""
+    values = seen.clipped
+    low, high = np.quantile(values, [_RARE, 1 - _RARE])
+    return max(float(high) / DATA_MAX, float(low) / DATA_MIN)
+
+
+def _divergence(seen: Sequence[Seen], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kullback-Leibler divergence of the values' distribution from that of 8 bits at each scale.
+
+    As in TensorRT: integers stand for all values that are rounded to them, those beyond the limits
+    count at the limits.
+    """
+    total = np.zeros(len(scales))
+    for item in seen:
+        values = item.clipped
+        reach = _FAR * _usual_scale(item) or float(np.abs(values).max())
+        if reach <= 0:
+            continue
+        values = np.clip(values, -reach, reach)
+        # Zeros have an integer of their own at every scale, and would outweigh all others.
+        counts, edges = np.histogram(values[values != 0], bins=_BINS, range=(-reach, reach))
+        centers = (edges[1:] + edges[:-1]) / 2
+        for index, scale in enumerate(scales):
+            total[index] += _divergence_at(counts.astype(np.float64), centers / scale)
+    return total
+
+
+def _divergence_at(counts: NDArray[np.float64], steps: NDArray[np.float64]) -> float:
+    """Divergence of one histogram; ``steps`` are its bins' places in integer steps."""
+    integers = np.clip(np.rint(steps), DATA_MIN, DATA_MAX).astype(np.intp) - DATA_MIN
+    inside = (steps >= DATA_MIN) & (steps <= DATA_MAX)
+    used = (counts > 0) & inside
+    if not used.any():
+        return np.inf
+    saturated = np.bincount(integers[~inside], counts[~inside], DATA_MAX - DATA_MIN + 1)
+    mass = np.bincount(integers[used], counts[used], DATA_MAX - DATA_MIN + 1)
+    bins = np.bincount(integers[used], minlength=DATA_MAX - DATA_MIN + 1)
+    if saturated[bins == 0].any():
+        return np.inf  # steps finer than the histogram
+    real = counts[used] + (saturated / np.maximum(bins, 1))[integers[used]]
+    spread = (mass / np.maximum(bins, 1))[integers[used]]
+    real, spread = real / counts.sum(), spread / mass.sum()
+    return float((real * np.log(real / spread)).sum())
 
 
 def representation_error(seen: Sequence[Seen], scales: NDArray[np.float64]) -> NDArray[np.float64]:
