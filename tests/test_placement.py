@@ -23,25 +23,33 @@ def test_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "where"),
+    ("change", "where"),
     [
-        ("{", "MX8071", "line 1"),
-        ('{"network": "n", "input_order": "WHC", "tensors": {}}', "MX8071", "input_order"),
-        (
-            '{"network": "n", "input_order": "HWC", "tensors": {"x": {"offset_bytes": 0}}}',
-            "MX8071",
-            "tensors.x.first_processor",
-        ),
-        ('{"network": "n", "input_order": "HWC", "tensors": {}, "more": 1}', "MX8071", "more"),
+        ({"input_order": "WHC"}, "input_order"),
+        ({"tensors": {"x": {"offset_bytes": 0}}}, "tensors.x.first_processor"),
+        ({"layers": {"a": {"bias_quadrant": "1"}}}, "layers.a.bias_quadrant"),
+        ({"layers": {"a": {"processor": 1}}}, "layers.a.processor"),
+        ({"streams": 9}, "streams"),
+        ({"streams": -1}, "streams"),
+        ({"format": 2}, "format"),
+        ({"more": 1}, "more"),
     ],
+    ids=str,
 )
-def test_malformed_files(tmp_path, content, code, where):
+def test_malformed_files(tmp_path, change, where):
     file = tmp_path / "map.json"
-    file.write_text(content)
+    file.write_text(json.dumps({"network": "n", "input_order": "HWC", "tensors": {}} | change))
     with pytest.raises(UsageError) as caught:
         load_placement(file)
     (finding,) = caught.value.diagnostics
-    assert (finding.code, finding.where) == (code, f"{file}: {where}")
+    assert (finding.code, finding.where) == ("MX8071", f"{file}: {where}")
+
+
+def test_no_json(tmp_path):
+    file = tmp_path / "map.json"
+    file.write_text("{")
+    with pytest.raises(UsageError, match="line 1"):
+        load_placement(file)
 
 
 def test_missing_file(tmp_path):

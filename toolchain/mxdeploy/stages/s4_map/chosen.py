@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import memories as mem
@@ -27,9 +27,9 @@ class ChosenTensor:
 class ChosenLayer:
     """Where a layer's kernels and biases lie; None where it has none."""
 
-    kernel_start_word: int | None
-    bias_quadrant: int | None
-    bias_start_byte: int | None
+    kernel_start_word: int | None = None
+    bias_quadrant: int | None = None
+    bias_start_byte: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ChosenPlacement:
     fifo: bool = False
     streams: int = 0
     tensors: Mapping[str, ChosenTensor]
-    layers: Mapping[str, ChosenLayer]
+    layers: Mapping[str, ChosenLayer] = field(default_factory=dict)
 
 
 def placement_of(plan: Plan) -> ChosenPlacement:
