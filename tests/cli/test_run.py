@@ -45,6 +45,17 @@ def test_evaluate_against_the_float_models_own_labels(mxdeploy: Mxdeploy, folder
     assert result["accuracy"]["integer"] == result["accuracy"]["emulator"] >= 0.9
     assert result["unequal"] == []
     assert result["sqnr_db"] > 20
+    paired = result["paired"]
+    assert paired["gained"] == 0
+    assert paired["changed"] == paired["lost"] == 40 - result["correct"]["integer"]
+    assert result["agreement"] == 1 - paired["changed"] / 40
+
+
+def test_what_changed_is_said_in_words(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = mxdeploy("evaluate", folder / "b", "--data", folder / "data.npz")
+    assert "float -> integer:" in ran.out
+    assert "(0 gained," in ran.out
+    assert "McNemar p = " in ran.out
 
 
 def test_evaluate_without_labels(mxdeploy: Mxdeploy, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxdeploy.evaluation import Accuracy
+from mxdeploy.accuracy import Accuracy, PairedComparison
 from mxdeploy.link.protocol.client import Identity, Statistics
 from mxdeploy.validation.result import Difference, Durations, Validation
 
@@ -50,6 +50,7 @@ def validation(
         port="socket://localhost:1", identity=IDENTITY, source="file.npz:x", inputs=4,
         unequal=unequal, output=output, layer=layer, layers_compared=0 if layer is None else 2,
         accuracy={"board": Accuracy(correct=3, total=4), "integer": Accuracy(correct=4, total=4)},
+        paired=PairedComparison(total=4, changed=1, gained=0, lost=1),
         cnn=Durations(microseconds=(1000.0, 1010.0, 1010.0, 1030.0)),
         load=Durations(microseconds=(250.0,) * 4),
         estimate_us=1000.0, seconds=0.5, statistics=STATISTICS, repeats=3,

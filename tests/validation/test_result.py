@@ -51,5 +51,7 @@ def test_the_document_can_be_written_as_json() -> None:
     )  # fmt: skip
     assert document["cnn_us"] == {"min": 1000, "median": 1010, "max": 1030}
     assert document["accuracy"] == {"board": 0.75, "integer": 1.0}
+    assert document["paired"]["lost"] == 1
+    assert document["paired"]["difference"] == -0.25
     assert document["statistics"]["dropped"] == 1
     assert document["firmware"]["board"] == "max78000fthr"

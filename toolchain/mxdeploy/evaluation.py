@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers
 from mxdeploy.builds import BuildFolder, open_build
 from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Inputs per step: small enough for memory, large enough to be fast."""
-Z_95 = 1.959964
-"""Standard normal quantile of a 95 % interval."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accuracy:
-    """How many inputs were classified right."""
-
-    correct: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """Right answers, 0..1."""
-        return self.correct / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval."""
-        n, p, z2 = self.total, self.share, Z_95**2
-        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +56,7 @@ class Evaluation:
         inputs: number of inputs.
         accuracy: ``float``, ``integer``, ``emulator``; None without labels, or when no output tells
             classes.
+        paired: integer against float, input by input; None where ``accuracy`` is.
         agreement: share of inputs for which float and integer choose the same class; None when no
             output tells classes.
         outputs: the integer model's outputs (the CPU's steps included), in the model's order.
@@ -89,6 +68,7 @@ class Evaluation:
     scale: str
     inputs: int
     accuracy: dict[str, Accuracy] | None
+    paired: PairedComparison | None
     agreement: float | None
     outputs: tuple[OutputQuality, ...]
     unequal: tuple[int, ...]
@@ -103,6 +83,7 @@ class Evaluation:
             "inputs": self.inputs,
             "accuracy": None if accuracy is None else {k: a.share for k, a in accuracy.items()},
             "correct": None if accuracy is None else {k: a.correct for k, a in accuracy.items()},
+            "paired": None if self.paired is None else self.paired.to_dict(),
             "agreement": self.agreement,
             "sqnr_db": self.outputs[0].sqnr_db,
             "outputs": [asdict(output) for output in self.outputs],
@@ -153,6 +134,7 @@ def evaluate(
         scale=str(dataset.scale),
         inputs=len(dataset),
         accuracy=accuracy_of(chosen, dataset.labels),
+        paired=paired_of(chosen, dataset.labels, "float", "integer"),
         agreement=None if same is None else float(same.mean()),
         outputs=tuple(meter.result() for meter in meters),
         unequal=tuple(unequal),
@@ -190,6 +172,18 @@ def accuracy_of(
         form: Accuracy(correct=int((chosen == labels).sum()), total=len(labels))
         for form, chosen in choices.items()
     }
+
+
+def paired_of(
+    choices: Mapping[str, NDArray[np.int64]],
+    labels: NDArray[np.int64] | None,
+    first: str,
+    second: str,
+) -> PairedComparison | None:
+    """Two forms' answers, input by input; None without labels or without choices."""
+    if labels is None or not choices:
+        return None
+    return compare_answers(choices[first], choices[second], labels)
 
 
 class _Meter:

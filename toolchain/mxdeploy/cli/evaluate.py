@@ -33,8 +33,9 @@ def command(
 ) -> None:
     """Run data through a BUILD folder's three forms: float model, integer model, emulator.
 
-    Shows the accuracy of each (with labels), how often they agree, and checks that integer model
-    and emulator are equal on every input; exit status 6 when they are not.
+    Shows the accuracy of each (with labels), which answers the integer model changes against the
+    float model, and checks that integer model and emulator are equal on every input; exit status 6
+    when they are not.
     """
     from mxdeploy.builds import open_build
     from mxdeploy.evaluation import evaluate
@@ -69,7 +70,8 @@ def _show(output: Output, result: Evaluation) -> None:
                 f"  {name:9} {accuracy.correct:6} of {accuracy.total} right = {accuracy.share:.2%}"
                 f"  (95 % interval {low:.2%} .. {high:.2%})"
             )
-        output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
+        if result.paired is not None:
+            output.say(f"  float -> integer: {result.paired.to_text()}")
     elif result.agreement is not None:
         output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
     for found in result.outputs:

@@ -146,6 +146,8 @@ def _show(output: Output, result: Validation) -> None:
             f"  accuracy {name:8} {accuracy.correct:6} of {accuracy.total} right = "
             f"{accuracy.share:.2%}  (95 % interval {low:.2%} .. {high:.2%})"
         )
+    if result.paired is not None and result.paired.changed:
+        output.say(f"  integer -> board: {result.paired.to_text()}")
     if result.layers_compared and result.layer is None:
         output.say(f"  layers             {result.layers_compared:>10} compared, all equal")
     counted = result.statistics

@@ -128,6 +128,8 @@ def _figures(v: Validation) -> Iterator[tuple[str, str]]:
     for form, accuracy in (v.accuracy or {}).items():
         right = f"{accuracy.correct} of {accuracy.total} right, {accuracy.share:.2%}"
         yield f"accuracy, {form}", right
+    if v.paired is not None:
+        yield "integer → board", v.paired.to_text()
     yield "layers compared", str(v.layers_compared) if v.layers_compared else "none"
     s = v.statistics
     counted = (

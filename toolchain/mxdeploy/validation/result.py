@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.evaluation import Accuracy
+from mxdeploy.accuracy import Accuracy, PairedComparison
 from mxdeploy.link.protocol.client import Identity, Statistics
 
 IntArray = NDArray[np.signedinteger[Any]]
@@ -121,6 +121,7 @@ class Validation:
             input 0.
         layers_compared: layers whose tensors were read and compared on that input.
         accuracy: ``board`` and ``integer``; None without labels.
+        paired: board against integer, input by input; None without labels.
         cnn: from the start of the accelerator to its interrupt.
         load: moving the input into the accelerator's memories.
         estimate_us: the cycle model's duration of an inference, in microseconds.
@@ -138,6 +139,7 @@ class Validation:
     layer: Difference | None
     layers_compared: int
     accuracy: dict[str, Accuracy] | None
+    paired: PairedComparison | None
     cnn: Durations
     load: Durations
     estimate_us: float
@@ -191,6 +193,7 @@ class Validation:
             "layers_compared": self.layers_compared,
             "accuracy": None if accuracy is None else {k: a.share for k, a in accuracy.items()},
             "correct": None if accuracy is None else {k: a.correct for k, a in accuracy.items()},
+            "paired": None if self.paired is None else self.paired.to_dict(),
             "cnn_us": self.cnn.to_dict(),
             "load_us": self.load.to_dict(),
             "estimate_us": self.estimate_us,

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.accuracy import Accuracy, PairedComparison
 from mxdeploy.builds import BuildFolder
 from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
 from mxdeploy.data import DataSet
 from mxdeploy.errors import DeviceError, Diagnostic, UsageError
-from mxdeploy.evaluation import Accuracy, accuracy_of, check_labels
+from mxdeploy.evaluation import accuracy_of, check_labels, paired_of
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.plan import Plan
 from mxdeploy.ir.quantized import QuantNetwork
@@ -95,8 +96,7 @@ def validate(
 
     network = folder.plan.network
     machine = IntegerMachine(folder.integer_model, network)
-    result = machine.run(inputs.x)
-    expected: list[IntArray] = [result[name] for name in network.outputs]
+    expected: list[IntArray] = [array for _, array in machine.run(inputs.x).outputs]
     if inputs.dataset is not None:
         check_labels(classifier_of(network), inputs.dataset)
     identity = _identify(folder, client, port)
@@ -111,6 +111,7 @@ def validate(
         reference = machine.run(inputs.x[first : first + 1], layers=True).layers
         compared, layer = _compare_layers(client, folder.plan, inputs.x[first], first, reference)
     times = [answer.times for answer in answers]
+    accuracy, paired = _judged(network, inputs, {"board": found, "integer": expected})
     return Validation(
         port=port,
         identity=identity,
@@ -120,7 +121,8 @@ def validate(
         output=_first_output(network, expected, found, first) if unequal else None,
         layer=layer,
         layers_compared=compared,
-        accuracy=_accuracies(network, inputs, {"board": found, "integer": expected}),
+        accuracy=accuracy,
+        paired=paired,
         cnn=_durations([t.cnn_ticks for t in times], identity),
         load=_durations([t.load_ticks for t in times], identity),
         estimate_us=folder.plan.cycles * 1e6 / identity.cnn_hz,
@@ -220,18 +222,20 @@ def _first_output(
     return next(differing)
 
 
-def _accuracies(
+def _judged(
     network: QuantNetwork, inputs: Inputs, forms: dict[str, list[IntArray]]
-) -> dict[str, Accuracy] | None:
+) -> tuple[dict[str, Accuracy] | None, PairedComparison | None]:
+    """Right answers of board and integer model, and board against integer model."""
     classifier = classifier_of(network)
     if inputs.dataset is None or classifier is None:
-        return None
+        return None, None
     outputs = {
         form: model_outputs(network, dict(zip(network.outputs, arrays, strict=True)))
         for form, arrays in forms.items()
     }
     choices = {form: classifier.choices(found) for form, found in outputs.items()}
-    return accuracy_of(choices, inputs.dataset.labels)
+    labels = inputs.dataset.labels
+    return accuracy_of(choices, labels), paired_of(choices, labels, "integer", "board")
 
 
 def _durations(ticks: Sequence[int], identity: Identity) -> Durations:

@@ -1,0 +1,84 @@
+"""Accuracy of real networks in integers: ``python -m tests.accuracy --bars``.
+
+Every network is calibrated anew with each seed, on training inputs only, and compared with the
+float model on the same test inputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.accuracy.measure import Measurement, measure
+from tests.accuracy.subjects import SUBJECTS
+
+_SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+def main() -> int:
+    """Measure what was asked for; 1 when a bar is missed and ``--bars`` asks for them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--models", help=f"some of {', '.join(SUBJECTS)} (default: with bars)")
+    parser.add_argument("--bits", default="8,4", help="widths of all weights (default 8,4)")
+    parser.add_argument("--seeds", type=int, default=3, help="choices of calibration inputs")
+    parser.add_argument("--calibration", type=int, default=1024, help="inputs of each choice")
+    parser.add_argument("--limit", type=int, help="test inputs (default: all)")
+    parser.add_argument("--bars", action="store_true", help="exit with 1 when a bar is missed")
+    parser.add_argument("--json", action="store_true", help="one document in place of a table")
+    parser.add_argument("--shared", type=Path, default=_SHARED, help="folder of models and data")
+    chosen = parser.parse_args()
+    names = chosen.models.split(",") if chosen.models else _with_bars()
+    unknown = [name for name in names if name not in SUBJECTS]
+    if unknown:
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(SUBJECTS)}")
+    found: list[Measurement] = []
+    for name in names:
+        for bits in (int(text) for text in chosen.bits.split(",")):
+            for one in measure(
+                chosen.shared,
+                name,
+                bits=bits,
+                seeds=chosen.seeds,
+                calibration=chosen.calibration,
+                limit=chosen.limit,
+            ):
+                found.append(one)
+                if not chosen.json:
+                    _say(one)
+    if chosen.json:
+        sys.stdout.write(json.dumps([_document(one) for one in found], indent=2) + "\n")
+    return 1 if chosen.bars and any(one.missed for one in found) else 0
+
+
+def _with_bars() -> list[str]:
+    return [name for name, subject in SUBJECTS.items() if subject.drop or subject.least]
+
+
+def _say(one: Measurement) -> None:
+    missed = "".join(f"  MISSED: {text}" for text in one.missed)
+    sys.stdout.write(
+        f"{one.model:24} {one.bits}-bit weights, seed {one.seed}, n = {one.paired.total}: "
+        f"float {one.float_points:.2f}, integer {one.integer_points:.2f}; "
+        f"{one.paired.to_text()}; {one.seconds:.0f} s{missed}\n"
+    )
+    sys.stdout.flush()
+
+
+def _document(one: Measurement) -> dict[str, object]:
+    return {
+        **asdict(one),
+        "paired": one.paired.to_dict(),
+        "float_points": one.float_points,
+        "integer_points": one.integer_points,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Trained networks with data: what is measured, on what, and how near integers must come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxdeploy.data import DataReference, Scale, load_data
+from mxdeploy.inputs import model_layout
+from mxdeploy.ir.network import Network
+from mxdeploy.pipeline import ModelInput
+
+FloatArray = NDArray[np.float32]
+
+_POOL = 20_000
+"""Training inputs among which calibration chooses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A network and its data.
+
+    Attributes:
+        train: file and array of which calibration inputs are drawn.
+        test: file and array that accuracy is measured on.
+        scale: how the data become the network's input.
+        drop: by width of the weights, the points that integers may lose against float.
+        least: by width of the weights, the accuracy in points that integers must reach.
+    """
+
+    train: tuple[str, str]
+    test: tuple[str, str]
+    scale: Scale = Scale.CHIP
+    drop: dict[int, float] | None = None
+    least: dict[int, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Data:
+    """Inputs in the network's own units.
+
+    Attributes:
+        pool: training inputs, none of which equals a test input.
+        x: test inputs.
+        labels: of the test inputs.
+    """
+
+    pool: FloatArray
+    x: FloatArray
+    labels: NDArray[np.int64]
+
+
+_CIFAR = (("cifar10_small.npz", "x_train"), ("cifar10_small.npz", "x_test"))
+_MNIST = (("mnist.npz", "x_train"), ("mnist.npz", "x_test"))
+_KWS = (("kws20_small.npz", "x"), ("kws20_test.npz", "x"))
+_CLOSE = {8: 0.5}
+
+SUBJECTS = {
+    "cifar10": Subject(train=_CIFAR[0], test=_CIFAR[1], drop=_CLOSE, least={4: 89.0}),
+    "mnist": Subject(train=_MNIST[0], test=_MNIST[1], drop=_CLOSE, least={4: 99.4}),
+    "mnist-extrasmall": Subject(train=_MNIST[0], test=_MNIST[1], drop=_CLOSE, least={4: 94.0}),
+    "kws20_v3": Subject(train=_KWS[0], test=_KWS[1], drop=_CLOSE),
+    "mlperf-resnet8": Subject(train=_CIFAR[0], test=_CIFAR[1], scale=Scale.NONE, drop=_CLOSE),
+    "cifar10-batchnorm": Subject(train=_CIFAR[0], test=_CIFAR[1]),
+    "cifar10_noclip": Subject(train=_CIFAR[0], test=_CIFAR[1]),
+    "mnist_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
+    "mnist-extrasmall_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
+    "kws20_v3_noclip": Subject(train=_KWS[0], test=_KWS[1]),
+    "kws20_v3_msnoise": Subject(train=_KWS[0], test=_KWS[1]),
+    "lenet5": Subject(train=_MNIST[0], test=_MNIST[1]),
+}
+"""By name of the model; those with bars first."""
+
+
+def read_data(shared: Path, subject: Subject, network: Network, limit: int | None) -> Data:
+    """A subject's data; test inputs that also lie in the training part never calibrate."""
+    model = ModelInput(shape=network.input_shape, layout=model_layout(network.head))
+
+    def read(reference: tuple[str, str], most: int | None) -> tuple[FloatArray, object]:
+        path = shared / "data" / reference[0]
+        read = load_data(
+            DataReference(path=path, key=reference[1]),
+            model,
+            default_key="x",
+            scale=subject.scale,
+            limit=most,
+        )
+        return read.x, read.labels
+
+    x, labels = read(subject.test, None)
+    known = {one.tobytes() for one in x}
+    pool, _ = read(subject.train, _POOL)
+    fresh = np.array([one.tobytes() not in known for one in pool])
+    assert isinstance(labels, np.ndarray)
+    return Data(pool=pool[fresh], x=x[:limit], labels=labels[:limit])

@@ -1,0 +1,55 @@
+"""A short version of ``python -m tests.accuracy``: one small network, the first test images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mxdeploy.accuracy import PairedComparison
+from mxdeploy.stages.s1_import import import_onnx
+from mxdeploy.stages.s2_legalize import legalize
+from tests.accuracy.measure import measure, missed_bars
+from tests.accuracy.subjects import SUBJECTS, Subject, read_data
+
+
+@pytest.mark.shared
+def test_a_real_network_keeps_its_accuracy_in_integers(shared: Path) -> None:
+    """Its float accuracy on all 10,000 test images is known to be 94.5 %."""
+    (one,) = measure(shared, "mnist-extrasmall", bits=8, seeds=1, calibration=64, limit=1000)
+    assert one.paired.total == 1000
+    assert one.calibration == 64
+    assert abs(one.float_points - 94.5) < 2.2  # three standard errors of 1,000 images
+    assert one.paired.changed < 20
+    assert one.missed == ()
+
+
+@pytest.mark.shared
+def test_test_inputs_never_calibrate(shared: Path) -> None:
+    """Many of the keyword clips lie in both files."""
+    subject = SUBJECTS["kws20_v3"]
+    network = legalize(import_onnx(shared / "models" / "kws20_v3.onnx"))
+    data = read_data(shared, subject, network, None)
+    with np.load(shared / "data" / subject.train[0]) as file:
+        everything = file["x"]
+    tested = {np.rint(one * 128).astype(np.int8).tobytes() for one in data.x}
+    fresh = [one for one in everything if one.tobytes() not in tested]
+    assert 0 < len(fresh) < len(everything)
+    assert len(data.pool) == len(fresh)
+    assert np.array_equal(data.pool * 128, np.array(fresh, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "missed"),
+    [
+        (5, 9, []),
+        (5, 11, ["0.60 points lost, 0.5 allowed"]),
+        (0, 40, ["4.00 points lost, 0.5 allowed", "86.00 points reached, 89.0 wanted"]),
+    ],
+)
+def test_bars(gained: int, lost: int, missed: list[str]) -> None:
+    subject = Subject(train=("", ""), test=("", ""), drop={8: 0.5}, least={8: 89.0})
+    paired = PairedComparison(total=1000, changed=gained + lost, gained=gained, lost=lost)
+    assert list(missed_bars(subject, 8, 900, paired)) == missed
+    assert list(missed_bars(subject, 4, 900, paired)) == []
