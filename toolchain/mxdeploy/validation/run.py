@@ -110,7 +110,6 @@ def validate(
     if layers or unequal:
         reference = machine.run(inputs.x[first : first + 1], layers=True).layers
         compared, layer = _compare_layers(client, folder.plan, inputs.x[first], first, reference)
-    times = [answer.times for answer in answers]
     accuracy, paired = _judged(network, inputs, {"board": found, "integer": expected})
     return Validation(
         port=port,
@@ -123,8 +122,8 @@ def validate(
         layers_compared=compared,
         accuracy=accuracy,
         paired=paired,
-        cnn=_durations([t.cnn_ticks for t in times], identity),
-        load=_durations([t.load_ticks for t in times], identity),
+        cnn=_durations([answer.times.cnn_ticks for answer in answers], identity),
+        load=_durations([answer.times.load_ticks for answer in answers], identity),
         estimate_us=folder.plan.cycles * 1e6 / identity.cnn_hz,
         seconds=seconds,
         statistics=client.statistics(),
