@@ -486,13 +486,14 @@ def test_operands_share_a_scale() -> None:
         assert sqnr_db(network, result, fresh, name) > 25
 
 
-def test_conflicting_declarations_are_refused() -> None:
+def test_of_conflicting_declarations_the_largest_counts() -> None:
     network = with_value(residual(), "a", declared=Range(scale=1 / 32))
     network = with_value(network, "b", declared=Range(scale=1 / 64))
-    with pytest.raises(ModelError) as raised:
-        quantize(network, pixels((3, 8, 8)))
-    assert codes(raised) == ["MX3012"]
-    assert "a: 0.03125, b: 0.015625" in raised.value.diagnostics[0].what
+    result = quantize(network, pixels((3, 8, 8)))
+    assert {result.value(name).scale for name in "abcde"} == {1 / 32}
+    (note,) = [r for r in result.rewrites if r.rule == "common-scale"]
+    assert not note.exact
+    assert note.text.startswith("b: one step is 0.03125 instead of the declared 0.015625")
 
 
 def test_bitwise_operators_have_no_float_meaning() -> None:

@@ -121,19 +121,6 @@ def everything_clipped(name: str, largest: float, value: str, share: float) -> D
     )
 
 
-def conflicting_scales(values: list[str], scales: list[float]) -> Diagnostic:
-    """Values that must share a scale declare different ones."""
-    pairs = ", ".join(f"{v}: {s:g}" for v, s in zip(values, scales, strict=True))
-    return Diagnostic(
-        code="MX3012",
-        where=", ".join(values),
-        what=f"these values declare different scales ({pairs})",
-        why="operands of an element-wise operation, and the input and output of pooling, share "
-        "one scale on the accelerator",
-        fix="declare the same scale for all of them, or none",
-    )
-
-
 def unreachable_scale(layer: str, ratio: float, limit: int) -> Diagnostic:
     """No shift brings the layer's weights to the declared scales."""
     return Diagnostic(

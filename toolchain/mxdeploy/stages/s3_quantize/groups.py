@@ -1,19 +1,19 @@
 """Which values share a scale.
 
 Operands of an element-wise operation, both sides of pooling, the parts of a join, and what a layer
-that only copies reads and writes.
+that only copies reads and writes. Where a model declares different scales for such values, the
+largest is taken: it covers them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mxdeploy.errors import Diagnostic
-from mxdeploy.ir.network import Network, Node
+from mxdeploy.ir.network import Network, Node, Rewrite
 from mxdeploy.ops.layer import Kind
-from mxdeploy.stages.s3_quantize.copies import keeps_scale
-from mxdeploy.stages.s3_quantize.findings import conflicting_scales
+from mxdeploy.stages.s3_quantize.copies import is_copy, keeps_scale
+from mxdeploy.stages.s3_quantize.ranges import scale_of_clip
 from mxdeploy.stages.s3_quantize.wiring import is_join, layer_nodes, layer_of
 
 
@@ -23,15 +23,15 @@ class ScaleGroup:
 
     Attributes:
         values: names, in the order of the network.
-        declared: the scale that the model declares, if any.
+        declared: the scale that the model declares, if any; the largest of several.
     """
 
     values: tuple[str, ...]
     declared: float | None
 
 
-def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Diagnostic, ...]]:
-    """The network's values by common scale, and what is wrong with their declarations."""
+def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Rewrite, ...]]:
+    """The network's values by common scale, and where that is not the one they declare."""
     used = [*network.inputs, *(node.output for node in network.nodes)]
     sets = _DisjointSets(used)
     for node in network.nodes:
@@ -43,14 +43,43 @@ def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Diagno
             known = {declared[n] for n in used if n in declared and sets.related(n, source, output)}
             if len(known) <= 1:
                 sets.unite([source, output])
-    findings = []
+    notes = []
     groups = []
     for names in sets.members():
         scales = {name: declared[name] for name in names if name in declared}
-        if len(set(scales.values())) > 1:
-            findings.append(conflicting_scales(list(scales), list(scales.values())))
-        groups.append(ScaleGroup(values=tuple(names), declared=next(iter(scales.values()), None)))
-    return tuple(groups), tuple(findings)
+        chosen = None
+        if scales:
+            chosen = max(*scales.values(), *_sums(network, names))
+            changed = {network.value(n).origin: n for n in reversed(scales) if scales[n] != chosen}
+            notes += [_note(network, n, scales[n], chosen) for n in reversed(changed.values())]
+        groups.append(ScaleGroup(values=tuple(names), declared=chosen))
+    return tuple(groups), tuple(notes)
+
+
+def _sums(network: Network, names: Sequence[str]) -> Iterator[float]:
+    """Scales that layers ask for which combine operands among ``names`` on the way in.
+
+    The combination is saturated at the operands' scale, whatever its own range is declared to be.
+    """
+    yield 0.0
+    for node in layer_nodes(network):
+        op = layer_of(node)
+        if op.spec.eltwise is None or node.inputs[0] not in names:
+            continue
+        yield scale_of_clip(op.combined_clip) or 0.0
+        output = network.value(node.output).declared
+        if output is not None and is_copy(op):
+            yield output.scale
+
+
+def _note(network: Network, name: str, declared: float, chosen: float) -> Rewrite:
+    return Rewrite(
+        rule="common-scale",
+        nodes=(network.value(name).origin,),
+        text=f"{name}: one step is {chosen:g} instead of the declared {declared:g}, as for values "
+        "that it is combined with",
+        exact=False,
+    )
 
 
 def _necessarily_equal(node: Node) -> list[str]:

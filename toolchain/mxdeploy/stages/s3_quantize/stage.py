@@ -53,9 +53,8 @@ def quantize(
     options = options or QuantizeOptions()
     network.verify()
     network = with_bounds(network)
-    groups, declared = scale_groups(network)
-    if declared:
-        raise ModelError(declared)
+    groups, notes = scale_groups(network)
+    network = replace(network, rewrites=(*network.rewrites, *notes))
     if len(network.inputs) != 1:
         raise ModelError(findings.several_inputs(list(network.inputs)))
     widths = layer_widths(network, options)

@@ -65,6 +65,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     join_order,
     join_prune,
     join_repeat,
+    join_scales,
     linear_layer,
     linear_map,
     linear_rank,
@@ -260,5 +261,6 @@ PLACES = (
     join_operand.RULE,
     part_copy.RULE,
     operand_copy.RULE,
+    join_scales.RULE,
 )
 FINISH = (wide_output.RULE,)

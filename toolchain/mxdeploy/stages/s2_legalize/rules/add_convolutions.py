@@ -57,7 +57,7 @@ def _is_worth_it(graph: Graph, node: Node, found: tuple[Term, ...]) -> bool:
     convolution little. The unit matrix needs weights beside it that are not much smaller than 1.
     """
     own = [t.conv[1] for t in found if t.conv is not None]
-    if len(own) == len(found):
+    if len(own) == len(found) or _differ(graph, node):
         return True
     reader = graph.only_reader(node.output)
     shared = any(t.conv is None and graph.only_reader(t.source) is None for t in found)
@@ -66,6 +66,12 @@ def _is_worth_it(graph: Graph, node: Node, found: tuple[Term, ...]) -> bool:
     in_flight = reader is not None and isinstance(reader.op, Conv | Linear)
     largest = max(float(np.abs(op.weight.array).max()) for op in own)
     return largest >= _SMALLEST and (shared or not in_flight)
+
+
+def _differ(graph: Graph, node: Node) -> bool:
+    """Whether operands declare scales that differ: those of an element-wise layer cannot."""
+    ranges = [graph.value(name).declared for name in node.inputs]
+    return len({r.scale for r in ranges if r is not None}) > 1
 
 
 def _edit(

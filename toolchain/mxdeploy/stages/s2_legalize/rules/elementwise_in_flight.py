@@ -33,7 +33,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     new = replace(
         node,
-        op=replace(node.op, spec=spec, combined_clip=graph.value(source.output).clip),
+        op=replace(node.op, spec=spec, combined_clip=_bounds(graph.value(source.output))),
         inputs=source.inputs,
         origin=graph.origins(source, node),
     )
@@ -59,6 +59,15 @@ def _combining(spec: LayerSpec, function: str, operands: int) -> LayerSpec | Non
     last = spec.pool is not None and not first
     eltwise = Eltwise(function=EltwiseFunction(function), pool_first=not last)
     return replace(spec, kind=Kind.CONV2D, eltwise=eltwise, operands=operands)
+
+
+def _bounds(value: Value) -> tuple[float, float] | None:
+    """Bounds of the combination: a Clip, or the range that is declared for it."""
+    declared = value.declared
+    if value.clip is not None or declared is None or declared.zero_point:
+        return value.clip
+    half = 1 << limits.DATA_BITS.value - 1
+    return -half * declared.scale, (half - 1) * declared.scale
 
 
 def with_operand_ranges(graph: Graph, node: Node) -> tuple[Value, ...]:
