@@ -56,7 +56,7 @@ def build(recipe: Recipe) -> tuple[str, ...]:
     """
     model = Cook(recipe).model()
     try:
-        network = legalize(_imported(model))
+        network = legalize(imported(model))
         same_function(model, network)
         quantized = quantize(network, None, QuantizeOptions(guess_ranges=True))
         plan = map_network(quantized)
@@ -92,7 +92,8 @@ def run_on_board(recipe: Recipe) -> None:
     assert built.board_run.passed, built.board_run.console
 
 
-def _imported(model: onnx.ModelProto) -> Network:
+def imported(model: onnx.ModelProto) -> Network:
+    """The model as it is imported from a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "random.onnx"
         onnx.save(model, str(file))

@@ -50,6 +50,18 @@ def quantize(
             a layer that is not there.
         ModelError: declared ranges that the accelerator cannot represent.
     """
+    return quantize_with_source(network, calibration, options)[1]
+
+
+def quantize_with_source(
+    network: Network,
+    calibration: NDArray[np.generic] | None,
+    options: QuantizeOptions | None = None,
+) -> tuple[Network, QuantNetwork]:
+    """As :func:`quantize`, and the float network whose numbers were rounded in the end.
+
+    That is ``network`` with its channels equalized; training starts from it.
+    """
     options = options or QuantizeOptions()
     network.verify()
     network = with_bounds(network)
@@ -68,7 +80,7 @@ def quantize(
     scales = Scales(network, groups, seen, options)
     result = Quantizer(network, scales, seen, options, widths).run()
     result.verify()
-    return result
+    return network, result
 
 
 def _extent(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> Extent:
