@@ -14,34 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.arith.functions import exponential, hyperbolic_tangent, logarithm, logistic
-from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    ArgMax,
-    Clip,
-    Concat,
-    Elementwise,
-    Exp,
-    HardSigmoid,
-    LogSoftmax,
-    Multiply,
-    PerElement,
-    Reduce,
-    Relu,
-    Reshape,
-    Sigmoid,
-    Slice,
-    Softmax,
-    Tanh,
-    TopK,
-    Transpose,
-    Upsample,
-)
+from mxdeploy.ops import graph as ops
 from mxdeploy.ops.tail import (
     TailChoice,
+    TailCombination,
     TailFunction,
     TailMove,
     TailOp,
+    TailSoftmax,
     TailStep,
 )
 
@@ -81,8 +61,8 @@ def _applied(op: TailOp, x: Reals, others: list[Reals]) -> Reals:
         return _function(op, real)
     if isinstance(op, TailChoice):
         return _chosen(op, real)
-    if isinstance(op, Elementwise | Multiply):
-        function = np.multiply if isinstance(op, Multiply) else _PAIRS[op.function]
+    if isinstance(op, TailCombination):
+        function = np.multiply if isinstance(op, ops.Multiply) else _PAIRS[op.function]
         return reduce(function, [o.astype(np.float32) for o in others], real)
     return _softmax(op, real)
 
@@ -93,47 +73,47 @@ _PAIRS = {"add": np.add, "sub": np.subtract}
 def moved(op: TailMove, x: NDArray[Any], others: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Elements in other places; arrays have the batch in front."""
     match op:
-        case Concat():
+        case ops.Concat():
             return np.concatenate([x, *others], axis=op.axis + 1)
-        case Slice():
+        case ops.Slice():
             kept = slice(op.start, op.stop, op.step)
             return x[(slice(None),) * (op.axis + 1) + (kept,)]
-        case Transpose():
+        case ops.Transpose():
             return x.transpose(0, *(axis + 1 for axis in op.axes))
-        case Upsample():
+        case ops.Upsample():
             for axis, factor in enumerate(op.factors):
                 x = x.repeat(factor, axis=axis + 2)
             return x
-        case Reshape():
+        case ops.Reshape():
             return x
 
 
 def _function(op: TailFunction, x: Floats) -> Floats:
     match op:
-        case Sigmoid():
+        case ops.Sigmoid():
             return logistic(x)
-        case Tanh():
+        case ops.Tanh():
             return hyperbolic_tangent(x)
-        case Exp():
+        case ops.Exp():
             return exponential(x)
         case _:
             return _simple(op, x)
 
 
-def _simple(op: Abs | Affine | Clip | HardSigmoid | PerElement | Relu, x: Floats) -> Floats:
+def _simple(op: ops.LayerFunction | ops.HardSigmoid | ops.PerElement, x: Floats) -> Floats:
     match op:
-        case Relu():
+        case ops.Relu():
             return np.where(x < _ZERO, _ZERO, x)
-        case Abs():
+        case ops.Abs():
             return np.abs(x)
-        case Clip():
+        case ops.Clip():
             return _bounded(x, np.float32(op.low), np.float32(op.high))
-        case HardSigmoid():
+        case ops.HardSigmoid():
             return _bounded(x * np.float32(op.alpha) + np.float32(op.beta), _ZERO, _ONE)
-        case PerElement():
+        case ops.PerElement():
             x = x if op.scale is None else x * op.scale.array.astype(np.float32)
             return x if op.offset is None else x + op.offset.array.astype(np.float32)
-        case Affine():
+        case ops.Affine():
             scale, offset = (t.array.astype(np.float32) for t in (op.scale, op.offset))
             axes = (-1, *(1,) * (x.ndim - 2))
             return x * scale.reshape(axes) + offset.reshape(axes)
@@ -143,12 +123,12 @@ def _bounded(x: Floats, low: np.float32, high: np.float32) -> Floats:
     return np.where(x < low, low, np.where(x > high, high, x))
 
 
-def _softmax(op: Softmax | LogSoftmax, x: Floats) -> Floats:
+def _softmax(op: TailSoftmax, x: Floats) -> Floats:
     rows = np.moveaxis(x, op.axis + 1, 0)
     shifted = rows - _running(rows, "max")
     powers = exponential(shifted)
     total = _running(powers, "sum")
-    result = powers / total if isinstance(op, Softmax) else shifted - logarithm(total)
+    result = powers / total if isinstance(op, ops.Softmax) else shifted - logarithm(total)
     return np.moveaxis(result, 0, op.axis + 1)
 
 
@@ -166,14 +146,14 @@ def _running(rows: Floats, function: str) -> Floats:
 def _chosen(op: TailChoice, x: Floats) -> Reals:
     rows = np.moveaxis(x, op.axis + 1, 0)
     match op:
-        case ArgMax():
+        case ops.ArgMax():
             place = len(rows) - 1 - rows[::-1].argmax(axis=0) if op.last else rows.argmax(axis=0)
             return np.asarray(place, np.int32)
-        case Reduce(function="mean"):
+        case ops.Reduce(function="mean"):
             return _running(rows, "sum") / np.float32(len(rows))
-        case Reduce():
+        case ops.Reduce():
             return _running(rows, op.function)
-        case TopK():
+        case ops.TopK():
             order = np.argsort(-rows if op.largest else rows, axis=0, kind="stable")[: op.count]
             found = (
                 order.astype(np.int32) if op.indices else np.take_along_axis(rows, order, axis=0)

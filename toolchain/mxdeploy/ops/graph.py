@@ -245,15 +245,15 @@ class Unsupported:
     detail: str = ""
 
 
+LayerFunction = Abs | Affine | Clip | Relu
+"""Functions of single elements that a layer does behind its sums, or takes into its weights."""
+
 GraphOp = (
     Conv
     | ConvTranspose
     | Linear
     | Pooling
-    | Relu
-    | Abs
-    | Clip
-    | Affine
+    | LayerFunction
     | PerElement
     | Elementwise
     | Multiply

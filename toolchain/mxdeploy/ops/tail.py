@@ -13,19 +13,17 @@ from dataclasses import dataclass
 
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import (
-    Abs,
     Affine,
     ArgMax,
-    Clip,
     Concat,
     Elementwise,
     Exp,
     HardSigmoid,
+    LayerFunction,
     LogSoftmax,
     Multiply,
     PerElement,
     Reduce,
-    Relu,
     Reshape,
     Sigmoid,
     Slice,
@@ -40,11 +38,17 @@ Shape = tuple[int, ...]
 
 TailMove = Concat | Reshape | Slice | Transpose | Upsample
 """Operators that only say where elements go."""
-TailFunction = Abs | Affine | Clip | Exp | HardSigmoid | PerElement | Relu | Sigmoid | Tanh
+CpuFunction = Exp | HardSigmoid | PerElement | Sigmoid | Tanh
+"""Functions of single elements that no layer has."""
+TailFunction = LayerFunction | CpuFunction
 """Functions of single elements."""
 TailChoice = ArgMax | Reduce | TopK
 """Operators that leave fewer elements along an axis."""
-TailOp = TailMove | TailFunction | TailChoice | Softmax | LogSoftmax | Elementwise | Multiply
+TailSoftmax = Softmax | LogSoftmax
+"""Elements along an axis, each divided by what all of them give."""
+TailCombination = Elementwise | Multiply
+"""Two or more values, element by element."""
+TailOp = TailMove | TailFunction | TailChoice | TailSoftmax | TailCombination
 
 ELEMENTWISE = ("add", "sub")
 """What ``Elementwise`` does to real numbers."""
@@ -157,7 +161,7 @@ def verify_tail(
 def _suits(step: TailStep, shapes: list[Shape]) -> bool:  # noqa: PLR0911 - one per kind
     """Whether the operator can make the step's shape of these (axes of length 1 do not count)."""
     first = shapes[0]
-    if isinstance(step.op, Elementwise | Multiply):
+    if isinstance(step.op, TailCombination):
         known = isinstance(step.op, Multiply) or step.op.function in ELEMENTWISE
         return known and set(shapes) == {step.shape}
     if isinstance(step.op, Concat):

@@ -13,30 +13,23 @@ from enum import Enum, auto
 
 from mxdeploy.ir.network import Network, Node, Rewrite
 from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    ArgMax,
-    Clip,
     Concat,
     Elementwise,
-    Exp,
-    HardSigmoid,
-    LogSoftmax,
+    LayerFunction,
     Multiply,
-    PerElement,
     Pooling,
     Reduce,
-    Relu,
     Reshape,
-    Sigmoid,
-    Slice,
-    Softmax,
-    Tanh,
-    TopK,
-    Transpose,
-    Upsample,
 )
-from mxdeploy.ops.tail import ELEMENTWISE, TailOp, TailStep
+from mxdeploy.ops.tail import (
+    ELEMENTWISE,
+    CpuFunction,
+    TailChoice,
+    TailMove,
+    TailOp,
+    TailSoftmax,
+    TailStep,
+)
 from mxdeploy.stages.s2_legalize.graph import Graph
 
 
@@ -52,12 +45,8 @@ class Takes(Enum):
     ALL = auto()
 
 
-CPU = (
-    ArgMax, Concat, Exp, HardSigmoid, LogSoftmax, Multiply, PerElement, Reduce, Reshape, Sigmoid,
-    Slice, Softmax, Tanh, TopK, Transpose, Upsample,
-)  # fmt: skip
+_CPU = TailMove | TailChoice | CpuFunction | TailSoftmax | Multiply
 """Operators that the chip does not have at the end of a network, or has to pay for."""
-_LEFT = (Abs, Affine, Clip, Relu)
 
 
 def split_tail(graph: Graph, takes: Takes) -> Graph:
@@ -137,11 +126,11 @@ def _goes(graph: Graph, node: Node, takes: Takes) -> bool:
     A layer that does the sum in front of an activation does the activation, too; and a
     concatenation that layers read is none that the host reads.
     """
-    if takes is Takes.CPU or isinstance(node.op, CPU):
-        return isinstance(node.op, CPU)
+    if takes is Takes.CPU or isinstance(node.op, _CPU):
+        return isinstance(node.op, _CPU)
     source = graph.source(node)
     busy = source is not None and isinstance(source.op, Elementwise | Concat)
-    return takes is Takes.ALL or (isinstance(node.op, _LEFT) and not busy)
+    return takes is Takes.ALL or (isinstance(node.op, LayerFunction) and not busy)
 
 
 def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:

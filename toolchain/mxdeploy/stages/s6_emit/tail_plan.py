@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.arith.tail import moved
-from mxdeploy.ops.graph import Elementwise, LogSoftmax, Multiply, Softmax, TopK
+from mxdeploy.ops.graph import TopK
 from mxdeploy.ops.tail import (
     Result,
     Shape,
     TailChoice,
+    TailCombination,
     TailFunction,
     TailMove,
+    TailSoftmax,
     TailStep,
     integer_values,
     steps_for,
@@ -46,7 +48,7 @@ class Copy:
 class Apply:
     """A function of the numbers in a buffer, which have ``shape``, in place."""
 
-    op: TailFunction | Softmax | LogSoftmax
+    op: TailFunction | TailSoftmax
     to: int
     shape: Shape
 
@@ -55,7 +57,7 @@ class Apply:
 class Combine:
     """Numbers of a buffer combined with those of another, in place."""
 
-    op: Elementwise | Multiply
+    op: TailCombination
     to: int
     other: int
 
@@ -229,7 +231,7 @@ class _Planner:
         if isinstance(op, TailChoice):
             return self._choose(step, op)
         buffer = self._own(step.inputs[0])
-        if isinstance(op, Elementwise | Multiply):
+        if isinstance(op, TailCombination):
             for name in step.inputs[1:]:
                 other = self._buffer_of(self._layouts[name])
                 self._statements.append(Combine(op=op, to=buffer, other=other))

@@ -11,23 +11,7 @@ import numpy as np
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    ArgMax,
-    Clip,
-    Exp,
-    HardSigmoid,
-    LogSoftmax,
-    Multiply,
-    PerElement,
-    Reduce,
-    Relu,
-    Sigmoid,
-    Softmax,
-    Tanh,
-    TopK,
-)
+from mxdeploy.ops import graph as ops
 from mxdeploy.stages.s6_emit import tables
 from mxdeploy.stages.s6_emit.escape import (
     c_comment,
@@ -162,7 +146,7 @@ class _Writer:
 
     def _lines(self) -> Iterator[str]:
         for statement in self._plan.statements:
-            if isinstance(statement, Apply) and isinstance(statement.op, PerElement):
+            if isinstance(statement, Apply) and isinstance(statement.op, ops.PerElement):
                 yield from self._per_element(statement, statement.op)
             else:
                 yield self._line(statement)
@@ -178,7 +162,7 @@ class _Writer:
             case Choose():
                 return self._choose(statement)
 
-    def _per_element(self, statement: Apply, op: PerElement) -> Iterator[str]:
+    def _per_element(self, statement: Apply, op: ops.PerElement) -> Iterator[str]:
         to, shape = self._place(statement.to), statement.shape
         count = math.prod(shape)
         for tensor, function in ((op.scale, "multiply"), (op.offset, "add")):
@@ -197,19 +181,19 @@ class _Writer:
         op, to, shape = statement.op, self._place(statement.to), statement.shape
         count = math.prod(shape)
         match op:
-            case Softmax() | LogSoftmax():
-                name = "softmax" if isinstance(op, Softmax) else "log_softmax"
+            case ops.Softmax() | ops.LogSoftmax():
+                name = "softmax" if isinstance(op, ops.Softmax) else "log_softmax"
                 outer, inner = math.prod(shape[: op.axis]), math.prod(shape[op.axis + 1 :])
                 return f"tail_{name}({to}, {outer}u, {shape[op.axis]}u, {inner}u);"
-            case Affine():
+            case ops.Affine():
                 channels = max(op.scale.array.size, op.offset.array.size)
                 scales = self._constant(op.scale, channels)
                 offsets = self._constant(op.offset, channels)
                 return f"tail_affine({to}, {channels}u, {count // channels}u, {scales}, {offsets});"
-            case Clip():
+            case ops.Clip():
                 low, high = _real(op.low), _real(op.high)
                 return f"tail_clip({to}, {count}u, {low}, {high});"
-            case HardSigmoid():
+            case ops.HardSigmoid():
                 alpha, beta = _real(op.alpha), _real(op.beta)
                 return f"tail_hard_sigmoid({to}, {count}u, {alpha}, {beta});"
             case _:
@@ -217,23 +201,23 @@ class _Writer:
 
     def _combine(self, statement: Combine) -> str:
         op = statement.op
-        function = "multiply" if isinstance(op, Multiply) else _PAIRS[op.function]
+        function = "multiply" if isinstance(op, ops.Multiply) else _PAIRS[op.function]
         count = self._plan.buffers[statement.to].size
         to, other = self._place(statement.to), self._place(statement.other)
         return f"tail_{function}({to}, {other}, {count}u);"
 
     def _choose(self, statement: Choose) -> str:
         op, to = statement.op, self._place(statement.to)
-        kept = op.count if isinstance(op, TopK) else 1
+        kept = op.count if isinstance(op, ops.TopK) else 1
         row = f"(tail_row_t){{{statement.length}u, {statement.step}, {kept}u, {statement.apart}u}}"
         arguments = f"{to}, {self._source(statement.source)}, {self._moves_of(statement.moves)}"
         match op:
-            case ArgMax():
+            case ops.ArgMax():
                 which = "last" if op.last else "first"
                 return f"tail_{which}_largest({arguments}, {row});"
-            case Reduce():
+            case ops.Reduce():
                 return f"tail_{op.function}({arguments}, {row});"
-            case TopK():
+            case ops.TopK():
                 function = "top_positions" if op.indices else "top"
                 largest = "true" if op.largest else "false"
                 return f"tail_{function}({arguments}, {row}, {largest});"
@@ -268,7 +252,13 @@ class _Writer:
         return name
 
 
-_FUNCTIONS = {Abs: "abs", Exp: "exp", Relu: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
+_FUNCTIONS = {
+    ops.Abs: "abs",
+    ops.Exp: "exp",
+    ops.Relu: "relu",
+    ops.Sigmoid: "sigmoid",
+    ops.Tanh: "tanh",
+}
 _PAIRS = {"add": "add", "sub": "subtract"}
 
 

@@ -9,16 +9,7 @@ import numpy as np
 
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp, Node
-from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    Clip,
-    Conv,
-    ConvTranspose,
-    GraphOp,
-    Pooling,
-    Relu,
-)
+from mxdeploy.ops.graph import Conv, ConvTranspose, GraphOp, LayerFunction, Pooling
 from mxdeploy.stages.s2_legalize.arrange.axis import Axis
 from mxdeploy.stages.s2_legalize.arrange.plan import Plan, Problem, best_plan
 from mxdeploy.stages.s2_legalize.graph import Graph
@@ -146,7 +137,7 @@ def followers(graph: Graph, node: Node) -> Iterator[Node]:
     reader = graph.only_reader(node.output)
     while reader is not None:
         yield reader
-        if not isinstance(reader.op, Relu | Clip | Abs | Affine):
+        if not isinstance(reader.op, LayerFunction):
             return
         reader = graph.only_reader(reader.output)
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from mxdeploy.ir.network import Node
-from mxdeploy.ops.graph import Abs, Affine, Clip, Concat, Conv, Elementwise, Linear, Relu
+from mxdeploy.ops.graph import Concat, Conv, Elementwise, LayerFunction, Linear
 from mxdeploy.ops.layer import EltwiseFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.linear_terms import (
@@ -62,7 +62,7 @@ def _is_worth_it(graph: Graph, node: Node, found: tuple[Term, ...]) -> bool:
     reader = graph.only_reader(node.output)
     shared = any(t.conv is None and graph.only_reader(t.source) is None for t in found)
     if not own:
-        return shared and reader is not None and isinstance(reader.op, Abs | Affine | Clip | Relu)
+        return shared and reader is not None and isinstance(reader.op, LayerFunction)
     in_flight = reader is not None and isinstance(reader.op, Conv | Linear)
     largest = max(float(np.abs(op.weight.array).max()) for op in own)
     return largest >= _SMALLEST and (shared or not in_flight)

@@ -12,7 +12,7 @@ import numpy as np
 
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Abs, Affine, Clip, Concat, GraphOp, Relu
+from mxdeploy.ops.graph import Affine, Concat, GraphOp, LayerFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.rule import Rule
 
@@ -22,7 +22,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     join = graph.private_source(node)
     if join is None or not isinstance(join.op, Concat):
         return None
-    if not isinstance(node.op, Relu | Abs | Clip | Affine):
+    if not isinstance(node.op, LayerFunction):
         return None
     shared = [n for n in join.inputs if graph.only_reader(n) is None or graph.producer(n) is None]
     ops = _per_part(node.op, [graph.shape(n) for n in join.inputs], join.op.axis)
@@ -56,9 +56,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     )
 
 
-def _per_part(
-    op: Relu | Abs | Clip | Affine, shapes: list[Shape], axis: int
-) -> list[GraphOp] | None:
+def _per_part(op: LayerFunction, shapes: list[Shape], axis: int) -> list[GraphOp] | None:
     """What is applied to each part; None when a part has no share of its own."""
     if not isinstance(op, Affine):
         return [op] * len(shapes)

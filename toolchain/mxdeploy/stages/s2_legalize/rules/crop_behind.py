@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mxdeploy.ir.network import Node
-from mxdeploy.ops.graph import Abs, Affine, Clip, Conv, Pad, Relu
+from mxdeploy.ops.graph import Conv, LayerFunction, Pad
 from mxdeploy.stages.s2_legalize.arrange.possible import is_possible
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -21,7 +21,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     chain = [node]
     while (source := graph.private_source(chain[0])) is not None:
         chain.insert(0, source)
-        if not isinstance(source.op, Relu | Clip | Abs | Affine):
+        if not isinstance(source.op, LayerFunction):
             break
     conv, *between = chain[:-1] or [node]
     if not isinstance(node.op, Pad) or not isinstance(conv.op, Conv):

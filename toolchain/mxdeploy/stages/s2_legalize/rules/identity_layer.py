@@ -13,7 +13,7 @@ import numpy as np
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Abs, Affine, Clip, Relu
+from mxdeploy.ops.graph import Affine, LayerFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.layers import pointwise_spec
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -25,7 +25,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     """Relu, Abs, Clip or Affine that is still alone."""
     op = node.op
     shape = graph.shape(node.output)
-    if not isinstance(op, Relu | Abs | Clip | Affine) or chip_map(shape) is None:
+    if not isinstance(op, LayerFunction) or chip_map(shape) is None:
         return None
     if shape[0] > limits.MAX_CHANNELS.value or activation.match(graph, node) is not None:
         return None

@@ -14,7 +14,16 @@ from dataclasses import replace
 import numpy as np
 
 from mxdeploy.ir.network import Node, Value
-from mxdeploy.ops.graph import Abs, Affine, Clip, Conv, ConvTranspose, Linear, Pooling, Relu
+from mxdeploy.ops.graph import (
+    Affine,
+    Clip,
+    Conv,
+    ConvTranspose,
+    LayerFunction,
+    Linear,
+    Pooling,
+    Relu,
+)
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 
@@ -53,7 +62,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
 def commutes(pool: Pooling, node: Node) -> bool:
     """Whether the function of ``node`` may be applied before or after ``pool`` alike."""
     if set(pool.size) == {1} and not any(pool.pads):
-        return isinstance(node.op, Relu | Clip | Abs | Affine)
+        return isinstance(node.op, LayerFunction)
     if isinstance(node.op, Relu | Clip):
         return not pool.average
     if not isinstance(node.op, Affine):

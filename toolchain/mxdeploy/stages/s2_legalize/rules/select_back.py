@@ -13,7 +13,7 @@ import numpy as np
 
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Abs, Affine, Clip, Conv, ConvTranspose, Linear, Pooling, Relu
+from mxdeploy.ops.graph import Affine, Conv, ConvTranspose, LayerFunction, Linear, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 from mxdeploy.stages.s2_legalize.selection import (
@@ -86,9 +86,7 @@ def _before_function(
     )
 
 
-def _for(
-    op: Abs | Affine | Clip | Pooling | Relu, channels: tuple[int, ...]
-) -> Abs | Affine | Clip | Pooling | Relu:
+def _for(op: LayerFunction | Pooling, channels: tuple[int, ...]) -> LayerFunction | Pooling:
     """``op`` for these channels alone."""
     if not isinstance(op, Affine):
         return op
