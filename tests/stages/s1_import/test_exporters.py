@@ -29,9 +29,8 @@ def torch() -> Any:
     return pytest.importorskip("torch")
 
 
-@pytest.fixture(scope="session")
-def modules(torch: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
-    """Networks with their input shapes; each uses many ways to write things."""
+def vision(torch: Any) -> Any:
+    """Folded normalization, branches joined and split, rounding up, a Softmax at the end."""
     nn, f = torch.nn, torch.nn.functional
 
     class Vision(nn.Module):
@@ -55,6 +54,13 @@ def modules(torch: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
             x = f.dropout(f.adaptive_avg_pool2d(x, 1), training=self.training)
             return f.softmax(self.last(torch.flatten(x, 1)), dim=1)
 
+    return Vision()
+
+
+def pixels(torch: Any) -> Any:
+    """Channels last and shuffled, slices, a transposed convolution, three outputs."""
+    nn, f = torch.nn, torch.nn.functional
+
     class Pixels(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -69,6 +75,13 @@ def modules(torch: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
             y = self.up(torch.cat((x, x[:, :1]), 1))
             return y, y[:, 0].amax((1, 2)).unsqueeze(1), 1 - y.mean(dim=[2, 3]) * 2
 
+    return Pixels()
+
+
+def sequence(torch: Any) -> Any:
+    """1-D: convolutions, a pooling, and a linear layer with normalized weights."""
+    nn = torch.nn
+
     class Sequence(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -81,6 +94,13 @@ def modules(torch: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
         def forward(self, x: Any) -> Any:
             x = self.body(x)
             return torch.sigmoid(self.last(x.view(x.size(0), -1)))
+
+    return Sequence()
+
+
+def quantized(torch: Any) -> Any:
+    """Fake quantization of an activation and of weights per channel."""
+    nn, f = torch.nn, torch.nn.functional
 
     class Quantized(nn.Module):
         def __init__(self) -> None:
@@ -95,24 +115,27 @@ def modules(torch: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
             )
             return f.relu(f.conv2d(x, weight)).clamp(max=2.5)
 
-    return {
-        "vision": (Vision(), (1, 3, 20, 20)),
-        "pixels": (Pixels(), (1, 12, 12, 3)),
-        "sequence": (Sequence(), (1, 4, 16)),
-        "quantized": (Quantized(), (1, 3, 8, 8)),
-    }
+    return Quantized()
+
+
+MODULES = {
+    "vision": (vision, (1, 3, 20, 20)),
+    "pixels": (pixels, (1, 12, 12, 3)),
+    "sequence": (sequence, (1, 4, 16)),
+    "quantized": (quantized, (1, 3, 8, 8)),
+}
+"""Networks that use many ways to write things, with their input shapes."""
 
 
 @pytest.fixture(scope="session")
 def export(
-    torch: Any,
-    modules: dict[str, tuple[Any, tuple[int, ...]]],
-    tmp_path_factory: pytest.TempPathFactory,
+    torch: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, bool], tuple[Path, np.ndarray, list[np.ndarray]]]:
     """Export; the file, an input and PyTorch's own outputs."""
 
     def call(name: str, dynamo: bool) -> tuple[Path, np.ndarray, list[np.ndarray]]:
-        module, shape = modules[name]
+        build, shape = MODULES[name]
+        module = build(torch)
         torch.manual_seed(1)
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
