@@ -22,6 +22,8 @@ HEAVY = {
     "onnx_ir": {"stages/s1_import"},
     "onnxscript": {"stages/s1_import"},
     "ortools": {"stages/s4_map"},
+    "PIL": {"cli/replay_layer", "data", "stages/s0_train"},
+    "soundfile": {"data"},
     "torch": {"stages/s0_train"},
     "unicorn": {"emulator/board"},
     "rich": {"cli"},

@@ -1,0 +1,91 @@
+"""Parts that are set aside: disjoint, complete, fixed by the seed, fair to every class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxdeploy.data import Examples, balance, split
+from mxdeploy.errors import UsageError
+
+
+def examples(counts: list[int], lossless: np.ndarray | None = None) -> Examples:
+    targets = np.repeat(np.arange(len(counts)), counts)
+    targets = np.random.default_rng(0).permutation(targets)
+    return Examples(
+        inputs=np.arange(len(targets), dtype=np.uint8).reshape(-1, 1, 1),
+        targets=targets,
+        classes=tuple(f"c{i}" for i in range(len(counts))),
+        names=tuple(map(str, range(len(targets)))),
+        source="made",
+        lossless=lossless,
+    )
+
+
+@given(
+    counts=st.lists(st.integers(0, 30), min_size=1, max_size=5),
+    validation=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
+    test=st.sampled_from([0.0, 0.1, 0.4]),
+    seed=st.integers(0, 9),
+)
+def test_every_class_gives_its_share(
+    counts: list[int], validation: float, test: float, seed: int
+) -> None:
+    whole = examples(counts)
+    parts = split(whole, validation=validation, test=test, seed=seed)
+    names = [*parts.train.names, *parts.validation.names, *parts.test.names]
+    assert sorted(names) == sorted(whole.names)
+    again = split(whole, validation=validation, test=test, seed=seed)
+    assert again.validation.names == parts.validation.names
+    for name, count in zip(whole.classes, counts, strict=True):
+        trained, valid, tested = (
+            balance(p)[name] for p in (parts.train, parts.validation, parts.test)
+        )
+        assert trained >= 1 or count == 0
+        wanted = max(round(count * validation), 1) if validation else 0
+        most = count - 2 if test and count > 2 else max(count - 1, 0)
+        assert valid == min(wanted, most)
+        assert tested <= max(round(count * test), 1)
+        assert bool(tested) == (bool(test) and count > 1 + bool(validation))
+    for part in (parts.train, parts.validation, parts.test):
+        assert part.inputs.reshape(-1).tolist() == [int(n) for n in part.names]
+        assert list(part.names) == sorted(part.names, key=int)
+
+
+def test_another_seed_chooses_others() -> None:
+    whole = examples([50, 50])
+    first, second = (split(whole, validation=0.2, seed=s).validation.names for s in (1, 2))
+    assert first != second
+    assert len(first) == len(second) == 20
+
+
+def test_lossless_images_are_set_aside_first() -> None:
+    lossless = np.arange(40) % 4 == 0
+    whole = examples([20, 20], lossless)
+    parts = split(whole, validation=0.1, test=0.1, seed=3)
+    for part in (parts.validation, parts.test):
+        assert part.lossless is not None
+        assert part.lossless.all()
+    assert len(parts.validation) == len(parts.test) == 4
+
+
+def test_without_a_class_per_example() -> None:
+    whole = examples([10])
+    unlabelled = Examples(
+        inputs=whole.inputs, targets=None, classes=(), names=whole.names, source="made"
+    )
+    parts = split(unlabelled, validation=0.3, seed=1)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (7, 3, 0)
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (0.5, 0.5), (-0.1, 0.0)])
+def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="MX8308"):
+        split(examples([5]), validation=shares[0], test=shares[1])
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="equally many"):
+        Examples(inputs=np.zeros((2, 1)), targets=None, classes=(), names=("a",), source="")
