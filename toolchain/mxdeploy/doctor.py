@@ -22,7 +22,8 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "firmware": ("ziglang unicorn pyelftools", "compile and run firmware on the virtual board"),
     "probe": ("pyocd", "flash through a debug adapter with pyOCD"),
     "solver": ("ortools", "a second opinion where the search finds no placement"),
-    "train": ("torch matplotlib pillow", "train the examples"),
+    "data": ("pillow soundfile", "read images and recordings"),
+    "train": ("torch matplotlib", "train the examples"),
 }
 """Extra -> its packages, and what it is for. A test compares them with pyproject.toml."""
 OLDEST_PYTHON = (3, 11)
