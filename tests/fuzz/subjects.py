@@ -83,6 +83,6 @@ SUBJECTS: MappingProxyType[str, Subject[Any]] = MappingProxyType(
         "registers": Subject(trials, attempt, trial_text),
         "onnx": Subject(mutants, _check, mutant_text),
         "models": Subject(models.recipes, models.check, models.text),
-        "firmware": Subject(models.recipes, models.run_on_board, models.text),
+        "firmware": Subject(models.recipes, models.run_on_board, models.text, shrink=False),
     }
 )

@@ -7,7 +7,7 @@ import pytest
 
 from mxdeploy.ops import head
 from tests.onnx_text import model, random
-from tests.stages.s2_legalize.conftest import Check, rules, texts
+from tests.stages.s2_legalize.conftest import Check, Refuse, rules, texts
 
 CONV = {"w": random(4, 3, 3, 3, seed=1)}
 WIDE = "conv2d 3x3 pad 1, 32-bit output"
@@ -115,3 +115,10 @@ def test_what_other_layers_read_as_well_is_not_moved(check: Check) -> None:
         outputs="y, z", weights={**CONV, "m": random(3, 1, 1, seed=2)},
     )  # fmt: skip
     assert steps(check(proto)) == []
+
+
+@pytest.mark.parametrize("preparation", ["n = Sub(x, x)", "n = Mul(x, z)", "n = Clip(x, z, z)"])
+def test_an_input_that_is_forgotten_is_refused(refuse: Refuse, preparation: str) -> None:
+    weights = {"z": np.float32(0.0)}
+    found = refuse(model(f"{preparation} y = MaxPool <kernel_shape=[2,2]> (n)", weights=weights))
+    assert [code for _, code, _ in found] == ["MX2017"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mxdeploy.ops.layer import Kind
 from mxdeploy.ops.tail import Result
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
@@ -160,6 +161,22 @@ def test_several_heads(check: Check) -> None:
 def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:
     weights = {**CONV, "v": random(2, 1, 1, 1)}
     assert [(w, c) for w, c, _ in refuse(model(nodes, weights=weights))] == [(where, code)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "a = Relu(l) y = Sub(a, l)",
+        "a = Tanh(l) y = Concat <axis=1> (a, l)",
+        "a = Relu(l) b = Sub(a, l) y = Concat <axis=1> (b, l)",
+    ],
+)
+def test_a_value_that_is_shown_in_two_shapes(check: Check, end: str) -> None:
+    """The convolution of a single pixel is one of a line; what reads it on the CPU sees a map."""
+    nodes = "h = Conv(x, w) g = GlobalAveragePool(h) l = Conv <pads=[2,2,2,2]> (g, c) " + end
+    network = check(model(nodes, weights={**CONV, "c": random(2, 6, 5, 5, seed=8)}))
+    assert network.tail
+    assert all(s.pool is None for s in specs(network) if s.kind is Kind.CONV1D)
 
 
 @pytest.mark.shared

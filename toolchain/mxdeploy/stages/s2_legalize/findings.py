@@ -106,6 +106,17 @@ def no_layer(where: str) -> Diagnostic:
     )
 
 
+def constant_input(where: str, origin: str) -> Diagnostic:
+    """What is done to the input leaves nothing of it."""
+    return Diagnostic(
+        code="MX2017",
+        where=f"{where}: {origin}",
+        what="what reaches the first layer is the same for every input",
+        why="the input is multiplied by 0, or clipped to a single value",
+        fix="remove the input's preparation, or correct its constants",
+    )
+
+
 def too_many_layers(where: str, count: int) -> Diagnostic:
     """More layers than the chip has register sets."""
     return Diagnostic(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.network import LayerOp, Node
+from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import constraints
 from mxdeploy.ops import constraints_convolution as convolution
+from mxdeploy.ops import head
 from mxdeploy.ops.constraint import Constraint, Op, Shape
 from mxdeploy.ops.graph import (
     ArgMax,
@@ -67,7 +69,24 @@ def _of_network(graph: Graph) -> list[Diagnostic]:
         return [findings.no_layer(graph.network.name)]
     if count > limits.MAX_LAYERS.value:
         return [findings.too_many_layers(graph.network.name, count)]
-    return []
+    return [
+        findings.constant_input(graph.network.name, op.origin)
+        for op in graph.network.head
+        if _forgets(op)
+    ]
+
+
+def _forgets(op: head.HeadOp) -> bool:
+    """Whether nothing of the input is left."""
+    match op:
+        case head.Affine(scale=scale):
+            return not scale.array.any()
+        case head.PerElement(scale=Tensor() as scale):
+            return not scale.array.any()
+        case head.Clip(low=low, high=high):
+            return low >= high
+        case _:
+            return False
 
 
 def _of_layer(node: Node) -> list[Diagnostic]:

@@ -8,6 +8,7 @@ have, or when no layer took them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -139,11 +140,35 @@ def _of(graph: Graph, node: Node) -> tuple[TailStep, ...]:
     if isinstance(op, TailOp):
         if isinstance(op, Elementwise) and op.function not in ELEMENTWISE:
             return ()
-        step = TailStep(
-            op=op, inputs=node.inputs, output=node.output, shape=shape, origin=node.name
-        )
-        return (step,)
+        views = _views(graph, node, op)
+        inputs = tuple(views[n].output if n in views else n for n in node.inputs)
+        step = TailStep(op=op, inputs=inputs, output=node.output, shape=shape, origin=node.name)
+        return (*views.values(), step)
     return _pooling(graph, node, op) if isinstance(op, Pooling) else ()
+
+
+def _views(graph: Graph, node: Node, op: TailOp) -> dict[str, TailStep]:
+    """Operands that layers might read where they lie (``read-in-place``), in the shape that counts.
+
+    By the operand's name; those that have it are left out.
+    """
+    if not isinstance(op, Elementwise | Concat) or (isinstance(op, Concat) and op.axis != 0):
+        return {}
+    first, *rest = graph.shape(node.output)
+    views = {}
+    for name in node.inputs:
+        shape = graph.shape(name)
+        count = first if isinstance(op, Elementwise) else math.prod(shape) // math.prod(rest)
+        wanted = (count, *rest)
+        if shape != wanted:
+            views[name] = TailStep(
+                op=Reshape(shape=wanted),
+                inputs=(name,),
+                output=graph.new_name(f"{node.output}.operand{len(views)}"),
+                shape=wanted,
+                origin=node.name,
+            )
+    return views
 
 
 def _pooling(graph: Graph, node: Node, op: Pooling) -> tuple[TailStep, ...]:

@@ -58,10 +58,14 @@ def _is_stored(graph: Graph, name: str) -> bool:
 
 
 def _pooling_kind(spec: LayerSpec, *, one_dimensional: bool) -> LayerSpec | None:
-    """The layer as one that can pool; None when there is none."""
-    if spec.kind in (Kind.CONV1D, Kind.CONV2D):
+    """The layer as one that can pool; None when there is none.
+
+    A 1-D convolution reads a line: of a map, only one of a single tap pools rows and columns.
+    """
+    if spec.kind is Kind.CONV2D or (spec.kind is Kind.CONV1D and one_dimensional):
         return spec
-    if spec.kind is Kind.LINEAR and not spec.flatten:
+    single = spec.kind is Kind.CONV1D and spec.kernel == (1, 1) and not any(spec.pad)
+    if single or (spec.kind is Kind.LINEAR and not spec.flatten):
         return replace(spec, kind=Kind.CONV1D if one_dimensional else Kind.CONV2D)
     return None
 
