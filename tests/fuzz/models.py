@@ -15,6 +15,7 @@ from mxdeploy import pipeline
 from mxdeploy.data import DataReference
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
+from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.options import ProjectOptions
 from mxdeploy.pipeline import BuildRequest, DataChoice
 from mxdeploy.proof import prove
@@ -62,13 +63,21 @@ def build(recipe: Recipe) -> tuple[str, ...]:
     try:
         network = legalize(imported(model))
         same_function(model, network)
-        quantized = quantize(network, None, QuantizeOptions(guess_ranges=True))
-        plan = map_network(quantized)
+        plan = map_network(_guessed(network))
     except ModelError as error:
         return tuple(sorted({d.code for d in error.diagnostics}))
     proved = build_integer_model(plan.network, all_layers=True)
     prove(lower(plan), proved, [inputs_for(plan.network, recipe.seed)])
     return BUILT
+
+
+def quantized(recipe: Recipe) -> QuantNetwork:
+    """A recipe's model in integers, with ranges that are guessed."""
+    return _guessed(legalize(imported(Cook(recipe).model())))
+
+
+def _guessed(network: Network) -> QuantNetwork:
+    return quantize(network, None, QuantizeOptions(guess_ranges=True))
 
 
 def run_on_board(recipe: Recipe) -> None:

@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from mxdeploy.chip.max78000 import layouts
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.plan import DataOrder
+from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.layer import Activation
 from mxdeploy.stages.s4_map import MapOptions, map_network
 from mxdeploy.stages.s4_map.verify import verify_plan
 from tests import branches, zoo
 from tests.builders import build, conv, conv1d, linear, max_pool, passthrough, quant_networks
+from tests.fuzz.models import quantized
+from tests.fuzz.recipe import Recipe, Step
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,32 @@ def test_cifar10_takes_little_time():
     start = time.process_time()
     map_network(network)
     assert time.process_time() - start < 0.3
+
+
+def crowded_kernels() -> QuantNetwork:
+    """Six layers that fill two thirds of the kernel memories of 12 processors: five would fit."""
+    return build((12, 4, 4), [layer for _ in range(6) for layer in (conv(512, 3, 1), conv(12, 1))])
+
+
+def crowded_data() -> QuantNetwork:
+    """A sum of maps of 117 x 103 beside others: pair by pair they fit, together they do not."""
+    steps = [
+        Step("split", 0, 0, (23, 23, 23, 5, 24)), Step("relu", 2), Step("add", 0, 0),
+        Step("relu"), Step("add", 1, 1), Step("average", 0, 5, (9, 26, 18, 32, 13)),
+        Step("transposed", 0, 4, (33, 32, 34, 27, 17)), Step("conv", 0, 4, (28, 29, 41, 37, 39)),
+        Step("add", 0, 4), Step("norm"), Step("relu", 3), Step("concat", 2, 4),
+        Step("enlarge", 0, 5, (1, 38, 30, 40, 31)),
+    ]  # fmt: skip
+    return quantized(Recipe(shape=(3, 64, 58), steps=tuple(steps)))
+
+
+@pytest.mark.parametrize("network", [crowded_kernels, crowded_data])
+def test_a_refusal_takes_little_time(network):
+    crowded = network()
+    start = time.process_time()
+    with pytest.raises(ModelError, match=r"MX4010|MX4014"):
+        map_network(crowded)
+    assert time.process_time() - start < 2.0
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mxdeploy.stages.s4_map.arrangement import Piece
-from mxdeploy.stages.s4_map.fit import explain_failure
+from mxdeploy.stages.s4_map.fit import KernelTest, explain_failure
 from mxdeploy.stages.s4_map.needs import LayerNeed, TensorNeed
 from mxdeploy.stages.s4_map.problem import Block, Problem, Reader
 from mxdeploy.stages.s4_map.search import search
@@ -124,7 +124,7 @@ def test_giving_up_takes_less_than_a_second():
 
 
 def codes(*problems: Problem) -> list[str]:
-    return [finding.code for finding in explain_failure(problems, STEPS, "perhaps")]
+    return [finding.code for finding in explain_failure(problems, KernelTest(STEPS), "perhaps")]
 
 
 def test_what_is_in_the_way():

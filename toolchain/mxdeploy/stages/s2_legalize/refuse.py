@@ -6,9 +6,8 @@ from mxdeploy.chip.max78000 import limits
 from mxdeploy.errors import Diagnostic
 from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops import constraints
+from mxdeploy.ops import constraints, head
 from mxdeploy.ops import constraints_convolution as convolution
-from mxdeploy.ops import head
 from mxdeploy.ops.constraint import Constraint, Op, Shape
 from mxdeploy.ops.graph import (
     ArgMax,

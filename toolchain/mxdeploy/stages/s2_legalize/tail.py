@@ -155,7 +155,7 @@ def _views(graph: Graph, node: Node, op: TailOp) -> dict[str, TailStep]:
     if not isinstance(op, Elementwise | Concat) or (isinstance(op, Concat) and op.axis != 0):
         return {}
     first, *rest = graph.shape(node.output)
-    views = {}
+    views: dict[str, TailStep] = {}
     for name in node.inputs:
         shape = graph.shape(name)
         count = first if isinstance(op, Elementwise) else math.prod(shape) // math.prod(rest)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic
 from mxdeploy.stages.s4_map import findings
-from mxdeploy.stages.s4_map.problem import Problem
+from mxdeploy.stages.s4_map.problem import Block, Problem
 from mxdeploy.stages.s4_map.search import search
 
 _LISTED = 3
@@ -16,8 +15,28 @@ _SHARE = 4
 """Finding the reason takes a quarter of the steps: one memory alone is an easier question."""
 
 
+class KernelTest:
+    """Whether kernels can be arranged if data do not matter.
+
+    Problems with the same blocks have the same answer, which is found once.
+    """
+
+    def __init__(self, steps: int) -> None:
+        """Let searches take a quarter of ``steps``."""
+        self.steps = steps // _SHARE
+        self._known: dict[tuple[Block, ...], bool] = {}
+
+    def passes(self, problem: Problem) -> bool:
+        """Whether a placement of the kernels is found."""
+        known = self._known.get(problem.blocks)
+        if known is None:
+            known = search(replace(problem, heed_data=False), self.steps) is not None
+            self._known[problem.blocks] = known
+        return known
+
+
 def explain_failure(
-    problems: tuple[Problem, ...], steps: int, certainty: str
+    problems: tuple[Problem, ...], kernels: KernelTest, certainty: str
 ) -> tuple[Diagnostic, ...]:
     """Findings for a network that passed the checks but for which no placement was found.
 
@@ -25,25 +44,18 @@ def explain_failure(
 
     Args:
         problems: what was tried.
-        steps: of the search that failed.
+        kernels: says whether kernels alone can be placed.
         certainty: how certain it is that there is no placement.
     """
     found: list[Diagnostic] = []
     layers = problems[0].layers
-    kernels = kernels_pack(problems, steps)
-    steps //= _SHARE
-    if not kernels:
+    if not any(kernels.passes(p) for p in problems):
         found.append(findings.kernels_do_not_pack(layers))
-    if not any(search(replace(p, heed_kernels=False), steps) for p in problems):
+    if not any(search(replace(p, heed_kernels=False), kernels.steps) for p in problems):
         found.append(findings.data_does_not_pack(_largest_pairs(problems[-1])))
     if not found:
         found.append(findings.memories_do_not_pack(layers))
     return tuple(replace(f, why=f"{f.why.rstrip('.')}; {certainty}") for f in found)
-
-
-def kernels_pack(problems: Iterable[Problem], steps: int) -> bool:
-    """Whether the kernels of one of the problems can be arranged if data do not matter."""
-    return any(search(replace(p, heed_data=False), steps // _SHARE) for p in problems)
 
 
 def _largest_pairs(problem: Problem) -> list[tuple[str, int, int]]:

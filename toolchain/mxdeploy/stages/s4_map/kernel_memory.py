@@ -29,7 +29,11 @@ class KernelMemory:
         rows = -(-words // _STEP)
         if rows > _ROWS:
             return None
-        starts = ~reduce(or_, (self._taken[p] for p in processors)) & _ALL
+        if isinstance(processors, range):
+            taken = self._taken[processors.start : processors.stop : processors.step]
+        else:
+            taken = [self._taken[processor] for processor in processors]
+        starts = ~reduce(or_, taken) & _ALL
         done = 1
         while done < rows and starts:
             shift = min(done, rows - done)

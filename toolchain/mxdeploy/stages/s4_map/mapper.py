@@ -15,7 +15,7 @@ from mxdeploy.stages.s4_map.arrangement import Arrangement
 from mxdeploy.stages.s4_map.assembly import Assembly, Places, places_of
 from mxdeploy.stages.s4_map.check import TooLarge, check_network
 from mxdeploy.stages.s4_map.chosen import ChosenPlacement, chosen_flow, chosen_places
-from mxdeploy.stages.s4_map.fit import explain_failure, kernels_pack
+from mxdeploy.stages.s4_map.fit import KernelTest, explain_failure
 from mxdeploy.stages.s4_map.flows import in_memory, least_streams, streamed, why_not_streamed
 from mxdeploy.stages.s4_map.options import MapOptions
 from mxdeploy.stages.s4_map.problem import Problem, make_problem
@@ -28,6 +28,8 @@ from mxdeploy.stages.s4_map.verify import verify_plan
 _DEFAULTS = MapOptions()
 _STREAMS_TRIED = 4
 """How many numbers of layers that stream are tried."""
+_SECOND_EFFORT = 1.0
+"""The solver's effort for a second opinion on all of them, about as many seconds."""
 _UNSOUND = "change this in the placement file, or build without --map"
 
 
@@ -54,7 +56,8 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
     if options.chosen is not None:
         return _as_chosen(network, options.chosen)
     tried: list[_Attempt] = []
-    for attempt in _attempts(network, arrangement, too_large, options):
+    kernels = KernelTest(options.search_steps)
+    for attempt in _attempts(network, arrangement, too_large, (options, kernels)):
         placement = search(attempt.problem, options.search_steps)
         if placement is not None:
             return _verified(attempt, placement)
@@ -70,7 +73,7 @@ def map_network(network: QuantNetwork, options: MapOptions = _DEFAULTS) -> Plan:
     if tried:
         problems = tuple(attempt.problem for attempt in tried)
         certainty = findings.certainty(installed=installed, proven=proven)
-        reasons += explain_failure(problems, options.search_steps, certainty)
+        reasons += explain_failure(problems, kernels, certainty)
     raise ModelError(reasons)
 
 
@@ -93,7 +96,7 @@ def _second_opinion(attempts: Sequence[_Attempt]) -> Iterator[Verdict]:
     """What the solver says of each attempt, where it is installed; its effort is shared out."""
     if solver.available():
         for attempt in attempts:
-            yield solver.solve(attempt.problem, solver.EFFORT / len(attempts))
+            yield solver.solve(attempt.problem, _SECOND_EFFORT / len(attempts))
 
 
 def _verified(attempt: _Attempt, placement: Placement) -> Plan:
@@ -127,11 +130,11 @@ def _attempts(
     network: QuantNetwork,
     arrangement: Arrangement,
     too_large: tuple[TooLarge, ...],
-    options: MapOptions,
+    rules: tuple[MapOptions, KernelTest],
 ) -> Iterator[_Attempt]:
     """What to try, heeding what the caller wishes."""
-    hurry = options.objective is Objective.LATENCY
-    for attempt in _possibilities(network, arrangement, too_large, options):
+    hurry = rules[0].objective is Objective.LATENCY
+    for attempt in _possibilities(network, arrangement, too_large, rules):
         yield replace(attempt, problem=replace(attempt.problem, heed_cycles=hurry))
 
 
@@ -139,21 +142,23 @@ def _possibilities(
     network: QuantNetwork,
     arrangement: Arrangement,
     too_large: tuple[TooLarge, ...],
-    options: MapOptions,
+    rules: tuple[MapOptions, KernelTest],
 ) -> Iterator[_Attempt]:
     """What to try, the most cautious first: no layer writes over its input unless it must.
 
     Layers stream only when nothing else is possible, and data are what is in the way.
     """
+    options, kernels = rules
     if not too_large and not options.streams:
         attempts = [_attempt(flow) for flow in in_memory(network, arrangement, options)]
         for attempt in attempts:
             yield replace(attempt, problem=replace(attempt.problem, overwriting={}))
+        attempts = [attempt for attempt in attempts if kernels.passes(attempt.problem)]
         yield from (attempt for attempt in attempts if attempt.problem.overwriting)
-        if not kernels_pack((attempt.problem for attempt in attempts), options.search_steps):
+        if not attempts:
             return
     for flow in islice(streamed(network, options, too_large), _STREAMS_TRIED):
         attempt = _attempt(flow)
         yield attempt
-        if not kernels_pack((attempt.problem,), options.search_steps):
+        if not kernels.passes(attempt.problem):
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mxdeploy.chip.max78000 import limits
@@ -33,8 +33,11 @@ class Reader:
     processors: tuple[int, ...]
     words: int
 
-    def on_processors(self, start: int) -> tuple[int, ...]:
-        """The processors when the block begins at ``start``."""
+    def on_processors(self, start: int) -> Sequence[int]:
+        """The processors when the block begins at ``start``; as a range where none is left out."""
+        first, last = self.processors[0], self.processors[-1]
+        if last - first + 1 == len(self.processors):
+            return range(start + first, start + last + 1)
         return tuple(start + processor for processor in self.processors)
 
 
@@ -130,12 +133,6 @@ class Problem:
                 death=piece.death,
             )
         return found
-
-    def collide(self, one: int, first: Occupant, other: int, second: Occupant) -> bool:
-        """Whether two pieces meet that are too large to lie one behind the other."""
-        if first.words + second.words <= mem.DATA_WORDS or not first.meets(second):
-            return False
-        return (one, other) not in self.overwriting and (other, one) not in self.overwriting
 
     def price(self, block: Block, start: int) -> int:
         """Cycles of layers without kernels: they write four processors of each quadrant at once."""

@@ -11,10 +11,12 @@ any of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from mxdeploy.chip.max78000 import limits
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.stages.s4_map.data_memory import Occupant, allocate
 from mxdeploy.stages.s4_map.kernel_memory import KernelMemory
 from mxdeploy.stages.s4_map.problem import Block, Problem
@@ -46,12 +48,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """A place that fits: the block's first processor, and the first word of each reader."""
+    """A place that fits: where the block begins, and the first word of each reader."""
 
-    start: int
+    spot: _Spot
     words: tuple[int, ...]
     top: int
-    price: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,23 +103,111 @@ _STRATEGIES = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spot:
+    """What a block claims when it begins at a processor, and what that costs.
+
+    Attributes:
+        start: the processor.
+        readers: processors and kernel words of each layer that reads the block.
+        occupants: words of data memory, by number of the piece.
+        load: the same as a number to be added (see ``_Load``).
+        price: cycles.
+    """
+
+    start: int
+    readers: tuple[tuple[Sequence[int], int], ...]
+    occupants: dict[int, Occupant]
+    load: int
+    price: int
+
+
+class _Load:
+    """How full the data memories are at each time, as one long number.
+
+    A field for each memory and layer counts words; it starts so high that its top bit is set as
+    soon as there are more words than the memory has.
+    """
+
+    _BITS = 24
+
+    def __init__(self, layers: int) -> None:
+        self._times = layers + 2
+        ones = self._fields(range(mem.DATA_MEMORIES), range(self._times))
+        top = 1 << self._BITS - 1
+        self.empty = (top - 1 - mem.DATA_WORDS) * ones
+        self.full = top * ones
+
+    def of(self, occupant: Occupant, *, over: bool) -> int:
+        """What a piece needs at least: while it is written over a layer's input, nothing more."""
+        memories = [m for m in range(mem.DATA_MEMORIES) if occupant.memories >> m & 1]
+        times = range(occupant.birth + 1 + over, occupant.death + 2)
+        return occupant.words * self._fields(memories, times)
+
+    def _fields(self, memories: Iterable[int], times: Sequence[int]) -> int:
+        return sum(1 << self._BITS * (m * self._times + t) for m in memories for t in times)
+
+
+class _Chip:
+    """A problem with all that does not change during a search: computed once for all strategies."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.load = _Load(len(problem.layers))
+        self._over = {output for _, output in problem.overwriting}
+        self._offsets: dict[frozenset[tuple[int, int]], tuple[int, ...] | None] = {}
+        self.spots = {block: self._spots(block) for block in problem.blocks}
+
+    def offsets(self, occupants: Sequence[Occupant]) -> tuple[int, ...] | None:
+        """First word of each piece; depends on nothing but which of them meet."""
+        meeting = frozenset(
+            (one, other)
+            for (one, first), (other, second) in combinations(enumerate(occupants), 2)
+            if first.meets(second)
+        )
+        if meeting not in self._offsets:
+            problem = self.problem
+            self._offsets[meeting] = allocate(
+                occupants, _OFFSET_STEPS, problem.bundles, problem.overwriting
+            )
+        return self._offsets[meeting]
+
+    def _spots(self, block: Block) -> tuple[_Spot, ...]:
+        problem = self.problem
+        spots = []
+        for start in block.legal_starts():
+            readers = block.readers if problem.heed_kernels else ()
+            occupants = problem.occupants(block, start)
+            claims = occupants.items() if problem.heed_data else ()
+            spot = _Spot(
+                start=start,
+                readers=tuple((reader.on_processors(start), reader.words) for reader in readers),
+                occupants=occupants,
+                load=sum(self.load.of(claim, over=piece in self._over) for piece, claim in claims),
+                price=problem.price(block, start),
+            )
+            spots.append(spot)
+        return tuple(spots)
+
+
 def search(problem: Problem, steps: int) -> Placement | None:
     """The first placement found, or None when every strategy gave up."""
+    chip = _Chip(problem)
     for strategy in _STRATEGIES:
         blocks = sorted(problem.blocks, key=strategy.first_block)
-        found = _Search(problem, strategy, blocks, steps).run(0)
+        found = _Search(chip, strategy, blocks, steps).run(0)
         if found is not None:
             return found
-    return _repair(problem, steps)
+    return _repair(chip, steps)
 
 
-def _repair(problem: Problem, steps: int) -> Placement | None:
+def _repair(chip: _Chip, steps: int) -> Placement | None:
     """Many short searches; the block that none of the places was free for comes earlier next."""
     strategy = _STRATEGIES[_DENSEST]
-    blocks = sorted(problem.blocks, key=strategy.first_block)
+    blocks = sorted(chip.problem.blocks, key=strategy.first_block)
     seen = set()
     for _ in range(steps // _REPAIR_SHARE):
-        attempt = _Search(problem, strategy, blocks, steps // _REPAIR_SHARE)
+        attempt = _Search(chip, strategy, blocks, steps // _REPAIR_SHARE)
         found = attempt.run(0)
         if found is not None:
             return found
@@ -145,9 +234,10 @@ class _Search:
     """Depth-first search of one strategy."""
 
     def __init__(
-        self, problem: Problem, strategy: _Strategy, blocks: Sequence[Block], steps: int
+        self, chip: _Chip, strategy: _Strategy, blocks: Sequence[Block], steps: int
     ) -> None:
-        self.problem = problem
+        self.chip = chip
+        self.problem = chip.problem
         self.strategy = strategy
         self.steps = steps
         self.blocks = blocks
@@ -156,6 +246,7 @@ class _Search:
         self.starts: dict[int, int] = {}
         self.kernel_starts: dict[int, int] = {}
         self.occupants: dict[int, Occupant] = {}
+        self.load = chip.load.empty
 
     def run(self, index: int) -> Placement | None:
         if index == len(self.blocks):
@@ -172,70 +263,57 @@ class _Search:
         return None
 
     def _descend(self, index: int, block: Block, place: _Place) -> Placement | None:
-        self._toggle(block, place.start, place.words)
-        occupants = self.problem.occupants(block, place.start)
-        self.occupants |= occupants
-        self.starts |= block.starts(place.start)
+        self._toggle(place.spot, place.words)
+        self.load += place.spot.load
+        self.occupants |= place.spot.occupants
+        self.starts |= block.starts(place.spot.start)
         self.kernel_starts |= {
-            reader.layer: word for reader, word in zip(block.readers, place.words, strict=True)
+            reader.layer: word for reader, word in zip(block.readers, place.words, strict=False)
         }
         found = self.run(index + 1)
         if found is None:
-            for piece in occupants:
+            for piece in place.spot.occupants:
                 del self.occupants[piece]
-            self._toggle(block, place.start, place.words)
+            self.load -= place.spot.load
+            self._toggle(place.spot, place.words)
         return found
 
-    def _toggle(self, block: Block, start: int, words: Sequence[int]) -> None:
-        if not self.problem.heed_kernels:
-            return
-        for reader, word in zip(block.readers, words, strict=False):
-            self.memory.toggle(reader.on_processors(start), word, reader.words)
+    def _toggle(self, spot: _Spot, starts: Sequence[int]) -> None:
+        for (processors, words), start in zip(spot.readers, starts, strict=False):
+            self.memory.toggle(processors, start, words)
 
     def _places(self, block: Block) -> list[_Place]:
         """Places that fit, the preferred one first."""
         places: list[_Place] = []
-        for start in block.legal_starts():
-            words = self._kernel_words(block, start)
-            if words is None or not self._data_fits(block, start):
+        for spot in self.chip.spots[block]:
+            if self.load + spot.load & self.chip.load.full:
                 continue
-            ends = [w + reader.words for w, reader in zip(words, block.readers, strict=True)]
-            price = self.problem.price(block, start)
-            places.append(_Place(start=start, words=words, top=max(ends, default=0), price=price))
+            starts = self._kernel_words(spot)
+            if starts is None:
+                continue
+            ends = [w + words for w, (_, words) in zip(starts, spot.readers, strict=True)]
+            places.append(_Place(spot=spot, words=starts, top=max(ends, default=0)))
         choose = self.strategy.first_place
-        return sorted(places, key=lambda place: (place.price, *choose(place.start, place.top)))
+        return sorted(places, key=lambda p: (p.spot.price, *choose(p.spot.start, p.top)))
 
-    def _kernel_words(self, block: Block, start: int) -> tuple[int, ...] | None:
+    def _kernel_words(self, spot: _Spot) -> tuple[int, ...] | None:
         """First word of each reader's kernels, or None when they do not fit."""
-        if not self.problem.heed_kernels:
-            return (0,) * len(block.readers)
-        words: list[int] = []
-        for reader in block.readers:
-            word = self.memory.first_fit(reader.on_processors(start), reader.words)
-            if word is None:
+        found: list[int] = []
+        for processors, words in spot.readers:
+            start = self.memory.first_fit(processors, words)
+            if start is None:
                 break
-            self.memory.toggle(reader.on_processors(start), word, reader.words)
-            words.append(word)
-        self._toggle(block, start, words)
-        return tuple(words) if len(words) == len(block.readers) else None
-
-    def _data_fits(self, block: Block, start: int) -> bool:
-        """Whether no two pieces that meet are too large for the memories they share."""
-        if not self.problem.heed_data:
-            return True
-        new = self.problem.occupants(block, start)
-        return not any(
-            self.problem.collide(piece, occupant, other, placed)
-            for piece, occupant in new.items()
-            for other, placed in self.occupants.items()
-        )
+            self.memory.toggle(processors, start, words)
+            found.append(start)
+        self._toggle(spot, found)
+        return tuple(found) if len(found) == len(spot.readers) else None
 
     def _finish(self) -> Placement | None:
         problem = self.problem
         data: tuple[int, ...] = (0,) * len(self.occupants)
         if problem.heed_data:
             occupants = [self.occupants[piece] for piece in range(len(self.occupants))]
-            found = allocate(occupants, _OFFSET_STEPS, problem.bundles, problem.overwriting)
+            found = self.chip.offsets(occupants)
             if found is None:
                 self.steps -= _OFFSET_PENALTY
                 return None
