@@ -169,12 +169,14 @@ def test_refusals(refuse: Refuse, nodes: str, where: str, code: str) -> None:
         "a = Relu(l) y = Sub(a, l)",
         "a = Tanh(l) y = Concat <axis=1> (a, l)",
         "a = Relu(l) b = Sub(a, l) y = Concat <axis=1> (b, l)",
+        "a = Abs(l) b = Conv <pads=[1,1,1,1]> (a, d) y = Concat <axis=1> (l, b)",
     ],
 )
 def test_a_value_that_is_shown_in_two_shapes(check: Check, end: str) -> None:
     """The convolution of a single pixel is one of a line; what reads it on the CPU sees a map."""
     nodes = "h = Conv(x, w) g = GlobalAveragePool(h) l = Conv <pads=[2,2,2,2]> (g, c) " + end
-    network = check(model(nodes, weights={**CONV, "c": random(2, 6, 5, 5, seed=8)}))
+    weights = {**CONV, "c": random(2, 6, 5, 5, seed=8), "d": random(2, 2, 3, 3, seed=9)}
+    network = check(model(nodes, weights=weights))
     assert network.tail
     assert all(s.pool is None for s in specs(network) if s.kind is Kind.CONV1D)
 

@@ -242,6 +242,7 @@ FORM = (
 )
 COMPLETE = (
     identity_layer.RULE,
+    place_views.RULE,
     activation.RULE,
     join_repeat.RULE,
     concat_merge.RULE,

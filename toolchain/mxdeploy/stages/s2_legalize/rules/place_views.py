@@ -1,4 +1,4 @@
-"""Operands and parts are read where they lie, whatever shape they are shown in: exact.
+"""Values are read where they lie, whatever shape they are shown in: exact.
 
 A vector and a map of one pixel, or 1-D data and a map of one column, are the same on the chip.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdeploy.ir.network import Node
+from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ops.graph import Concat, Elementwise
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, chip_map
 from mxdeploy.stages.s2_legalize.layers import view_source, with_range
@@ -15,9 +15,9 @@ from mxdeploy.stages.s2_legalize.rule import Rule
 
 
 def match(graph: Graph, node: Node) -> Edit | None:
-    """Elementwise or Concat along the channels that reads a value through a Reshape."""
+    """Layer, Elementwise, or Concat along the channels that reads a value through a Reshape."""
     op = node.op
-    if not isinstance(op, Elementwise) and (not isinstance(op, Concat) or op.axis != 0):
+    if not isinstance(op, Elementwise | LayerOp) and (not isinstance(op, Concat) or op.axis != 0):
         return None
     inputs = tuple(_place(graph, name) for name in node.inputs)
     if inputs == node.inputs:
