@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.guards import graphs
 from mxdeploy.stages.s1_import.names import printable
-from mxdeploy.stages.s1_import.node_view import static_shape
+from mxdeploy.stages.s1_import.node_view import Shape, static_shape
 from mxdeploy.stages.s1_import.quantized_constants import fold_quantized_constants
+from mxdeploy.stages.s1_import.rounded_pools import first_corrected, preset
 
 _REAL_TYPES = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE)
 """Types of an input; onnxruntime is given the same."""
@@ -115,8 +116,20 @@ def _quiet(logger: str) -> Iterator[None]:
 
 
 def _prepare(proto: onnx.ModelProto) -> StaticGraph:
-    model_name = printable(proto.graph.name) or "model"
+    """The static graph; inferred again where poolings turn out to have fewer windows."""
     _forget_shapes(proto)
+    known: dict[str, Shape] = {}
+    while True:
+        graph = _inferred(proto, known)
+        corrected = first_corrected(graph.model.graph)
+        if not corrected:
+            return graph
+        known |= corrected
+
+
+def _inferred(proto: onnx.ModelProto, known: Mapping[str, Shape]) -> StaticGraph:
+    """The static graph, with shapes of values that are ``known`` better than inferred."""
+    model_name = printable(proto.graph.name) or "model"
     model = ir.from_proto(proto)
     if proto.functions:
         InlinePass()(model)
@@ -127,6 +140,21 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
     source = _single_input(model, model_name)
     single = source.shape is not None and list(source.shape[:1]) == [1]
     batch = _fix_batch(source)
+    preset(model.graph, known)
+    _fold(model)
+    _name_nodes(model, names)
+    return StaticGraph(
+        model=model,
+        source=source,
+        batch=batch,
+        single=single,
+        opset=model.opset_imports.get("", 0),
+        nodes=nodes,
+    )
+
+
+def _fold(model: ir.Model) -> None:
+    """Infer shapes and compute what depends on constants alone."""
     should_fold = _FoldLimits()
     for _ in range(2):  # folding may lead to weights that are stored as integers, and these on
         fold_constants(
@@ -138,15 +166,6 @@ def _prepare(proto: onnx.ModelProto) -> StaticGraph:
         )
         fold_quantized_constants(model)
     RemoveUnusedNodesPass()(model)
-    _name_nodes(model, names)
-    return StaticGraph(
-        model=model,
-        source=source,
-        batch=batch,
-        single=single,
-        opset=model.opset_imports.get("", 0),
-        nodes=nodes,
-    )
 
 
 def _refuse_integer_operators(model: ir.Model, model_name: str) -> None:
