@@ -344,6 +344,11 @@ EXAMPLES = {
         "<kernel_shape=[1,2], strides=[1,2]> (r) y = Conv(p, w_2_4_3_3)",
         "3,9,12",
     ),
+    "pool-stride-of-columns": Example(
+        "h = Conv <pads=[1,1,1,1]> (x, w_4_3_3_3) r = Relu(h) p = MaxPool "
+        "<kernel_shape=[2,3], strides=[1,2]> (r) y = Conv(p, w_2_4_3_3)",
+        "3,9,12",
+    ),
     "single-average": Example(
         "h = Conv(x, w_4_3_3_3) r = Relu(h) y = AveragePool <kernel_shape=[7,8], "
         "pads=[1,1,0,1], count_include_pad=1> (r)",
