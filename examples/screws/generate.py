@@ -69,7 +69,7 @@ def draw_screw(random: np.random.Generator, defect: str | None) -> Screw:
     severity = float(random.beta(1.6, 1.4))
     bend = np.deg2rad(random.uniform(0, GOOD_BEND))
     if defect == "bent":
-        bend = np.deg2rad(7 + 14 * severity)
+        bend = np.deg2rad(9 + 14 * severity)
     return Screw(
         head=head,
         length=length,
@@ -92,14 +92,14 @@ def draw_screw(random: np.random.Generator, defect: str | None) -> Screw:
 
 def draw_scene(random: np.random.Generator, screw: Screw, side: int) -> Scene:
     """A place on the line, a camera set to the screw's length, and the light of the day."""
-    right, down = random.uniform(-0.04, 0.04, 2) * side
+    right, down = random.uniform(-0.03, 0.03, 2) * side
     red, green, blue = random.normal(1, 0.03, 3)
     return Scene(
         side=side,
         scale=float(random.uniform(0.74, 0.84) * side / (screw.length + screw.head_height)),
         shift=(float(right), float(down)),
-        turn=float(random.uniform(-0.45, 0.45)),
-        tilt=float(random.uniform(0.3, 0.75)),
+        turn=float(random.uniform(-0.22, 0.22)),
+        tilt=float(random.uniform(0.42, 0.7)),
         lamp=float(random.uniform(-np.pi, 0)),
         strength=float(random.uniform(0.5, 1.1)),
         metal=str(random.choice(list(METALS), p=[0.4, 0.3, 0.2, 0.1])),

@@ -298,7 +298,7 @@ def _damaged_head(screw: Screw, points: Floats) -> Floats:
         over = np.clip(points @ normal - limit - uneven, 0, None)
         points -= over[..., None] * normal / (normal @ normal)
     if screw.defect == "offset":
-        aside = screw.sign * screw.head_radius * (0.24 + 0.22 * screw.severity)
+        aside = screw.sign * screw.head_radius * (0.29 + 0.24 * screw.severity)
         points[..., 1] += aside * -np.sin(screw.facing)
         points[..., 2] += aside * np.cos(screw.facing)
     return points
