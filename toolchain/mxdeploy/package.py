@@ -38,7 +38,7 @@ def _artefacts(built: Build) -> dict[str, bytes]:
         network_digest=built.quantized.digest,
         program_digest=built.program.digest,
         project_digest=built.project.digest,
-        classes=built.request.options.classes,
+        classes=built.quantized.classes,
         layout=built.calibration.layout if built.calibration else Layout.AUTO,
         scale=built.scale,
     )

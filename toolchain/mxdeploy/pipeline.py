@@ -126,12 +126,12 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     chosen = None if request.placement is None else load_placement(request.placement)
     options = replace(map_options(request.options.map), chosen=chosen)
 
-    def place(network: Network) -> _Placed:
-        calibration = _calibration(request, network)
+    def place(model: Legalized) -> _Placed:
+        calibration = _calibration(request, model.network)
         with trace.stage("quantize"):
-            quantized, notes = _quantize(network, _prepared(network, calibration), request.options)
+            quantized, notes = _quantize(model, calibration, request.options)
         with trace.stage("map"):
-            return _Placed(network, calibration, notes, map_network(quantized, options))
+            return _Placed(model.network, calibration, notes, map_network(quantized, options))
 
     placed = first_that_fits(request.model, options.objective, trace, place)
     network, calibration, plan = placed.network, placed.calibration, placed.plan
@@ -178,8 +178,23 @@ class _Placed:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Legalized:
+    """A network of hardware layers.
+
+    Attributes:
+        network: in real numbers.
+        integers: the same with the integers that the model file itself holds, if it does.
+        notes: what the user should know about the file.
+    """
+
+    network: Network
+    integers: QuantNetwork | None = None
+    notes: tuple[Diagnostic, ...] = ()
+
+
 def first_that_fits(
-    model: Path, objective: Objective, trace: Trace, place: Callable[[Network], T]
+    model: Path, objective: Objective, trace: Trace, place: Callable[[Legalized], T]
 ) -> T:
     """Import and legalize, and place the network; where it does not fit, one with fewer weights.
 
@@ -195,21 +210,26 @@ def first_that_fits(
     """
     from mxdeploy.stages.s1_import import import_onnx
     from mxdeploy.stages.s2_legalize import legalize
+    from mxdeploy.stages.s3_quantize.dequantize import dequantized
+    from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model
 
     with trace.stage("import"):
+        reading = read_qdq_model(model)
+        if reading.network is not None:
+            return place(Legalized(dequantized(reading.network), reading.network))
         imported = import_onnx(model)
         imported.verify()
     with trace.stage("legalize"):
         network = legalize(imported, objective)
     try:
-        return place(network)
+        return place(Legalized(network, notes=reading.notes))
     except ModelError as error:
         with trace.stage("legalize"):
             thrifty = legalize(imported, Objective.MEMORY)
         if thrifty.to_text() == network.to_text():
             raise
         try:
-            return place(thrifty)
+            return place(Legalized(thrifty, notes=reading.notes))
         except ModelError:
             raise error from None
 
@@ -242,21 +262,29 @@ def map_options(section: MapSection) -> MapOptions:
 
 
 def _quantize(
-    network: Network, data: NDArray[np.float32] | None, options: ProjectOptions
+    model: Legalized, calibration: DataSet | None, options: ProjectOptions
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
-    """The integer network and what the user should know about it."""
+    """The integer network and what the user should know about it.
+
+    Integers that the model file holds are final.
+    """
     from mxdeploy.fitting import quantize_to_fit
     from mxdeploy.stages.s3_quantize import quantize
+    from mxdeploy.stages.s3_quantize.findings import integers_are_final
 
     chosen = quantize_options(options.quantize)
+    data = _prepared(model.network, calibration)
     notes: tuple[Diagnostic, ...] = ()
-    if options.quantize.fit:
-        quantized, notes = quantize_to_fit(network, data, chosen)
+    if model.integers is not None:
+        quantized = model.integers
+        notes = () if options.quantize == QuantizeSection() else (integers_are_final(),)
+    elif options.quantize.fit:
+        quantized, notes = quantize_to_fit(model.network, data, chosen)
     else:
-        quantized = quantize(network, data, chosen)
-    quantized = replace(quantized, classes=options.classes)
+        quantized = quantize(model.network, data, chosen)
+    quantized = replace(quantized, classes=options.classes or quantized.classes)
     quantized.verify()
-    return quantized, notes
+    return quantized, (*model.notes, *notes)
 
 
 def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
@@ -374,7 +402,11 @@ def placement_of(model: Path, options: ProjectOptions, trace: Trace) -> tuple[Ne
 
     wishes = map_options(options.map)
 
-    def place(network: Network) -> tuple[Network, Plan]:
+    def place(model: Legalized) -> tuple[Network, Plan]:
+        network = model.network
+        if model.integers is not None:
+            with trace.stage("map"):
+                return network, map_network(model.integers, wishes)
         chosen = replace(quantize_options(options.quantize), guess_ranges=True)
         with trace.stage("quantize"):
             if options.quantize.fit:

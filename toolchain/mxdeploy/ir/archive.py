@@ -10,12 +10,14 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir import network, plan, quantized, result
@@ -56,13 +58,38 @@ Artefact = plan.Plan | quantized.QuantNetwork | result.KnownAnswer
 
 def dump(artefact: Artefact) -> bytes:
     """The artefact as the bytes of an ``.npz`` file; equal artefacts give equal bytes."""
-    tensors: list[Tensor] = []
-    document = {"version": VERSION, "root": _encode(artefact, tensors)}
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    arrays = {f"tensor_{i}": t.array for i, t in enumerate(tensors)}
+    text, tensors = to_document(artefact)
+    arrays = {tensor_name(i): t.array for i, t in enumerate(tensors)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, structure=np.array(text), **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+def tensor_name(index: int) -> str:
+    """Under what name the tensor with this number is looked up."""
+    return f"tensor_{index}"
+
+
+def to_document(artefact: Artefact) -> tuple[str, tuple[Tensor, ...]]:
+    """The artefact as JSON text, and the tensors that the text only counts."""
+    tensors: list[Tensor] = []
+    document = {"version": VERSION, "root": _encode(artefact, tensors)}
+    return json.dumps(document, separators=(",", ":"), allow_nan=False), tuple(tensors)
+
+
+def from_document(text: str, tensors: Mapping[str, NDArray[Any]]) -> Artefact:
+    """What ``to_document`` was given; ``tensors`` by ``tensor_name``.
+
+    Raises:
+        ValueError, KeyError, TypeError: not such a document.
+    """
+    document = json.loads(text)
+    if document["version"] != VERSION:
+        raise ValueError(f"format {document['version']}, this version reads {VERSION}")
+    artefact = _decode(document["root"], tensors)
+    if not isinstance(artefact, Artefact):
+        raise TypeError(f"it holds a {type(artefact).__name__}")
+    return artefact
 
 
 def load(path: Path) -> Artefact:
@@ -73,7 +100,8 @@ def load(path: Path) -> Artefact:
     """
     try:
         with path.open("rb") as file:
-            return _artefact(np.load(file, allow_pickle=False))
+            archive = np.load(file, allow_pickle=False)
+            return from_document(str(archive["structure"]), archive)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(
             Diagnostic(
@@ -83,16 +111,6 @@ def load(path: Path) -> Artefact:
                 fix="build the model again",
             )
         ) from error
-
-
-def _artefact(archive: Any) -> Artefact:  # noqa: ANN401 - numpy's archive has no public type
-    document = json.loads(str(archive["structure"]))
-    if document["version"] != VERSION:
-        raise ValueError(f"format {document['version']}, this version reads {VERSION}")
-    artefact = _decode(document["root"], archive)
-    if not isinstance(artefact, Artefact):
-        raise TypeError(f"it holds a {type(artefact).__name__}")
-    return artefact
 
 
 def _encode(value: Any, tensors: list[Tensor]) -> Any:  # noqa: ANN401 - any JSON-able value
@@ -119,7 +137,7 @@ def _decode(node: Any, archive: Any) -> Any:  # noqa: ANN401 - any JSON value
     if not isinstance(node, dict):
         return node
     if "tensor" in node:
-        return Tensor(archive[f"tensor_{int(node['tensor'])}"])
+        return Tensor(archive[tensor_name(int(node["tensor"]))])
     if "number" in node:
         return float(node["number"])
     if "enum" in node:

@@ -152,3 +152,28 @@ def unknown_layer(pattern: str, near: list[str]) -> Diagnostic:
         why="widths are given by name or shell pattern (*, ?)",
         fix=f"use a name that mxdeploy check shows, such as {', '.join(near)}",
     )
+
+
+def changed_since(file: str) -> Diagnostic:
+    """A quantized model says how to read its integers, but its graph is another."""
+    return Diagnostic(
+        code="MX3050",
+        where=file,
+        what="was written by mxdeploy with all its integers, and changed since",
+        why="its metadata no longer describe its graph: the scales it declares count, weights and "
+        "shifts are chosen anew",
+        fix="build the file as mxdeploy wrote it, or remove the metadata called mxdeploy.*",
+        severity="warning",
+    )
+
+
+def integers_are_final() -> Diagnostic:
+    """Options ask for another quantization of a model that is quantized."""
+    return Diagnostic(
+        code="MX3051",
+        where="options of quantization",
+        what="have no effect on this model",
+        why="it was quantized by mxdeploy and holds its integers: weights, widths and shifts",
+        fix="quantize the float model that it was made of",
+        severity="warning",
+    )

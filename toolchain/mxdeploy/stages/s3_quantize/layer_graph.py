@@ -86,20 +86,50 @@ def linear_map(
     Returns:
         The result, (batch, *spec.out_shape).
     """
-    extra = [] if bias is None else [graph.constant(bias)]
+    tensor = graph.constant(arranged(spec, weight))
+    offset = None if bias is None else graph.constant(bias)
+    return linear_node(graph, spec, operand, tensor, offset)
+
+
+def arranged(spec: LayerSpec, weight: NDArray[Number]) -> NDArray[Number]:
+    """A layer's weights as the operator of :func:`linear_node` takes them."""
     if is_matrix_product(spec):
-        matrix = np.ascontiguousarray(weight.reshape(weight.shape[0], -1))
-        vector = graph.reshape(operand, (matrix.shape[1],))
-        product = graph.node("Gemm", [vector, graph.constant(matrix), *extra], transB=1)
+        weight = weight.reshape(weight.shape[0], -1)
+    elif spec.kind is Kind.CONV_TRANSPOSE2D:
+        # ONNX scatters the kernel; the stored one is already flipped for gathering.
+        weight = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    return np.ascontiguousarray(weight)
+
+
+def unarranged(spec: LayerSpec, weight: NDArray[Number]) -> NDArray[Number]:
+    """The reverse of :func:`arranged`.
+
+    Raises:
+        ValueError: the tensor has another shape.
+    """
+    shape = spec.weight_shape
+    if shape is None:
+        raise ValueError(f"{spec.kind} has no weights")
+    if spec.kind is Kind.CONV_TRANSPOSE2D:
+        return weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+    return weight.reshape(shape)
+
+
+def linear_node(
+    graph: GraphBuilder, spec: LayerSpec, operand: str, weight: str, bias: str | None
+) -> str:
+    """As :func:`linear_map`, with tensors for weights (``arranged``) and biases."""
+    extra = [] if bias is None else [bias]
+    if is_matrix_product(spec):
+        vector = graph.node("Flatten", [operand])
+        product = graph.node("Gemm", [vector, weight, *extra], transB=1)
         return graph.reshape(product, spec.out_shape)
     rows, columns = spec.pad
     if spec.kind is Kind.CONV_TRANSPOSE2D:
-        # ONNX scatters the kernel; the stored one is already flipped for gathering.
-        scattered = np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
         crop = (spec.kernel[0] - 1 - rows, spec.kernel[1] - 1 - columns)
         return graph.node(
             "ConvTranspose",
-            [operand, graph.constant(scattered), *extra],
+            [operand, weight, *extra],
             kernel_shape=spec.kernel,
             strides=(2, 2),
             pads=(*crop, *crop),
@@ -107,7 +137,7 @@ def linear_map(
         )
     return graph.node(
         "Conv",
-        [operand, graph.constant(np.ascontiguousarray(weight)), *extra],
+        [operand, weight, *extra],
         kernel_shape=spec.kernel,
         pads=(rows, columns, rows, columns),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,13 +72,19 @@ class GraphBuilder:
 
     def node(self, operator: str, inputs: Sequence[str], **attributes: Attribute) -> str:
         """Append a node with one output; the output's name."""
+        return self.nodes(operator, inputs, 1, **attributes)[0]
+
+    def nodes(
+        self, operator: str, inputs: Sequence[str], outputs: int, **attributes: Attribute
+    ) -> list[str]:
+        """Append a node with several outputs; their names."""
         from onnx import helper
 
-        name = self._fresh(operator.lower())
-        node = helper.make_node(operator, inputs, [name], name=name)
+        names = [self._fresh(operator.lower()) for _ in range(outputs)]
+        node = helper.make_node(operator, inputs, names, name=names[0])
         node.attribute.extend(helper.make_attribute(*item) for item in sorted(attributes.items()))
         self._nodes.append(node)
-        return name
+        return names
 
     def cast(self, tensor: str, dtype: type[np.generic]) -> str:
         """``tensor`` converted to ``dtype``."""
@@ -90,8 +96,10 @@ class GraphBuilder:
         """``tensor`` in another shape behind the batch dimension."""
         return self.node("Reshape", [tensor, self.constant(np.array((-1, *shape), np.int64))])
 
-    def serialize(self, producer: str = "mxdeploy") -> bytes:
-        """The model as bytes; the same graph gives the same bytes."""
+    def serialize(
+        self, producer: str = "mxdeploy", metadata: Mapping[str, str] | None = None
+    ) -> bytes:
+        """The model as bytes, with ``metadata``; the same graph gives the same bytes."""
         from onnx import helper
 
         graph = helper.make_graph(
@@ -103,6 +111,7 @@ class GraphBuilder:
             ir_version=IR_VERSION,
             producer_name=producer,
         )
+        helper.set_model_props(model, dict(metadata or {}))
         return bytes(model.SerializeToString(deterministic=True))
 
     def _fresh(self, hint: str) -> str:
