@@ -25,6 +25,8 @@ HEAVY = {
     "PIL": {"cli/replay_layer", "data", "stages/s0_train"},
     "soundfile": {"data"},
     "torch": {"stages/s0_train"},
+    "ignite": {"stages/s0_train"},  # the training loop: engine, and processes under torchrun
+    "matplotlib": {"stages/s0_train"},
     "unicorn": {"emulator/board"},
     "rich": {"cli"},
     "click": {"cli"},

@@ -10,6 +10,8 @@ import click
 from mxdeploy import __version__
 
 COMMANDS = {
+    "train": "Train a network on labelled data, for the chip.",
+    "export": "Write a trained checkpoint as ONNX.",
     "check": "Does a model fit? Which node, which limit, what to do about it.",
     "build": "From an ONNX file to proved firmware.",
     "emulate": "Bit-exact inference on the model of the accelerator.",

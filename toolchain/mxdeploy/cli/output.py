@@ -99,6 +99,25 @@ class Output:
             task = bar.add_task(text, total=total)
             yield lambda advance: bar.advance(task, advance)
 
+    @contextmanager
+    def steps(self, text: str, total: int) -> Iterator[Callable[[int, str], None]]:
+        """A progress bar for long work; the caller reports units done, and what it sees."""
+        if self.as_json or self.verbosity < 0 or not sys.stderr.isatty():
+            yield lambda _advance, _text: None
+            return
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+        columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
+        with Progress(
+            *columns, TimeRemainingColumn(), console=self._console(error=True), transient=True
+        ) as bar:
+            task = bar.add_task(text, total=total)
+
+            def advance(count: int, seen: str) -> None:
+                bar.update(task, advance=count, description=f"{text}: {seen}" if seen else text)
+
+            yield advance
+
     def finish(self, exit_code: int) -> NoReturn:
         """Write the JSON document, if asked for, and end with ``exit_code``."""
         if self.as_json:

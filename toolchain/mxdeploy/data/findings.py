@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mxdeploy.errors import Diagnostic, UsageError
 
+NO_PART = "MX8303"
+"""Code of ``no_part``: a caller may set a share aside instead."""
 MAX_POSITIONS = 5
 """So many positions of bad examples are named; the others are counted."""
 
@@ -67,7 +69,7 @@ def unknown_kind(path: Path) -> UsageError:
 def no_part(where: object, part: str) -> UsageError:
     """Only one of the training and the test part is there."""
     return refusal(
-        "MX8303",
+        NO_PART,
         where,
         f"has no {part} part",
         "name other data for it, or leave a share of the data aside (validation, test)",

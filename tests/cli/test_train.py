@@ -1,0 +1,194 @@
+"""``mxdeploy train`` and ``export``: from labelled data to a model that builds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.command import Mxdeploy, Ran  # noqa: E402 - torch is optional
+from tests.stages.s0_train.small import bars  # noqa: E402
+
+NETWORK = """
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(4))
+        self.classes = nn.Linear(24, classes)
+    def forward(self, x):
+        return self.classes(self.features(x).flatten(1))
+
+class Odd(Small):
+    def forward(self, x):
+        return self.classes(nn.functional.silu(self.features(x)).flatten(1))
+
+class Interrupted(Small):
+    calls = 0
+    def forward(self, x):
+        if self.training:
+            Interrupted.calls += 1
+            if Interrupted.calls == 10:
+                raise KeyboardInterrupt
+        return super().forward(x)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recipe, its network and its data."""
+    examples = bars(80, seed=1)
+    assert examples.targets is not None
+    np.savez(tmp_path / "bars.npz", x=examples.inputs.numpy(), y=examples.targets.numpy())
+    (tmp_path / "net.py").write_text(NETWORK)
+    (tmp_path / "train.toml").write_text(
+        '[network]\nfile = "net.py:Small"\n[data]\npath = "bars.npz"\nvalidation = 0.2\n'
+        "[training]\nepochs = 4\nbatch = 16\n[optimizer]\nrate = 0.02\n"
+    )
+    return tmp_path
+
+
+def train(mxdeploy: Mxdeploy, folder: Path, *options: object) -> Ran:
+    return mxdeploy("train", folder, "--out", folder / "run", *options, "--json")
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    found = torch.load(path, weights_only=True)["weights"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_whole_way_to_a_model_that_fits(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = train(mxdeploy, folder)
+    assert ran.exit_code == 0, ran.err
+    out = folder / "run"
+    result = ran.document["result"]
+    assert result["test"]["examples"] == 8
+    assert len(result["runs"][0]["epochs"]) == 4
+    assert result["runs"] == json.loads((out / "history.json").read_text())["runs"]
+    assert mxdeploy("check", out / "model.onnx", "--json").exit_code == 0
+    assert (out / "model.toml").read_text().splitlines()[-1] == 'scale = "chip"'
+
+    again = mxdeploy("export", out / "best.ckpt", "-o", folder / "again.onnx", "--json")
+    assert again.document["result"]["epoch"] == result["best_epoch"]
+    x = np.random.default_rng(0).random((2, 1, 8, 8), dtype=np.float32)
+    both = [ort.InferenceSession(f) for f in (out / "model.onnx", folder / "again.onnx")]
+    one, other = (session.run(None, {"input": x})[0] for session in both)
+    assert np.array_equal(one, other)
+
+
+def test_interrupted_and_resumed(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """16 batches; the tenth is the second of the third epoch."""
+    text = (folder / "train.toml").read_text()
+    assert train(mxdeploy, folder).exit_code == 0
+    expected = weights(folder / "run" / "best.ckpt")
+
+    (folder / "train.toml").write_text(text.replace("Small", "Interrupted"))
+    ran = mxdeploy("train", folder, "--out", folder / "cut", "--json")
+    assert ran.exit_code == 130
+    assert ran.codes == ["MX0071", "MX8101"]
+    assert torch.load(folder / "cut" / "last.ckpt", weights_only=True)["epoch"] == 2
+
+    (folder / "net.py").write_text(NETWORK.replace("== 10", "== 0"))
+    ran = mxdeploy("train", "--resume", "--out", folder / "cut", "--json")
+    assert ran.exit_code == 0
+    found = weights(folder / "cut" / "best.ckpt")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_an_existing_training_is_kept(mxdeploy: Mxdeploy, folder: Path) -> None:
+    assert train(mxdeploy, folder, "--epochs", 1).exit_code == 0
+    assert train(mxdeploy, folder).codes == ["MX0061"]
+    assert train(mxdeploy, folder, "--resume").codes == ["MX0064"]
+    assert train(mxdeploy, folder, "--epochs", 1, "--force").exit_code == 0
+    other = mxdeploy("train", folder, "--out", folder / "other", "--resume", "--json")
+    assert (other.exit_code, other.codes) == (2, ["MX0062"])
+    start = ("--start", folder / "run" / "best.ckpt", "--out", folder / "further")
+    assert mxdeploy("train", folder, "--epochs", 1, *start, "--json").exit_code == 0
+
+
+def test_what_the_chip_will_not_take_is_told_before(mxdeploy: Mxdeploy, folder: Path) -> None:
+    text = (folder / "train.toml").read_text()
+    (folder / "train.toml").write_text(text.replace("Small", "Odd"))
+    ran = train(mxdeploy, folder, "--epochs", 1)
+    assert ran.exit_code == 0
+    warnings = ran.document["diagnostics"]
+    assert [(w["where"], w["severity"]) for w in warnings] == [
+        ("Sigmoid", "warning"),
+        ("Mul", "warning"),
+    ]
+
+
+def test_a_training_that_diverges(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = train(mxdeploy, folder, "--optimizer", "sgd:1e30")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0063"])
+
+
+def test_several_optimizers_and_seeds(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = train(mxdeploy, folder, "--compare", "adam:0.02,sgd:1e30", "--epochs", 2)
+    assert ran.exit_code == 0, ran.err
+    result = ran.document["result"]
+    assert [run["name"] for run in result["runs"]] == ["adam-0.02", "sgd-1e+30"]
+    assert result["chosen"] == "adam-0.02"
+    one, other = (run["start_loss"] for run in result["runs"])
+    assert one == other
+    assert ran.codes == ["MX0063"]
+
+    ran = mxdeploy("train", folder, "--out", folder / "s", "--seeds", 2, "--epochs", 1, "--json")
+    result = ran.document["result"]
+    assert [run["seed"] for run in result["runs"]] == [1, 2]
+    chosen = next(r for r in result["runs"] if r["name"] == result["chosen"])
+    accuracies = [run["epochs"][0]["validation_accuracy"] for run in result["runs"]]
+    assert chosen["epochs"][0]["validation_accuracy"] == max(accuracies)
+
+
+@pytest.mark.parametrize("text", ["lion", "sgd:0", "sgd:x", "sgd,,adam"])
+def test_no_optimizers(mxdeploy: Mxdeploy, folder: Path, text: str) -> None:
+    ran = train(mxdeploy, folder, "--compare", text)
+    assert (ran.exit_code, ran.codes) == (2, ["MX0070"])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "code"),
+    [
+        (np.zeros((6, 1, 8, 8), np.uint8), np.zeros(6, np.int64), "MX0011"),
+        (np.zeros((6, 1, 8, 8), np.uint8), np.array([0, 0, 0, 2, 2, 2]), "MX0012"),
+    ],
+    ids=["one class", "empty class"],
+)
+def test_bad_data(
+    mxdeploy: Mxdeploy, folder: Path, x: np.ndarray, y: np.ndarray, code: str
+) -> None:
+    np.savez(folder / "bars.npz", x=x, y=y)
+    ran = train(mxdeploy, folder)
+    assert (ran.exit_code, ran.codes[-1]) == (2, code)
+
+
+def test_nothing_named(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = mxdeploy("train", "--out", folder / "x", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0014"])
+    ran = mxdeploy("train", "--data", folder / "bars.npz", "--out", folder / "x", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0034"])
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(
+    mxdeploy: Mxdeploy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(mxdeploy, folder, "--epochs", 1).exit_code == 0
+    before = (folder / "run" / "last.ckpt").read_bytes()
+
+    def full(_path: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    ran = train(mxdeploy, folder, "--epochs", 1, "--force")
+    assert ran.exit_code == 2
+    assert "No space left" in ran.document["diagnostics"][-1]["what"]
+    assert (folder / "run" / "last.ckpt").read_bytes() == before

@@ -1,0 +1,181 @@
+"""``mxdeploy train``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from mxdeploy.cli.common import talking
+from mxdeploy.cli.output import Output
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.recipe import RECIPE_FILE, OptimizerName, load_recipe
+
+if TYPE_CHECKING:
+    from mxdeploy.training import Contender, Trained, TrainRequest
+
+
+@click.command(name="train")
+@click.argument("source", required=False, type=click.Path(path_type=Path), metavar="[RECIPE]")
+@click.option("--network", metavar="NAME|FILE.py:CLASS", help="A network of the zoo, or yours.")
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled examples: file or folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results (default: runs/NAME).")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training examples.")
+@click.option("--optimizer", metavar="NAME[:RATE]", help=", ".join(get_args(OptimizerName)))
+@click.option("--compare", metavar="NAME[:RATE],…", help="Several optimizers, from one start.")
+@click.option("--seeds", type=click.IntRange(min=1), help="So many starts; keep the best.")
+@click.option("--resume", is_flag=True, help="Go on where a training was interrupted.")
+@click.option("--start", type=click.Path(path_type=Path), help="Checkpoint with first weights.")
+@click.option("--force", is_flag=True, help="Replace a training that is in the result folder.")
+@click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Any key.")
+@talking
+def command(output: Output, source: Path | None, **options: object) -> None:
+    """Train a network on labelled data, for the chip.
+
+    RECIPE is a train.toml, or the folder of one; without it --network and --data say what to
+    train. All keys: toolchain/docs/training.md.
+    """
+    from mxdeploy.training import Talk, train
+
+    request = _request(source, **options)  # type: ignore[arg-type]  # click gives what is declared
+    talk = Talk(
+        on_stage=output.detail,
+        report=output.report,
+        progress=output.steps,
+        on_epoch=output.detail,
+    )
+    try:
+        result = train(request, talk)
+    except KeyboardInterrupt:
+        output.report(_resumable(request))
+        raise
+    output.result = {"out": str(result.out), **result.to_dict()}
+    _show(output, result)
+
+
+def _request(  # noqa: PLR0913 - one per option
+    source: Path | None,
+    *,
+    network: str | None,
+    data: Path | None,
+    out: Path | None,
+    epochs: int | None,
+    optimizer: str | None,
+    compare: str | None,
+    seeds: int | None,
+    resume: bool,
+    start: Path | None,
+    force: bool,
+    changes: tuple[str, ...],
+) -> TrainRequest:
+    """The recipe, changed by what the command line says."""
+    from mxdeploy.training import TrainRequest, stored_request
+
+    if resume and source is None and network is None and out is not None:
+        stored = stored_request(out)
+        more = [] if epochs is None else [f"training.epochs={epochs}"]
+        recipe = load_recipe(stored.recipe, [*more, *changes])
+        return replace(stored, recipe=recipe, resume=True)
+    file = None if source is None else source / RECIPE_FILE if source.is_dir() else source
+    given = _changes(network, data, epochs, optimizer, seeds)
+    recipe = load_recipe(file, [*given, *changes])
+    name = file.absolute().parent.name if file else (network or "network").rpartition(":")[2]
+    return TrainRequest(
+        recipe=recipe,
+        folder=file.parent if file else Path(),
+        out=out or Path("runs") / name,
+        resume=resume,
+        force=force,
+        start=start,
+        compare=_contenders(compare) if compare else (),
+    )
+
+
+def _changes(
+    network: str | None,
+    data: Path | None,
+    epochs: int | None,
+    optimizer: str | None,
+    seeds: int | None,
+) -> list[str]:
+    """Options as texts for the recipe; paths are relative to where the command is called."""
+    found = []
+    if network is not None:
+        is_file = ":" in network
+        text = str(Path(network).absolute()) if is_file else network
+        found.append(f"network.{'file' if is_file else 'name'}={text}")
+    if data is not None:
+        found.append(f"data.path={data.absolute()}")
+    if epochs is not None:
+        found.append(f"training.epochs={epochs}")
+    if seeds is not None:
+        found.append(f"training.seeds={seeds}")
+    if optimizer is not None:
+        name, _, rate = optimizer.partition(":")
+        found.append(f"optimizer.name={name}")
+        if rate:
+            found.append(f"optimizer.rate={rate}")
+    return found
+
+
+def _contenders(text: str) -> tuple[Contender, ...]:
+    from mxdeploy.training import Contender
+
+    found: list[Contender] = []
+    faults: list[Diagnostic] = []
+    for part in text.split(","):
+        name, _, rate_text = part.partition(":")
+        try:
+            rate = float(rate_text) if rate_text else None
+        except ValueError:
+            rate = -1.0
+        known = {str(n): n for n in get_args(OptimizerName)}
+        if name not in known or (rate is not None and not rate > 0):
+            faults.append(_no_contender(part))
+        else:
+            found.append(Contender(name=known[name], rate=rate))
+    if faults:
+        raise UsageError(faults)
+    return tuple(found)
+
+
+def _no_contender(part: str) -> Diagnostic:
+    return Diagnostic(
+        code="MX0070",
+        where=f"--compare {part}",
+        what="is no optimizer, or its rate is no positive number",
+        why=f"there are {', '.join(get_args(OptimizerName))}",
+        fix="--compare sgd,adam or with rates: --compare sgd:0.1,adam:0.001",
+    )
+
+
+def _resumable(request: TrainRequest) -> tuple[Diagnostic, ...]:
+    """What is left of an interrupted training."""
+    if not any(request.out.rglob("last.ckpt")):
+        return ()
+    return (
+        Diagnostic(
+            code="MX0071",
+            where=str(request.out),
+            what="holds everything up to the last complete epoch",
+            fix=f"mxdeploy train --resume --out {request.out}",
+            severity="note",
+        ),
+    )
+
+
+def _show(output: Output, result: Trained) -> None:
+    for run in result.runs:
+        best = run.history.best
+        if best is not None:
+            name = f"{run.name}: " if run.name else ""
+            accuracy = "" if best.accuracy is None else f", accuracy {best.accuracy:.2%}"
+            output.say(
+                f"{name}best of {len(run.history.epochs)} epochs is {best.number}: "
+                f"loss {best.loss:.4f}{accuracy}"
+            )
+    if result.test_accuracy is not None:
+        output.say(f"test: {result.test_accuracy:.2%} of {result.test_examples:,} examples")
+    output.say(f"{result.parameters:,} parameters; results in {result.out}")

@@ -1,0 +1,138 @@
+"""The examples of a training: read, divided, checked, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mxdeploy.data import Examples, Part, Scale, Split, balance, read_examples, split
+from mxdeploy.data.findings import NO_PART
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.recipe import DataSection, Recipe
+
+if TYPE_CHECKING:
+    from mxdeploy.stages.s0_train.samples import Samples, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """Three parts that have no example in common, and what the network has to be like.
+
+    Attributes:
+        train, validation, test: examples; None where there are none.
+        parts: the same as they were read, with names.
+        task: what the network gives.
+        shape: of one input.
+        outputs: classes that the network tells apart; of a reconstruction, channels.
+        classes: their names.
+        scale: what 8-bit data become.
+        counts: training examples of each class.
+        findings: what was left out, and what is odd.
+    """
+
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+    parts: Split
+    task: Task
+    shape: tuple[int, ...]
+    outputs: int
+    classes: tuple[str, ...]
+    scale: Scale
+    counts: dict[str, int]
+    findings: tuple[Diagnostic, ...]
+
+
+def read_material(recipe: Recipe, folder: Path) -> Material:
+    """Everything a recipe says about data.
+
+    Args:
+        recipe: all of it; the loss decides whether labels count.
+        folder: what paths are relative to.
+
+    Raises:
+        UsageError: nothing to train on, with every reason.
+    """
+    import numpy as np
+
+    from mxdeploy.stages.s0_train.prepare import check_training_examples, samples_of
+
+    found = _divided(recipe.data, folder)
+    if recipe.training.loss in {"mse", "l1"}:
+        found = Split(
+            train=_unlabelled(found.train),
+            validation=_unlabelled(found.validation),
+            test=_unlabelled(found.test),
+        )
+    warnings = check_training_examples(found.train)
+    is_8_bit = found.train.inputs.dtype in (np.uint8, np.int8)
+    scale = recipe.data.scale if is_8_bit else Scale.NONE
+    samples = samples_of(found.train, scale)
+    return Material(
+        train=samples,
+        validation=samples_of(found.validation, scale) if len(found.validation) else None,
+        test=samples_of(found.test, scale) if len(found.test) else None,
+        parts=found,
+        task=samples.task,
+        shape=tuple(found.train.inputs.shape[1:]),
+        outputs=len(found.train.classes) or found.train.inputs.shape[1],
+        classes=found.train.classes,
+        scale=scale,
+        counts=balance(found.train),
+        findings=(*found.train.problems, *warnings),
+    )
+
+
+def _unlabelled(part: Examples) -> Examples:
+    return replace(part, targets=None, classes=())
+
+
+def _divided(section: DataSection, folder: Path) -> Split:
+    """Training, validation and test examples: the data's own test part where there is one."""
+    if section.path is None:
+        raise UsageError(
+            Diagnostic(
+                code="MX0014",
+                where="data.path",
+                what="is not given",
+                fix="--data PATH, or path in the section [data] of the recipe",
+            )
+        )
+    path = _place(folder, section.path)
+    if section.test_path is not None:
+        test: Examples | None = _read(_place(folder, section.test_path), section, "test")
+    else:
+        test = _own_test_part(path, section)
+    part: Part | None = "train" if section.test_path is None and test is not None else None
+    train = _read(path, section, part)
+    share = section.test if test is None else 0.0
+    found = split(train, validation=section.validation, test=share, seed=section.seed)
+    return found if test is None else replace(found, test=test)
+
+
+def _place(folder: Path, text: str) -> str:
+    """A path of the recipe, which may end in ``:KEY``, as seen from here."""
+    return str(folder / text)
+
+
+def _own_test_part(path: str, section: DataSection) -> Examples | None:
+    try:
+        return _read(path, section, "test")
+    except UsageError as error:
+        if any(d.code == NO_PART for d in error.diagnostics):
+            return None
+        raise
+
+
+def _read(path: str, section: DataSection, part: Part | None) -> Examples:
+    return read_examples(
+        path,
+        image_size=section.image_size,
+        channels=section.channels,
+        rate=section.rate,
+        samples=section.samples,
+        strict=section.strict,
+        part=part,
+        limit=section.limit,
+    )

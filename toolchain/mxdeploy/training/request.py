@@ -1,0 +1,165 @@
+"""What to train: one training, or several that differ in the optimizer or the start."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.recipe import OptimizerName, OptimizerSection, Recipe, check_recipe
+
+RECIPE_FILE = "recipe.json"
+
+Progress = Callable[[int, str], None]
+"""So many more batches are done, and what there is to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One of several optimizers that are compared."""
+
+    name: OptimizerName
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What to train.
+
+    Attributes:
+        recipe: how.
+        folder: what paths in the recipe are relative to.
+        out: result folder.
+        resume: go on where a training in ``out`` was interrupted.
+        force: replace a training that is in ``out``.
+        start: checkpoint whose weights are the first ones, instead of random ones.
+        compare: optimizers that are tried from the same start.
+    """
+
+    recipe: Recipe
+    folder: Path
+    out: Path
+    resume: bool = False
+    force: bool = False
+    start: Path | None = None
+    compare: tuple[Contender, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """Who is told of what happens; nobody by default.
+
+    Attributes:
+        on_stage: what begins.
+        report: findings that do not stop the training.
+        progress: a name and the number of batches, to a context with a function to advance.
+        on_epoch: a complete epoch in words.
+    """
+
+    on_stage: Callable[[str], None] = lambda _text: None
+    report: Callable[[Iterable[Diagnostic]], None] = lambda _diagnostics: None
+    progress: Callable[[str, int], AbstractContextManager[Progress]] = lambda _name, _total: (
+        nullcontext(lambda _advance, _text: None)
+    )
+    on_epoch: Callable[[str], None] = lambda _text: None
+
+
+def variants(request: TrainRequest) -> list[tuple[str, Recipe]]:
+    """Name and recipe of every training: for each optimizer, or each seed, or the only one."""
+    recipe = request.recipe
+    if request.compare:
+        return [(_contender_name(c), _with_optimizer(recipe, c)) for c in request.compare]
+    first, count = recipe.training.seed, recipe.training.seeds
+    if count == 1:
+        return [("", recipe)]
+    return [
+        (f"seed-{seed}", _with_training(recipe, {"seed": seed, "seeds": 1}))
+        for seed in range(first, first + count)
+    ]
+
+
+def _contender_name(contender: Contender) -> str:
+    return contender.name + ("" if contender.rate is None else f"-{contender.rate:g}")
+
+
+def _with_optimizer(recipe: Recipe, contender: Contender) -> Recipe:
+    section = OptimizerSection(
+        name=contender.name, rate=contender.rate, weight_decay=recipe.optimizer.weight_decay
+    )
+    return recipe.model_copy(update={"optimizer": section})
+
+
+def _with_training(recipe: Recipe, changes: dict[str, object]) -> Recipe:
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+
+
+_FREE = {"threads", "device", "stop_below", "patience", "max_minutes"}
+"""What may be changed when a training goes on."""
+
+
+def require_same(stored: Recipe, wanted: Recipe, path: Path) -> None:
+    """Going on with another recipe would be neither the one training nor the other."""
+    free = _FREE if wanted.schedule.name in {"cosine", "one_cycle"} else _FREE | {"epochs"}
+    before, now = stored.model_dump(), wanted.model_dump()
+    changed = [
+        f"{section}.{key}"
+        for section in ("network", "data", "training", "optimizer", "schedule")
+        for key in now[section]
+        if before[section][key] != now[section][key] and not (section == "training" and key in free)
+    ]
+    if changed:
+        raise UsageError(
+            Diagnostic(
+                code="MX0064",
+                where=str(path),
+                what=f"was begun with another {', '.join(changed)}",
+                why="a training that goes on must be the same training",
+                fix=f"go on without the change, or begin anew from its weights: --start {path}",
+            )
+        )
+
+
+def seen_from(folder: Path, place: Path) -> str:
+    """A path to ``folder`` that holds wherever both are moved together."""
+    try:
+        return Path(os.path.relpath(folder.absolute(), place.absolute())).as_posix()
+    except ValueError:  # on another drive
+        return str(folder.absolute())
+
+
+def recipe_document(request: TrainRequest) -> dict[str, Any]:
+    """What ``recipe.json`` holds."""
+    return {
+        "recipe": request.recipe.model_dump(mode="json"),
+        "folder": seen_from(request.folder, request.out),
+        "compare": [[c.name, c.rate] for c in request.compare],
+    }
+
+
+def stored_request(out: Path) -> TrainRequest:
+    """What was trained in a result folder.
+
+    Raises:
+        UsageError: nothing was, or the file is damaged.
+    """
+    path = out / RECIPE_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        compare = tuple(Contender(name=name, rate=rate) for name, rate in document["compare"])
+        folder = Path(os.path.normpath(out / document["folder"]))
+        recipe = check_recipe(document["recipe"], str(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            Diagnostic(
+                code="MX0065",
+                where=str(path),
+                what=f"cannot be read: {error}",
+                fix="name the folder of a training with --out",
+            )
+        ) from error
+    return TrainRequest(recipe=recipe, folder=folder, out=out, compare=compare)

@@ -1,0 +1,78 @@
+"""What came out of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mxdeploy.recipe import Recipe
+
+if TYPE_CHECKING:
+    from mxdeploy.stages.s0_train.checkpoint import Checkpoint
+    from mxdeploy.stages.s0_train.history import History
+
+BEST_FILE = "best.ckpt"
+LAST_FILE = "last.ckpt"
+HISTORY_FILE = "history.json"
+MODEL_FILE = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """One training of possibly several: its name (empty if it is the only one) and its end."""
+
+    name: str
+    recipe: Recipe
+    history: History
+    best: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """The result.
+
+    Attributes:
+        out: result folder.
+        runs: all trainings.
+        chosen: the one with the best epoch.
+        test_accuracy, test_loss, test_examples: of the chosen one, on test examples; None without.
+        parameters: numbers that were learned.
+    """
+
+    out: Path
+    runs: tuple[Run, ...]
+    chosen: Run
+    test_accuracy: float | None
+    test_loss: float | None
+    test_examples: int
+    parameters: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``history.json`` and ``--json``."""
+        best = self.chosen.history.best
+        return {
+            "chosen": self.chosen.name,
+            "best_epoch": None if best is None else best.number,
+            "parameters": self.parameters,
+            "test": {
+                "examples": self.test_examples,
+                "accuracy": self.test_accuracy,
+                "loss": self.test_loss,
+            },
+            "runs": [{"name": r.name, **r.history.to_dict()} for r in self.runs],
+        }
+
+
+def epoch_text(history: History, epochs: int, name: str) -> str:
+    """A complete epoch in one line."""
+    epoch = history.epochs[-1]
+    parts = [f"loss {epoch.train_loss:.4f}"]
+    if epoch.train_accuracy is not None:
+        parts.append(f"train {epoch.train_accuracy:.2%}")
+    if epoch.validation_loss is not None:
+        parts.append(f"validation loss {epoch.validation_loss:.4f}")
+    if epoch.validation_accuracy is not None:
+        parts.append(f"validation {epoch.validation_accuracy:.2%}")
+    start = f"{name}: " if name else ""
+    return f"{start}epoch {epoch.number}/{epochs}: {', '.join(parts)}, {epoch.seconds:.1f} s"

@@ -1,0 +1,305 @@
+"""The steps of a training: read, check, train, measure, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mxdeploy.builds import to_json, write_file
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.recipe import Recipe
+from mxdeploy.training.export import export_checkpoint
+from mxdeploy.training.mapping import mapping_warnings
+from mxdeploy.training.material import read_material
+from mxdeploy.training.request import (
+    RECIPE_FILE,
+    Progress,
+    Talk,
+    TrainRequest,
+    recipe_document,
+    require_same,
+    seen_from,
+    variants,
+)
+from mxdeploy.training.result import (
+    BEST_FILE,
+    HISTORY_FILE,
+    LAST_FILE,
+    MODEL_FILE,
+    Run,
+    Trained,
+    epoch_text,
+)
+
+if TYPE_CHECKING:
+    from mxdeploy.stages.s0_train.checkpoint import Checkpoint
+    from mxdeploy.stages.s0_train.history import History
+    from mxdeploy.stages.s0_train.loop import FitSettings, Watcher
+    from mxdeploy.stages.s0_train.network import Trainable
+    from mxdeploy.stages.s0_train.processes import Device
+
+
+def train(request: TrainRequest, talk: Talk) -> Trained:
+    """Read data, check the network, train, measure, export.
+
+    Raises:
+        UsageError: with the recipe, the data, the network's file or the result folder, or every
+            training diverged.
+    """
+    from mxdeploy.stages.s0_train import processes
+
+    recipe = request.recipe
+    device = _device(recipe.training.device)
+    if recipe.training.threads is not None:
+        processes.use_threads(recipe.training.threads)
+    talk = talk if processes.is_first() else Talk()
+    _check_out(request)
+    with processes.together(device):
+        return _Training(request, talk, device, writes=processes.is_first()).run()
+
+
+def _device(name: str) -> Device:
+    from mxdeploy.stages.s0_train.processes import choose_device
+
+    try:
+        return choose_device(name)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise UsageError(
+            Diagnostic(
+                code="MX0060",
+                where="training.device",
+                what=f"{name} cannot be used: {str(error).splitlines()[0]}",
+                fix="--set training.device=cpu",
+            )
+        ) from error
+
+
+def _check_out(request: TrainRequest) -> None:
+    there = (request.out / RECIPE_FILE).exists()
+    if there and not (request.resume or request.force):
+        raise UsageError(
+            Diagnostic(
+                code="MX0061",
+                where=str(request.out),
+                what="holds a training",
+                why="a training never overwrites another without being told",
+                fix="--resume goes on with it, --force begins again, --out takes another folder",
+            )
+        )
+    if request.resume and not there:
+        raise UsageError(
+            Diagnostic(
+                code="MX0062",
+                where=str(request.out),
+                what="holds no training to go on with",
+                fix="leave --resume away, or name the folder with --out",
+            )
+        )
+
+
+class _Training:
+    """The steps of one call, and what they share."""
+
+    def __init__(self, request: TrainRequest, talk: Talk, device: Device, *, writes: bool) -> None:
+        self._request = request
+        self._talk = talk
+        self._device = device
+        self._writes = writes
+        talk.on_stage("reading data")
+        self._material = read_material(request.recipe, request.folder)
+        talk.report(self._material.findings)
+
+    def run(self) -> Trained:
+        self._check_network()
+        if self._writes:
+            _make_folder(self._request.out)
+            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
+        runs = tuple(self._train(name, recipe) for name, recipe in variants(self._request))
+        chosen = max(runs, key=_score)
+        if chosen.history.best is None:
+            raise UsageError([_diverged(run) for run in runs])
+        return self._finish(runs, chosen)
+
+    def _network(self, recipe: Recipe) -> Trainable:
+        """A new network with the first weights that belong to the recipe's seed."""
+        from mxdeploy.stages.s0_train.checkpoint import load_weights, read_checkpoint
+        from mxdeploy.stages.s0_train.network import Trainable, build_network, make_normalize
+        from mxdeploy.stages.s0_train.processes import seed_all
+
+        material = self._material
+        seed_all(recipe.training.seed)
+        inner = build_network(
+            recipe.network, material.shape, material.outputs, self._request.folder
+        )
+        network = Trainable(make_normalize(recipe.data.normalize, material.train), inner)
+        start = self._request.start
+        if start is not None:
+            load_weights(network, read_checkpoint(start).weights, start)
+        return network
+
+    def _check_network(self) -> None:
+        """Does it compute what is wanted, and will the chip take it? Before anything is trained."""
+        from mxdeploy.stages.s0_train.network import check_outputs
+
+        recipe, material = self._request.recipe, self._material
+        self._talk.on_stage("checking the network")
+        network = self._network(recipe)
+        check_outputs(network, recipe.network, material.shape, material.task, material.outputs)
+        if self._writes:
+            self._talk.report(mapping_warnings(network, material.shape))
+
+    def _settings(self, recipe: Recipe) -> FitSettings:
+        from mxdeploy.stages.s0_train.loop import FitSettings
+        from mxdeploy.stages.s0_train.losses import make_objective
+
+        material = self._material
+        return FitSettings(
+            objective=make_objective(recipe.training, material.train, material.outputs),
+            training=recipe.training,
+            optimizer=recipe.optimizer,
+            schedule=recipe.schedule,
+            strengths=recipe.data.strengths,
+            classes=material.outputs,
+        )
+
+    def _train(self, name: str, recipe: Recipe) -> Run:
+        """One training, or the rest of it."""
+        from mxdeploy.stages.s0_train.checkpoint import read_checkpoint
+        from mxdeploy.stages.s0_train.loop import FitData, fit
+
+        folder, material = self._request.out / name, self._material
+        last = folder / LAST_FILE
+        stored = read_checkpoint(last) if self._request.resume and last.exists() else None
+        if stored is not None:
+            require_same(stored.recipe, recipe, last)
+        if self._writes:
+            _make_folder(folder)
+        network = self._network(recipe).to(self._device)
+        data = FitData(train=material.train, validation=material.validation).to(self._device)
+        blank = self._blank(recipe, folder, network)
+        batches = -(-len(material.train) // recipe.training.batch)
+        epochs = recipe.training.epochs
+        with self._talk.progress(name or "training", epochs * batches) as advance:
+            if stored is not None:
+                advance(stored.epoch * batches, "")
+            history = fit(
+                network,
+                data,
+                self._settings(recipe),
+                watcher=self._watcher(name, epochs, advance, blank),
+                resume=None if stored is None else stored.state,
+            )
+        weights = {key: value.cpu() for key, value in network.state_dict().items()}
+        epoch = 0 if history.best is None else history.best.number
+        best = replace(blank, weights=weights, epoch=epoch)
+        return Run(name=name, recipe=recipe, history=history, best=best)
+
+    def _blank(self, recipe: Recipe, folder: Path, network: Trainable) -> Checkpoint:
+        """A checkpoint of the network as it is now."""
+        from mxdeploy.stages.s0_train.checkpoint import Checkpoint
+
+        material = self._material
+        return Checkpoint(
+            recipe=recipe,
+            folder=seen_from(self._request.folder, folder),
+            task=material.task,
+            shape=material.shape,
+            outputs=material.outputs,
+            classes=material.classes,
+            scale=material.scale,
+            weights=network.state_dict(),
+            epoch=0,
+        )
+
+    def _watcher(self, name: str, epochs: int, advance: Progress, blank: Checkpoint) -> Watcher:
+        """Tells who watches, and keeps checkpoints."""
+        from mxdeploy.stages.s0_train.loop import State, Watcher
+
+        def on_epoch(history: History, state: Callable[[], State]) -> None:
+            self._keep(self._request.out / name, blank, history, state)
+            self._talk.on_epoch(epoch_text(history, epochs, name))
+
+        def on_batch(epoch: int, _batch: int, loss: float) -> None:
+            advance(1, f"epoch {epoch} of {epochs}, loss {loss:.3f}")
+
+        return Watcher(on_batch=on_batch, on_epoch=on_epoch)
+
+    def _keep(
+        self, folder: Path, blank: Checkpoint, history: History, state: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Write the last checkpoint, and the best one if this epoch made it."""
+        if not self._writes:
+            return
+        epoch, found = history.epochs[-1], state()
+        if history.best is epoch:
+            self._write(folder / BEST_FILE, blank.best(found, epoch.number).to_bytes())
+        self._write(folder / LAST_FILE, blank.with_state(found, epoch.number).to_bytes())
+        self._write(folder / HISTORY_FILE, to_json(history.to_dict()))
+
+    def _finish(self, runs: tuple[Run, ...], chosen: Run) -> Trained:
+        from mxdeploy.stages.s0_train.checkpoint import network_of
+        from mxdeploy.stages.s0_train.measure import measure
+
+        out, material = self._request.out, self._material
+        self._talk.on_stage("measuring")
+        best = replace(chosen.best, folder=seen_from(self._request.folder, out))
+        network = network_of(best, out / BEST_FILE).to(self._device)
+        test = None
+        if material.test is not None:
+            objective = self._settings(chosen.recipe).objective
+            test = measure(network, material.test.to(self._device), objective)
+        trained = Trained(
+            out=out,
+            runs=runs,
+            chosen=chosen,
+            test_accuracy=None if test is None else test.accuracy,
+            test_loss=None if test is None else test.loss,
+            test_examples=0 if material.test is None else len(material.test),
+            parameters=sum(p.numel() for p in network.parameters()),
+        )
+        if self._writes:
+            self._write(out / BEST_FILE, best.to_bytes())
+            self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
+            self._talk.on_stage("exporting")
+            export_checkpoint(best, out / BEST_FILE, out / MODEL_FILE)
+            self._talk.report(_diverged(run, "warning") for run in runs if run.history.broken_off)
+        return trained
+
+    @staticmethod
+    def _write(target: Path, content: bytes) -> None:
+        write_file(target, content)
+
+
+def _score(run: Run) -> tuple[float, float]:
+    best = run.history.best
+    return (-1.0, 0.0) if best is None else best.score
+
+
+def _diverged(run: Run, severity: str = "error") -> Diagnostic:
+    epoch, batch = run.history.broken_off or (0, 0)
+    rate = run.recipe.optimizer.used_rate
+    return Diagnostic(
+        code="MX0063",
+        where=run.name or "training",
+        what=f"diverged: the loss became infinite in epoch {epoch}, batch {batch}",
+        why=f"steps of {run.recipe.optimizer.name} with rate {rate:g} are too large, or the data "
+        "hold extreme values",
+        fix=f"a smaller rate: --set optimizer.rate={rate / 10:g}",
+        severity="warning" if severity == "warning" else "error",
+    )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            Diagnostic(
+                code="MX0066",
+                where=str(path),
+                what=f"cannot be made: {error.strerror or error}",
+                fix="choose another folder with --out",
+            )
+        ) from error
