@@ -20,12 +20,24 @@ def test_reads_everything(tmp_path: Path) -> None:
     )
     options = load_options(file)
     assert options.classes == ("cat", "dog")
-    assert options.input.scale is Scale.CHIP
+    assert options.input.scale is options.input.stated_scale is Scale.CHIP
     assert options.sample is not None
     assert options.sample.label == "cat"
     assert options.quantize.weight_bits == 4
     assert options.quantize.fit
     assert list(options.quantize.layers.items()) == [("a*", 2), ("ab", 8)]
+
+
+def test_a_range_rises(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text("[input]\nrange = [-2.0, 3.5]\n")
+    options = load_options(file)
+    assert options.input.range == (-2.0, 3.5)
+    assert options.input.stated_scale is None
+    file.write_text("[input]\nrange = [1, 1]\n")
+    with pytest.raises(UsageError) as raised:
+        load_options(file)
+    assert raised.value.diagnostics[0].where.endswith("input.range")
 
 
 def test_lies_beside_the_model() -> None:

@@ -11,10 +11,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from tests.accuracy.measure import Measurement, measure
 from tests.accuracy.subjects import SUBJECTS
 
+_WIDTHS: dict[str, Literal[8, 4, 2, 1]] = {"8": 8, "4": 4, "2": 2, "1": 1}
 _SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
 
@@ -29,24 +31,25 @@ def main() -> int:
     parser.add_argument("--bits", default="8,4", help="widths of all weights (default 8,4)")
     parser.add_argument("--seeds", type=int, default=3, help="choices of calibration inputs")
     parser.add_argument("--calibration", type=int, default=1024, help="inputs of each choice")
+    parser.add_argument("--data-free", action="store_true", help="calibrate on made-up inputs")
     parser.add_argument("--limit", type=int, help="test inputs (default: all)")
     parser.add_argument("--bars", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--json", action="store_true", help="one document in place of a table")
     parser.add_argument("--shared", type=Path, default=_SHARED, help="folder of models and data")
     chosen = parser.parse_args()
-    names = chosen.models.split(",") if chosen.models else _with_bars()
+    names = chosen.models.split(",") if chosen.models else _with_bars(data_free=chosen.data_free)
     unknown = [name for name in names if name not in SUBJECTS]
     if unknown:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(SUBJECTS)}")
     found: list[Measurement] = []
     for name in names:
-        for bits in (int(text) for text in chosen.bits.split(",")):
+        for bits in (_WIDTHS[text] for text in chosen.bits.split(",")):
             for one in measure(
                 chosen.shared,
                 name,
                 bits=bits,
-                seeds=chosen.seeds,
-                calibration=chosen.calibration,
+                seeds=1 if chosen.data_free else chosen.seeds,
+                calibration=0 if chosen.data_free else chosen.calibration,
                 limit=chosen.limit,
             ):
                 found.append(one)
@@ -57,14 +60,16 @@ def main() -> int:
     return 1 if chosen.bars and any(one.missed for one in found) else 0
 
 
-def _with_bars() -> list[str]:
-    return [name for name, subject in SUBJECTS.items() if subject.drop or subject.least]
+def _with_bars(*, data_free: bool) -> list[str]:
+    bars = {name: s.data_free if data_free else s.bars for name, s in SUBJECTS.items()}
+    return [name for name, bar in bars.items() if bar.drop or bar.least]
 
 
 def _say(one: Measurement) -> None:
     missed = "".join(f"  MISSED: {text}" for text in one.missed)
     sys.stdout.write(
-        f"{one.model:24} {one.bits}-bit weights, seed {one.seed}, n = {one.paired.total}: "
+        f"{one.model:24} {one.bits}-bit weights, "
+        f"{f'seed {one.seed}' if one.calibration else 'data-free'}, n = {one.paired.total}: "
         f"float {one.float_points:.2f}, integer {one.integer_points:.2f}; "
         f"{one.paired.to_text()}; {one.seconds:.0f} s{missed}\n"
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,17 @@ from mxdeploy.arith.head import apply_head
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.options import QuantizeSection
 from mxdeploy.outputs import classifier_of, model_outputs
+from mxdeploy.pipeline import quantize_options
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
-from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
+from mxdeploy.stages.s3_quantize import quantize
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s8_run.float_model import FloatMachine
 from mxdeploy.stages.s8_run.integer import IntegerMachine
-from tests.accuracy.subjects import SUBJECTS, Data, Subject, read_data
+from mxdeploy.synthetic import SyntheticChoice, synthetic_data
+from tests.accuracy.subjects import SUBJECTS, Bars, Data, FloatArray, Subject, read_data
 
 Answers = NDArray[np.int64]
 
@@ -37,7 +41,7 @@ class Measurement:
         model: its name.
         bits: width of all weights.
         seed: of the choice of calibration inputs.
-        calibration: number of calibration inputs.
+        calibration: number of calibration inputs; 0: made-up ones.
         paired: integer against float.
         float_correct: inputs that the float model has right.
         seconds: CPU time of quantization.
@@ -68,7 +72,7 @@ def measure(
     shared: Path,
     name: str,
     *,
-    bits: int,
+    bits: Literal[8, 4, 2, 1],
     seeds: int,
     calibration: int,
     limit: int | None = None,
@@ -81,17 +85,18 @@ def measure(
         bits: width of all weights.
         seeds: how many choices of calibration inputs.
         calibration: calibration inputs of each choice; never more than three quarters of what
-            there is, so that the choices differ.
+            there is, so that the choices differ. 0: no data at all, so that seeds change nothing.
         limit: test inputs in use (None: all).
     """
     subject, file = SUBJECTS[name], shared / "models" / f"{name}.onnx"
     network = legalize(import_onnx(file))
     data = read_data(shared, subject, network, limit)
+    bars = subject.data_free if calibration == 0 else subject.bars
     real = None
     for seed in range(seeds):
         chosen = _chosen(data, calibration, seed)
         start = time.process_time()
-        quantized = _quantize(network, data.pool[chosen], bits)
+        quantized = _quantize(network, subject, chosen, bits)
         seconds = time.process_time() - start
         if real is None:
             real = float_answers(file, quantized, data.x)
@@ -102,20 +107,20 @@ def measure(
             model=name,
             bits=bits,
             seed=seed,
-            calibration=len(chosen),
+            calibration=len(chosen) if chosen is not None else 0,
             paired=paired,
             float_correct=right,
             seconds=seconds,
-            missed=tuple(missed_bars(subject, bits, right, paired)),
+            missed=tuple(missed_bars(bars, bits, right, paired)),
         )
 
 
 def missed_bars(
-    subject: Subject, bits: int, float_correct: int, paired: PairedComparison
+    bars: Bars, bits: int, float_correct: int, paired: PairedComparison
 ) -> Iterator[str]:
-    """What a subject's bars at this width ask for and is not reached."""
+    """What the bars at this width ask for and is not reached."""
     lost = -100 * paired.difference
-    drop, least = (subject.drop or {}).get(bits), (subject.least or {}).get(bits)
+    drop, least = bars.drop.get(bits), bars.least.get(bits)
     if drop is not None and lost > drop:
         yield f"{lost:.2f} points lost, {drop} allowed"
     points = 100 * (float_correct + paired.gained - paired.lost) / paired.total
@@ -145,11 +150,21 @@ def integer_answers(network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
     return np.concatenate(parts)
 
 
-def _chosen(data: Data, calibration: int, seed: int) -> NDArray[np.intp]:
+def _chosen(data: Data, calibration: int, seed: int) -> FloatArray | None:
+    if calibration == 0:
+        return None
     count = min(calibration, len(data.pool) * 3 // 4)
-    return np.sort(np.random.default_rng(seed).permutation(len(data.pool))[:count])
+    return data.pool[np.sort(np.random.default_rng(seed).permutation(len(data.pool))[:count])]
 
 
-def _quantize(network: Network, x: NDArray[np.float32], bits: int) -> QuantNetwork:
-    options = QuantizeOptions(weight_bits=bits)
+def _quantize(
+    network: Network, subject: Subject, chosen: FloatArray | None, bits: Literal[8, 4, 2, 1]
+) -> QuantNetwork:
+    """Quantize as ``build`` does; ``chosen`` None: with made-up inputs."""
+    if chosen is None:
+        x = synthetic_data(network, SyntheticChoice(scale=subject.scale)).x
+    else:
+        x = chosen
+    section = QuantizeSection(weight_bits=bits)
+    options = quantize_options(section, data_free=chosen is None)
     return quantize(network, apply_head(network.head, x), options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,19 @@ _POOL = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """How near integers must come.
+
+    Attributes:
+        drop: by width of the weights, the points that integers may lose against float.
+        least: by width of the weights, the accuracy in points that integers must reach.
+    """
+
+    drop: dict[int, float] = field(default_factory=dict)
+    least: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A network and its data.
 
@@ -27,15 +40,15 @@ class Subject:
         train: file and array of which calibration inputs are drawn.
         test: file and array that accuracy is measured on.
         scale: how the data become the network's input.
-        drop: by width of the weights, the points that integers may lose against float.
-        least: by width of the weights, the accuracy in points that integers must reach.
+        bars: when it is calibrated on training inputs.
+        data_free: when it is calibrated on made-up inputs.
     """
 
     train: tuple[str, str]
     test: tuple[str, str]
     scale: Scale = Scale.CHIP
-    drop: dict[int, float] | None = None
-    least: dict[int, float] | None = None
+    bars: Bars = field(default_factory=Bars)
+    data_free: Bars = field(default_factory=Bars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,14 +70,36 @@ _CIFAR = (("cifar10_small.npz", "x_train"), ("cifar10_small.npz", "x_test"))
 _MNIST = (("mnist.npz", "x_train"), ("mnist.npz", "x_test"))
 _KWS = (("kws20_small.npz", "x"), ("kws20_test.npz", "x"))
 _CLOSE = {8: 0.5}
+_NEAR = Bars(drop={8: 2.0})
 
 SUBJECTS = {
-    "cifar10": Subject(train=_CIFAR[0], test=_CIFAR[1], drop=_CLOSE, least={4: 89.0}),
-    "mnist": Subject(train=_MNIST[0], test=_MNIST[1], drop=_CLOSE, least={4: 99.4}),
-    "mnist-extrasmall": Subject(train=_MNIST[0], test=_MNIST[1], drop=_CLOSE, least={4: 94.0}),
-    "kws20_v3": Subject(train=_KWS[0], test=_KWS[1], drop=_CLOSE),
-    "mlperf-resnet8": Subject(train=_CIFAR[0], test=_CIFAR[1], scale=Scale.NONE, drop=_CLOSE),
-    "cifar10-batchnorm": Subject(train=_CIFAR[0], test=_CIFAR[1]),
+    "cifar10": Subject(
+        train=_CIFAR[0],
+        test=_CIFAR[1],
+        bars=Bars(drop=_CLOSE, least={4: 89.0}),
+        data_free=_NEAR,
+    ),
+    "mnist": Subject(
+        train=_MNIST[0],
+        test=_MNIST[1],
+        bars=Bars(drop=_CLOSE, least={4: 99.4}),
+        data_free=_NEAR,
+    ),
+    "mnist-extrasmall": Subject(
+        train=_MNIST[0],
+        test=_MNIST[1],
+        bars=Bars(drop=_CLOSE, least={4: 94.0}),
+        data_free=_NEAR,
+    ),
+    "kws20_v3": Subject(train=_KWS[0], test=_KWS[1], bars=Bars(drop=_CLOSE), data_free=_NEAR),
+    "mlperf-resnet8": Subject(
+        train=_CIFAR[0],
+        test=_CIFAR[1],
+        scale=Scale.NONE,
+        bars=Bars(drop=_CLOSE),
+        data_free=_NEAR,
+    ),
+    "cifar10-batchnorm": Subject(train=_CIFAR[0], test=_CIFAR[1], data_free=_NEAR),
     "cifar10_noclip": Subject(train=_CIFAR[0], test=_CIFAR[1]),
     "mnist_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
     "mnist-extrasmall_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),

@@ -11,7 +11,7 @@ from mxdeploy.accuracy import PairedComparison
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
 from tests.accuracy.measure import measure, missed_bars
-from tests.accuracy.subjects import SUBJECTS, Subject, read_data
+from tests.accuracy.subjects import SUBJECTS, Bars, read_data
 
 
 @pytest.mark.shared
@@ -22,6 +22,14 @@ def test_a_real_network_keeps_its_accuracy_in_integers(shared: Path) -> None:
     assert one.calibration == 64
     assert abs(one.float_points - 94.5) < 2.2  # three standard errors of 1,000 images
     assert one.paired.changed < 20
+    assert one.missed == ()
+
+
+@pytest.mark.shared
+def test_a_real_network_without_any_data(shared: Path) -> None:
+    (one,) = measure(shared, "mnist-extrasmall", bits=8, seeds=1, calibration=0, limit=1000)
+    assert one.calibration == 0
+    assert one.paired.changed < 30
     assert one.missed == ()
 
 
@@ -49,7 +57,7 @@ def test_test_inputs_never_calibrate(shared: Path) -> None:
     ],
 )
 def test_bars(gained: int, lost: int, missed: list[str]) -> None:
-    subject = Subject(train=("", ""), test=("", ""), drop={8: 0.5}, least={8: 89.0})
+    bars = Bars(drop={8: 0.5}, least={8: 89.0})
     paired = PairedComparison(total=1000, changed=gained + lost, gained=gained, lost=lost)
-    assert list(missed_bars(subject, 8, 900, paired)) == missed
-    assert list(missed_bars(subject, 4, 900, paired)) == []
+    assert list(missed_bars(bars, 8, 900, paired)) == missed
+    assert list(missed_bars(bars, 4, 900, paired)) == []

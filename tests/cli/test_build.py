@@ -186,7 +186,43 @@ def test_nan_weights(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
 def test_no_ranges_and_no_calibration(mxdeploy: Mxdeploy, model: Path, tmp_path: Path) -> None:
     ran = mxdeploy("build", model, "-o", tmp_path / "b", "--json")
     assert ran.exit_code == 2
-    assert "--calib" in json.dumps(ran.document["diagnostics"])
+    said = json.dumps(ran.document["diagnostics"])
+    assert "--calib" in said
+    assert "--data-free" in said
+
+
+def test_without_data(mxdeploy: Mxdeploy, model: Path, tmp_path: Path) -> None:
+    """The options file beside the model says how large the inputs are."""
+    target = tmp_path / model.name
+    target.write_bytes(model.read_bytes())
+    target.with_suffix(".toml").write_text("[input]\nrange = [-2, 2]\n", encoding="utf-8")
+    ran = mxdeploy(
+        "build", target, "--data-free", "-o", tmp_path / "b", "--compiler=none", "--json"
+    )
+    assert ran.exit_code == 0, ran.out
+    report = ran.document["result"]["report"]
+    assert report["calibration"] == "synthetic inputs"
+    assert report["input_scale"] == pytest.approx(2 / 127, rel=0.1)
+    assert all(layer["sqnr_db"] > 15 for layer in report["layers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--data-free",), "--input-range LOW:HIGH"),
+        (("--data-free", "--calib", "x.npz"), "cannot be used with --data-free"),
+        (("--input-range=0:1",), "without --data-free"),
+        (("--data-free", "--input-range=1:0"), "is no range"),
+        (("--data-free", "--input-range=0:inf"), "is no range"),
+        (("--data-free", "--input-range=low"), "is no range"),
+    ],
+)
+def test_options_for_no_data_that_do_not_hold(
+    mxdeploy: Mxdeploy, model: Path, tmp_path: Path, options: tuple[str, ...], named: str
+) -> None:
+    ran = mxdeploy("build", model, *options, "-o", tmp_path / "b", "--json")
+    assert ran.exit_code == 2
+    assert named in json.dumps(ran.document["diagnostics"])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mxdeploy.chip.max78000.limits import MAX_STREAMING_LAYERS
 from mxdeploy.data import Scale
@@ -28,9 +28,27 @@ class SampleOptions(_Section):
 
 
 class InputOptions(_Section):
-    """How integer data become the model's input (see ``--scale``)."""
+    """What the model's input is like.
+
+    Attributes:
+        scale: how integer data become the model's input (see ``--scale``).
+        range: the smallest and the largest value it may have, for calibration without data.
+    """
 
     scale: Scale = Scale.NONE
+    range: tuple[float, float] | None = None
+
+    @field_validator("range")
+    @classmethod
+    def _rising(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and not bounds[0] < bounds[1]:
+            raise ValueError("the first number must be smaller than the second")
+        return bounds
+
+    @property
+    def stated_scale(self) -> Scale | None:
+        """The scale if the file says one; None when it is only the default."""
+        return self.scale if "scale" in self.model_fields_set else None
 
 
 class QuantizeSection(_Section):

@@ -26,6 +26,7 @@ from mxdeploy.ir.result import KnownAnswer, RunResult
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
 from mxdeploy.proof import Proof, prove, require_checksums, require_equal, require_model_outputs
+from mxdeploy.synthetic import SyntheticChoice, synthetic_data
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class BuildRequest:
         model: ONNX file.
         options: the model's project options.
         board: name of the board the firmware is for.
-        calibration: data for ranges the model does not declare.
+        calibration: data, or made-up inputs, for ranges the model does not declare.
         compiler: ``auto``, ``gcc``, ``zig`` or ``none``.
         run: run the firmware on the virtual board.
         placement: a placement file, in place of a search.
@@ -69,7 +70,7 @@ class BuildRequest:
     model: Path
     options: ProjectOptions
     board: str
-    calibration: DataChoice | None = None
+    calibration: DataChoice | SyntheticChoice | None = None
     compiler: str = "auto"
     run: bool = False
     placement: Path | None = None
@@ -129,7 +130,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     def place(model: Legalized) -> _Placed:
         calibration = _calibration(request, model.network)
         with trace.stage("quantize"):
-            quantized, notes = _quantize(model, calibration, request.options)
+            quantized, notes = _quantize(model, calibration, request)
         with trace.stage("map"):
             return _Placed(model.network, calibration, notes, map_network(quantized, options))
 
@@ -234,8 +235,12 @@ def first_that_fits(
             raise error from None
 
 
-def quantize_options(section: QuantizeSection) -> QuantizeOptions:
-    """What a user chose about quantization, as its stage takes it."""
+def quantize_options(section: QuantizeSection, *, data_free: bool = False) -> QuantizeOptions:
+    """What a user chose about quantization, as its stage takes it.
+
+    Made-up inputs show how large tensors get, but not how large their channels are relative to each
+    other: equalization by them does more harm than good.
+    """
     from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
 
     rules = (WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
@@ -244,7 +249,7 @@ def quantize_options(section: QuantizeSection) -> QuantizeOptions:
         widths=tuple(rules),
         method=section.ranges,
         rounding=section.rounding,
-        equalize=section.equalize,
+        equalize=section.equalize and not data_free,
     )
 
 
@@ -262,7 +267,7 @@ def map_options(section: MapSection) -> MapOptions:
 
 
 def _quantize(
-    model: Legalized, calibration: DataSet | None, options: ProjectOptions
+    model: Legalized, calibration: DataSet | None, request: BuildRequest
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """The integer network and what the user should know about it.
 
@@ -272,7 +277,9 @@ def _quantize(
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s3_quantize.findings import integers_are_final
 
-    chosen = quantize_options(options.quantize)
+    options = request.options
+    data_free = isinstance(request.calibration, SyntheticChoice)
+    chosen = quantize_options(options.quantize, data_free=data_free)
     data = _prepared(model.network, calibration)
     notes: tuple[Diagnostic, ...] = ()
     if model.integers is not None:
@@ -290,7 +297,18 @@ def _quantize(
 def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
     if request.calibration is None:
         return None
-    return read_data(request.calibration, network, "x_train")
+    return calibration_data(request.calibration, network)
+
+
+def calibration_data(choice: DataChoice | SyntheticChoice, network: Network) -> DataSet:
+    """The data that a user chose for calibration, or made-up inputs.
+
+    Raises:
+        UsageError: the file, or what is known of the input's range, does not do.
+    """
+    if isinstance(choice, DataChoice):
+        return read_data(choice, network, "x_train")
+    return synthetic_data(network, choice)
 
 
 def _prepared(network: Network, calibration: DataSet | None) -> NDArray[np.float32] | None:

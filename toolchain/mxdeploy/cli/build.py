@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mxdeploy.cli.common import (
+    calibration_choice,
     data_choice,
+    data_free_options,
     data_options,
     explain,
     explain_option,
@@ -37,6 +39,7 @@ BOARD = "max78000fthr"
 @click.option("--force", is_flag=True, help="Replace a build that is there.")
 @click.option("--board", default=BOARD, show_default=True, help="Board the firmware is for.")
 @data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
+@data_free_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
 @optimize_option
@@ -72,6 +75,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     layout: str,
     scale: str | None,
     limit: int | None,
+    data_free: bool,
+    input_range: str | None,
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
@@ -85,8 +90,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     """Take MODEL (an ONNX file) to C sources and firmware, proved bit for bit.
 
     The result is a folder with the integer model, the C project, the firmware image and the
-    report. Ranges come from the model (QuantizeLinear/DequantizeLinear, Clip) or from
-    calibration data.
+    report. Ranges come from the model (QuantizeLinear/DequantizeLinear, Clip), from calibration
+    data, or from made-up inputs (--data-free).
     """
     from mxdeploy.pipeline import BuildRequest
 
@@ -94,7 +99,10 @@ def command(  # noqa: PLR0913 - one parameter per option
         raise UsageError(_run_with_app())
     options = with_widths(read_options(model, config), weight_bits, fit)
     options = with_objective(options, objective)
-    choice = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
+    data = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
+    choice = calibration_choice(
+        data, data_free=data_free, input_range=input_range, scale=scale, options=options
+    )
     request = BuildRequest(
         model=model,
         options=options,

@@ -17,7 +17,8 @@ def no_range(values: list[str]) -> Diagnostic:
         what=f"{len(values)} value(s) have no known range",
         why="without calibration data, every value needs a range from QuantizeLinear/"
         "DequantizeLinear or a Clip in the model",
-        fix="pass representative inputs with --calib FILE[:KEY]",
+        fix="pass representative inputs with --calib FILE[:KEY]; if there are none, --data-free "
+        "calibrates on made-up ones",
     )
 
 
