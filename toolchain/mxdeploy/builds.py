@@ -64,6 +64,7 @@ class BuildInfo(BaseModel):
     classes: tuple[str, ...]
     layout: Layout
     scale: Scale
+    rate: int | None = None
 
     def to_bytes(self) -> bytes:
         """As written to the file."""

@@ -33,10 +33,12 @@ class InputOptions(_Section):
     Attributes:
         scale: how integer data become the model's input (see ``--scale``).
         range: the smallest and the largest value it may have, for calibration without data.
+        rate: samples per second of sound.
     """
 
     scale: Scale = Scale.NONE
     range: tuple[float, float] | None = None
+    rate: int | None = Field(default=None, ge=1)
 
     @field_validator("range")
     @classmethod

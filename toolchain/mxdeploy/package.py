@@ -41,6 +41,7 @@ def _artefacts(built: Build) -> dict[str, bytes]:
         classes=built.quantized.classes,
         layout=built.calibration.layout if built.calibration else Layout.AUTO,
         scale=built.scale,
+        rate=built.request.options.input.rate,
     )
     return {
         builds.BUILD_FILE: info.to_bytes(),

@@ -42,13 +42,25 @@ SEED = 78000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataChoice:
-    """A data file and how to read it."""
+    """A data file and how to read it.
+
+    Attributes:
+        reference: what to read.
+        layout: order of axes in a file of arrays.
+        scale: how 8-bit data become the model's input.
+        default_scale: the same, where the user did not say.
+        limit: at most so many.
+        classes: names of the model's outputs; None where labels do not matter.
+        rate: samples per second of sound.
+    """
 
     reference: DataReference
     layout: Layout = Layout.AUTO
     scale: Scale | None = None
     default_scale: Scale = Scale.NONE
     limit: int | None = None
+    classes: tuple[str, ...] | None = None
+    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +338,8 @@ def read_data(choice: DataChoice, network: Network | QuantNetwork, default_key: 
         scale=choice.scale,
         default_scale=choice.default_scale,
         limit=choice.limit,
+        classes=choice.classes,
+        rate=choice.rate,
     )
 
 
@@ -344,7 +358,12 @@ def _sample(request: BuildRequest, program: Program, calibration: DataSet | None
         return _Sample(generated_input(shape), "generated numbers", notes, is_generated=True)
     if chosen is not None:
         reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
-        choice = DataChoice(reference=reference, default_scale=request.options.input.scale, limit=1)
+        choice = DataChoice(
+            reference=reference,
+            default_scale=request.options.input.scale,
+            limit=1,
+            rate=request.options.input.rate,
+        )
         return _Sample(chip_inputs(network, read_data(choice, network, "x").x)[0], chosen.file)
     if calibration is not None:
         x = chip_inputs(network, calibration.x[:1])[0]

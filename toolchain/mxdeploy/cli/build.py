@@ -38,7 +38,7 @@ BOARD = "max78000fthr"
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Build folder.")
 @click.option("--force", is_flag=True, help="Replace a build that is there.")
 @click.option("--board", default=BOARD, show_default=True, help="Board the firmware is for.")
-@data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
+@data_options("calib", "Calibration data (when the model declares no ranges)", required=False)
 @data_free_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
@@ -99,7 +99,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         raise UsageError(_run_with_app())
     options = with_widths(read_options(model, config), weight_bits, fit)
     options = with_objective(options, objective)
-    data = data_choice(calib, layout, scale, limit, options.input.scale) if calib else None
+    data = data_choice(calib, layout, scale, limit, options.input) if calib else None
     choice = calibration_choice(
         data, data_free=data_free, input_range=input_range, scale=scale, options=options
     )
@@ -138,6 +138,8 @@ def _build(
         report, files = package(built, trace)
         write_build(target, files)
     output.result = {"folder": str(target), "report": report.model_dump(mode="json")}
+    if built.calibration is not None:
+        output.report(built.calibration.problems)
     output.report(built.diagnostics)
     _show(output, report, target)
     for line in render.rewrite_lines(built.plan.network.rewrites):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,17 @@ from mxdeploy.cli.output import Output, run
 from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.objective import Objective
-from mxdeploy.options import ProjectOptions, WeightBits, load_options, options_path
+from mxdeploy.options import InputOptions, ProjectOptions, WeightBits, load_options, options_path
 from mxdeploy.pipeline import DataChoice
 from mxdeploy.synthetic import SyntheticChoice
 
 if TYPE_CHECKING:
+    from mxdeploy.builds import BuildFolder
     from mxdeploy.ir.quantized import QuantNetwork
 
 Body = Callable[..., None]
+
+DATA_HELP = "an .npz file (FILE[:KEY]), or a folder of images or WAV files"
 
 _WIDTHS: dict[str, WeightBits] = {"8": 8, "4": 4, "2": 2, "1": 1}
 
@@ -41,7 +45,7 @@ def talking(body: Body) -> Callable[..., None]:
 
 
 def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body], Body]:
-    """Add ``--NAME FILE[:KEY]``, ``--layout``, ``--scale`` and ``--limit``."""
+    """Add ``--NAME DATA``, ``--layout``, ``--scale`` and ``--limit``."""
 
     def decorate(body: Body) -> Body:
         layouts = click.Choice([str(v) for v in Layout])
@@ -55,7 +59,11 @@ def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body
             ),
             click.option("--layout", type=layouts, default="auto", help="Order of the axes."),
             click.option(
-                f"--{name}", name, required=required, metavar="FILE[:KEY]", help=help_text
+                f"--{name}",
+                name,
+                required=required,
+                metavar="DATA",
+                help=f"{help_text}: {DATA_HELP}.",
             ),
         ):
             body = option(body)
@@ -235,16 +243,26 @@ def _no_width(text: str) -> Diagnostic:
 
 
 def data_choice(
-    text: str, layout: str, scale: str | None, limit: int | None, default: Scale
+    text: str, layout: str, scale: str | None, limit: int | None, default: InputOptions
 ) -> DataChoice:
-    """The four options as one value; ``default`` is the scale of 8-bit data when none was given."""
+    """The four options as one value; ``default`` says what the model takes when they do not."""
     return DataChoice(
         reference=parse_reference(text),
         layout=Layout(layout),
         scale=Scale(scale) if scale else None,
-        default_scale=default,
+        default_scale=default.scale,
         limit=limit,
+        rate=default.rate,
     )
+
+
+def labelled_choice(
+    folder: BuildFolder, text: str, layout: str, scale: str | None, limit: int | None
+) -> DataChoice:
+    """The four options as one value, for a build whose outputs the labels are compared with."""
+    info = folder.info
+    default = InputOptions(scale=info.scale, rate=info.rate)
+    return replace(data_choice(text, layout, scale, limit, default), classes=info.classes)
 
 
 def read_options(model: Path, given: Path | None) -> ProjectOptions:

@@ -104,6 +104,7 @@ def _input(
         layout=layout,
         scale=scale,
         default_scale=folder.info.scale,
+        rate=folder.info.rate,
     )
     if index >= len(x):
         raise UsageError(

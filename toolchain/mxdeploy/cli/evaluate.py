@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdeploy.cli.common import data_choice, data_options, talking
+from mxdeploy.cli.common import data_options, labelled_choice, talking
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, MismatchError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(name="evaluate")
 @click.argument("build", type=click.Path(path_type=Path))
-@data_options("data", "Inputs, and labels when there are any.", required=True)
+@data_options("data", "Inputs, and labels when there are any", required=True)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 @talking
 def command(
@@ -42,8 +42,9 @@ def command(
     from mxdeploy.pipeline import read_data
 
     folder = open_build(build)
-    choice = data_choice(data, layout, scale, limit, folder.info.scale)
+    choice = labelled_choice(folder, data, layout, scale, limit)
     dataset = read_data(choice, folder.plan.network, "x_test")
+    output.report(dataset.problems)
     with output.progress("evaluating", len(dataset)) as advance:
         result = evaluate(folder, dataset, jobs=jobs or os.cpu_count() or 1, advance=advance)
     output.result = result.to_dict()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdeploy.cli.common import data_choice, talking
+from mxdeploy.cli.common import DATA_HELP, labelled_choice, talking
 from mxdeploy.cli.output import Output
 from mxdeploy.data import Layout, Scale
 from mxdeploy.errors import Diagnostic, MismatchError, UsageError
@@ -27,8 +27,9 @@ SCALES = [str(v) for v in Scale]
 @click.option("--baud", type=click.IntRange(min=300), default=115200, help="Bits per second.")
 @click.option(
     "--data",
-    metavar="FILE[:KEY]",
-    help="Inputs, and labels when there are any (default: the sample, then random numbers).",
+    metavar="DATA",
+    help=f"Inputs, and labels when there are any: {DATA_HELP} (default: the sample, then random "
+    "numbers).",
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), default="auto", help="Order of the axes.")
 @click.option(
@@ -75,6 +76,8 @@ def command(  # noqa: PLR0913 - one per option
     if html is not None:
         _check_page(html)
     inputs = _inputs(folder, data, layout, scale, count)
+    if inputs.dataset is not None:
+        output.report(inputs.dataset.problems)
     with (
         Transport(port, baud=baud) as line,
         output.progress("validating", len(inputs.x)) as advance,
@@ -105,7 +108,7 @@ def _inputs(
     if data is None:
         return built_in_inputs(folder, count)
     network = folder.plan.network
-    choice = data_choice(data, layout, scale, count, folder.info.scale)
+    choice = labelled_choice(folder, data, layout, scale, count)
     dataset = read_data(choice, network, "x_test")
     return inputs_from(folder, dataset)
 

@@ -7,7 +7,6 @@ with single files is listed (``checks``, ``findings``), and an error only where 
 """
 
 from mxdeploy.data.contract import (
-    DataReference,
     DataSet,
     FloatArray,
     Layout,
@@ -15,11 +14,13 @@ from mxdeploy.data.contract import (
     Scale,
     load_data,
     load_input,
-    parse_reference,
     pixels,
 )
 from mxdeploy.data.examples import Examples, Split, balance, split
+from mxdeploy.data.findings import NoPartError
+from mxdeploy.data.numbering import numbered
 from mxdeploy.data.read import read_examples
+from mxdeploy.data.reference import DataReference, parse_reference
 from mxdeploy.data.wish import Part
 
 __all__ = [
@@ -29,12 +30,14 @@ __all__ = [
     "FloatArray",
     "Layout",
     "ModelInput",
+    "NoPartError",
     "Part",
     "Scale",
     "Split",
     "balance",
     "load_data",
     "load_input",
+    "numbered",
     "parse_reference",
     "pixels",
     "read_examples",

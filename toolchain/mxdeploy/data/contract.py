@@ -3,12 +3,14 @@
 ``FILE[:KEY]`` names an array in an ``.npz`` file (or a whole ``.npy`` file). Without a key it is
 ``x``, else ``x_train`` for calibration and ``x_test`` for evaluation. Labels have the same name
 with ``y`` in place of ``x``. Arrays may be NCHW or NHWC; 8-bit data are scaled as told.
+
+Anything else that examples are read from (pictures, recordings, published data sets) is brought to
+the size that the model takes; the numbers of its labels are those of the model's classes.
 """
 
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +18,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.data.for_model import is_collection, read_for_model
+from mxdeploy.data.numpy_files import NumpyFileError, read_arrays
+from mxdeploy.data.reference import DataReference, parse_reference
+from mxdeploy.data.wish import Part
 from mxdeploy.errors import Diagnostic, UsageError
 
 FloatArray = NDArray[np.float32]
+
+PART_OF_KEY: dict[str, Part] = {"x_train": "train", "x_test": "test"}
+"""The part of a published data set that stands for the default key of an ``.npz`` file."""
 
 ONE_IMAGE = 3
 """Axes of one multi-channel image; a batch has one more."""
@@ -60,18 +69,6 @@ class ModelInput:
     layout: Layout = Layout.NCHW
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataReference:
-    """``FILE[:KEY]`` taken apart."""
-
-    path: Path
-    key: str | None
-
-    def __str__(self) -> str:
-        """As the user wrote it."""
-        return f"{self.path}:{self.key}" if self.key else str(self.path)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DataSet:
     """Inputs in the model's own units and shape, and labels when there are any.
@@ -82,6 +79,7 @@ class DataSet:
         labels: int64 (n,), or None.
         layout: order of axes found in the file.
         scale: scaling that was applied.
+        problems: what was left out.
     """
 
     source: str
@@ -89,6 +87,7 @@ class DataSet:
     labels: NDArray[np.int64] | None
     layout: Layout
     scale: Scale
+    problems: tuple[Diagnostic, ...] = ()
 
     def __len__(self) -> int:
         """Number of inputs."""
@@ -100,15 +99,7 @@ class DataSet:
         return re.split(r"[/\\]", self.source)[-1]
 
 
-def parse_reference(text: str) -> DataReference:
-    """Split ``FILE[:KEY]``; a colon inside an existing file's name or a drive letter stays."""
-    head, colon, key = text.rpartition(":")
-    if not colon or Path(text).exists() or "/" in key or "\\" in key:
-        return DataReference(path=Path(text), key=None)
-    return DataReference(path=Path(head), key=key)
-
-
-def load_data(  # one parameter per option of the contract
+def load_data(  # noqa: PLR0913 - one parameter per option of the contract
     reference: DataReference,
     model: ModelInput,
     *,
@@ -117,6 +108,8 @@ def load_data(  # one parameter per option of the contract
     scale: Scale | None = None,
     default_scale: Scale = Scale.NONE,
     limit: int | None = None,
+    classes: tuple[str, ...] | None = None,
+    rate: int | None = None,
 ) -> DataSet:
     """Read inputs (and labels, if present) for a model.
 
@@ -128,21 +121,26 @@ def load_data(  # one parameter per option of the contract
         scale: how 8-bit data become the model's input; refused for other data.
         default_scale: the scale of 8-bit data when ``scale`` is None; other data stay as they are.
         limit: read at most this many.
+        classes: names of the model's outputs, by which class folders get their numbers (an empty
+            tuple: they are not known); None where labels do not matter.
+        rate: samples per second of sound that the model takes.
 
     Raises:
         UsageError: the file or key is missing or malformed, or the data do not suit the model.
     """
-    raw, labels, key = _read(reference, default_key)
-    source = f"{reference.path}:{key}" if key else str(reference.path)
-    raw = raw[:limit]
-    arranged, found = _arrange(raw, model, layout, source)
+    if reference.key is None and is_collection(reference.path):
+        raw = _read_collection(reference.path, model, default_key, limit, classes, rate)
+    else:
+        raw = _read_arrays(reference, default_key, limit)
+    arranged, found = _arrange(raw.inputs, model, layout, raw.source)
     if scale is None:
-        scale = default_scale if raw.dtype in (np.uint8, np.int8) else Scale.NONE
-    x = _scaled(arranged, scale, source)
-    _check_values(x, source)
-    if labels is not None:
-        labels = _check_labels(labels[:limit], len(x), source)
-    return DataSet(source=source, x=x, labels=labels, layout=found, scale=scale)
+        scale = default_scale if raw.inputs.dtype in (np.uint8, np.int8) else Scale.NONE
+    x = _scaled(arranged, scale, raw.source)
+    _check_values(x, raw.source)
+    labels = None if raw.labels is None else _check_labels(raw.labels, len(x), raw.source)
+    return DataSet(
+        source=raw.source, x=x, labels=labels, layout=found, scale=scale, problems=raw.problems
+    )
 
 
 def load_input(
@@ -152,8 +150,9 @@ def load_input(
     layout: Layout = Layout.AUTO,
     scale: Scale | None = None,
     default_scale: Scale = Scale.NONE,
+    rate: int | None = None,
 ) -> FloatArray:
-    """One or several inputs from ``.npy`` or ``.npz``; a single input may lack the batch axis."""
+    """One or several inputs from anything that is read; a single array may lack the batch axis."""
     return load_data(
         parse_reference(str(path)),
         model,
@@ -161,6 +160,7 @@ def load_input(
         layout=layout,
         scale=scale,
         default_scale=default_scale,
+        rate=rate,
     ).x
 
 
@@ -168,28 +168,66 @@ def _fail(code: str, where: str, what: str, fix: str, why: str = "") -> UsageErr
     return UsageError(Diagnostic(code=code, where=where, what=what, why=why, fix=fix))
 
 
-def _read(
-    reference: DataReference, default_key: str
-) -> tuple[NDArray[np.generic], NDArray[np.generic] | None, str]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Raw:
+    """What a file holds."""
+
+    source: str
+    inputs: NDArray[np.generic]
+    labels: NDArray[np.generic] | None
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def _read_collection(
+    path: Path,
+    model: ModelInput,
+    default_key: str,
+    limit: int | None,
+    classes: tuple[str, ...] | None,
+    rate: int | None,
+) -> _Raw:
+    """Pictures, recordings or a published data set, in the size that the model takes."""
+    shape = model.shape
+    if len(shape) == ONE_IMAGE and model.layout is Layout.NHWC:
+        shape = (shape[-1], *shape[:-1])
+    part = PART_OF_KEY.get(default_key)
+    found = read_for_model(path, shape, part=part, limit=limit, classes=classes, rate=rate)
+    return _Raw(
+        source=str(path), inputs=found.inputs, labels=found.targets, problems=found.problems
+    )
+
+
+def _read_arrays(reference: DataReference, default_key: str, limit: int | None) -> _Raw:
     path = reference.path
     if not path.is_file():
         raise _fail("MX8001", str(path), "there is no such file", "check the path")
+    key, label_key = "", "y"
+
+    def choose(found: list[str]) -> list[str]:
+        nonlocal key, label_key
+        key = _choose_key(reference, found, default_key)
+        label_key = "y" + key[1:] if key.startswith("x") else "y"
+        return [key, label_key] if label_key in found and label_key != key else [key]
+
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded, None, ""
-            key = _choose_key(reference, loaded.files, default_key)
-            label_key = "y" + key[1:] if key.startswith("x") else "y"
-            labels = loaded[label_key] if label_key in loaded.files else None
-            return loaded[key], labels, key
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        arrays = read_arrays(path, choose)
+    except (NumpyFileError, OSError) as error:
         raise _fail(
             "MX8002",
             str(path),
             f"cannot be read as numpy data: {error}",
             "write it with numpy.savez(path, x=…, y=…); object arrays are not accepted",
         ) from error
+    labels = arrays.get(label_key) if key else None
+    return _Raw(
+        source=f"{path}:{key}" if key else str(path),
+        inputs=_first(arrays[key], limit),
+        labels=None if labels is None else _first(labels, limit),
+    )
+
+
+def _first(array: NDArray[np.generic], limit: int | None) -> NDArray[np.generic]:
+    return array[:limit] if array.ndim else array
 
 
 def _choose_key(reference: DataReference, keys: list[str], default_key: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mxdeploy.errors import Diagnostic, UsageError
 
-NO_PART = "MX8303"
-"""Code of ``no_part``: a caller may set a share aside instead."""
 MAX_POSITIONS = 5
 """So many positions of bad examples are named; the others are counted."""
+MAX_SHOWN = 10
+"""So many problems are shown where the data are not the subject."""
 
 
 def problem(code: str, where: object, what: str, fix: str, why: str = "") -> Diagnostic:
@@ -37,6 +37,17 @@ def positions(found: Iterable[int]) -> str:
     text = ", ".join(map(str, numbers[:MAX_POSITIONS]))
     more = len(numbers) - MAX_POSITIONS
     return f"{text} and {more} more" if more > 0 else text
+
+
+def shortened(problems: tuple[Diagnostic, ...], where: object) -> tuple[Diagnostic, ...]:
+    """The first problems, and how many more there are."""
+    more = len(problems) - MAX_SHOWN
+    if more <= 0:
+        return problems
+    rest = problem(
+        "MX8309", where, f"has {more} more problems", f"mxdeploy data {where} lists them all"
+    )
+    return (*problems[:MAX_SHOWN], rest)
 
 
 def missing_library(module: str, package: str) -> UsageError:
@@ -66,13 +77,19 @@ def unknown_kind(path: Path) -> UsageError:
     )
 
 
-def no_part(where: object, part: str) -> UsageError:
+class NoPartError(UsageError):
     """Only one of the training and the test part is there."""
-    return refusal(
-        NO_PART,
-        where,
-        f"has no {part} part",
-        "name other data for it, or leave a share of the data aside (validation, test)",
+
+
+def no_part(where: object, part: str) -> NoPartError:
+    """Only one of the training and the test part is there."""
+    return NoPartError(
+        Diagnostic(
+            code="MX8303",
+            where=str(where),
+            what=f"has no {part} part",
+            fix="name other data for it, or leave a share of the data aside (validation, test)",
+        )
     )
 
 

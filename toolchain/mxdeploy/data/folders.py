@@ -69,7 +69,8 @@ def class_folders(root: Path, suffixes: Collection[str], wish: Wish) -> FolderFi
     """
     tops = _part_folders(root, wish.part)
     problems: list[Diagnostic] = []
-    names = {folder.name for top in tops for folder in _folders(top)}
+    every = _part_folders(root, None)  # the numbers of classes are those of all parts together
+    names = {folder.name for top in every for folder in _folders(top)}
     left = sorted(name for name in names if name.startswith("_"))
     classes = _in_order(names.difference(left))
     problems += [_left_folder(root, name) for name in left]

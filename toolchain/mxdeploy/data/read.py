@@ -9,9 +9,9 @@ import numpy as np
 from mxdeploy.data import cifar10, cifar10_npz, findings, idx, images, sounds
 from mxdeploy.data.arrays import read_numpy
 from mxdeploy.data.checks import checked
-from mxdeploy.data.contract import parse_reference
 from mxdeploy.data.examples import Examples
 from mxdeploy.data.folders import FolderFiles, class_folders, suffixes_in
+from mxdeploy.data.reference import parse_reference
 from mxdeploy.data.wish import Part, Wish
 
 NUMPY_SUFFIXES = frozenset({".npz", ".npy"})
@@ -49,10 +49,25 @@ def read_examples(  # noqa: PLR0913 - one per wish
     wish = Wish(
         part=part, limit=limit, image_size=size, channels=channels, rate=rate, samples=samples
     )
+    return read_wish(path, wish, strict=strict, whole=limit is None)
+
+
+def read_wish(path: Path | str, wish: Wish, *, strict: bool = False, whole: bool) -> Examples:
+    """As :func:`read_examples`.
+
+    Args:
+        path: what to read.
+        wish: how.
+        strict: every problem is an error.
+        whole: every class should be there, so those that are not are problems.
+
+    Raises:
+        UsageError: nothing usable is there, or there are problems and reading is strict.
+    """
     found = _read(path, wish)
-    if limit is not None and len(found) > limit:
-        found = found.take(np.arange(limit))
-    return checked(images.with_form(found, wish), strict=strict, whole=limit is None)
+    if wish.limit is not None and len(found) > wish.limit:
+        found = found.take(np.arange(wish.limit))
+    return checked(images.with_form(found, wish), strict=strict, whole=whole)
 
 
 def _read(text: Path | str, wish: Wish) -> Examples:

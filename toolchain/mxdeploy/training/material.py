@@ -6,8 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mxdeploy.data import Examples, Part, Scale, Split, balance, read_examples, split
-from mxdeploy.data.findings import NO_PART
+from mxdeploy.data import (
+    Examples,
+    NoPartError,
+    Part,
+    Scale,
+    Split,
+    balance,
+    numbered,
+    read_examples,
+    split,
+)
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
 
@@ -100,15 +109,15 @@ def _divided(section: DataSection, folder: Path) -> Split:
             )
         )
     path = _place(folder, section.path)
-    if section.test_path is not None:
-        test: Examples | None = _read(_place(folder, section.test_path), section, "test")
-    else:
+    if section.test_path is None:
         test = _own_test_part(path, section)
-    part: Part | None = "train" if section.test_path is None and test is not None else None
-    train = _read(path, section, part)
+    else:
+        place = _place(folder, section.test_path)
+        test = _own_test_part(place, section) or _read(place, section, None)
+    train = _read(path, section, "train")
     share = section.test if test is None else 0.0
     found = split(train, validation=section.validation, test=share, seed=section.seed)
-    return found if test is None else replace(found, test=test)
+    return found if test is None else replace(found, test=numbered(test, train.classes))
 
 
 def _place(folder: Path, text: str) -> str:
@@ -119,10 +128,8 @@ def _place(folder: Path, text: str) -> str:
 def _own_test_part(path: str, section: DataSection) -> Examples | None:
     try:
         return _read(path, section, "test")
-    except UsageError as error:
-        if any(d.code == NO_PART for d in error.diagnostics):
-            return None
-        raise
+    except NoPartError:
+        return None
 
 
 def _read(path: str, section: DataSection, part: Part | None) -> Examples:
