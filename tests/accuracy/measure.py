@@ -132,7 +132,7 @@ def float_answers(model: Path, network: QuantNetwork, x: NDArray[np.float32]) ->
     """Classes that the model itself gives on onnxruntime (n,)."""
     classifier = classifier_of(network)
     assert classifier is not None
-    outputs = FloatMachine(model).run(x)
+    outputs = FloatMachine(model, network.parts).run(x)
     names = [result.name for result in network.model_results]
     return classifier.choices({classifier.name: outputs[names.index(classifier.name)]})
 

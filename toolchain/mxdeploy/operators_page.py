@@ -32,8 +32,9 @@ Generated from the constraints, rewrite rules and advice by
 
 `mxdeploy check model.onnx` says of every node of a model what becomes of it, or why it cannot run
 and what to use instead; all findings come in one run. Models come from any exporter, with ONNX
-operator sets from 11 on, one input, fixed sizes (the batch may be symbolic), channels first or
-last, and one or several outputs. The numbers of the chip's limits are in `registers.md`.
+operator sets from 11 on, one input (or several that one Concat joins before anything else), fixed
+sizes (the batch may be symbolic), channels first or last, and one or several outputs. The numbers
+of the chip's limits are in `registers.md`.
 """
 
 CPU = "on the CPU, at the end of the network only"

@@ -222,21 +222,6 @@ def test_stale_shapes_in_the_file_are_ignored(tmp_path: Path) -> None:
 # --- inputs and outputs -------------------------------------------------------------------------
 
 
-def test_two_inputs_are_refused(tmp_path: Path) -> None:
-    proto = model("y = Add(x, z)", inputs="float[1,4] x, float[1,4] z")
-    (found,) = findings(tmp_path, proto)
-    assert found.code == "MX1040"
-    assert "2 inputs (x, z)" in found.what
-
-
-def test_two_inputs_that_are_joined_at_once(tmp_path: Path) -> None:
-    nodes = "c = Concat <axis=1> (x, z) y = Relu(c)"
-    proto = model(nodes, inputs="float[1,4] x, float[1,2] z")
-    (found,) = findings(tmp_path, proto)
-    assert found.code == "MX1040"
-    assert "behind 'Concat(c)'" in found.fix
-
-
 def test_the_input_can_be_an_output(tmp_path: Path) -> None:
     proto = model("y = Relu(x)", inputs="float[1,4] x")
     proto.graph.output.add().CopyFrom(proto.graph.input[0])

@@ -90,6 +90,8 @@ def _show(output: Output, plan: Plan) -> None:
 
     for line in render.rewrite_lines(plan.network.rewrites):
         output.detail(line)
+    for part in plan.network.parts:
+        output.say(f"input {part.to_text()}")
     for placed, layer in zip(plan.layers, plan.network.layers, strict=True):
         shape = "x".join(map(str, layer.spec.out_shape))
         narrow = "" if layer.weight_bits == WEIGHT_BITS[0] else f", {layer.weight_bits}-bit weights"

@@ -27,7 +27,7 @@ from mxdeploy.ops import graph, head, layer, tail
 VERSION = 2
 
 _CLASSES: tuple[type, ...] = (
-    network.ModelNode, network.Rewrite,
+    network.ModelNode, network.Rewrite, network.InputPart,
     quantized.QuantValue, quantized.QuantLayer, quantized.QuantNetwork, quantized.LayerQuality,
     quantized.Join,
     plan.Region, plan.RegionPart, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,

@@ -105,6 +105,33 @@ class ModelNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputPart:
+    """One of several inputs of the user's model, which lie one after the other in a single one.
+
+    Attributes:
+        name: in the model.
+        place: its number among the model's inputs.
+        axis: along which they lie, without the batch dimension.
+        start: its first index along the axis.
+        stop: the index behind its last one.
+    """
+
+    name: str
+    place: int
+    axis: int
+    start: int
+    stop: int
+
+    def to_text(self) -> str:
+        """In words, e.g. ``color in channels 1 to 3``."""
+        last = self.stop - 1
+        indices = f"{self.start}" if last == self.start else f"{self.start} to {last}"
+        if self.axis:
+            return f"{self.name} in {indices} of axis {self.axis}"
+        return f"{self.name} in channel{'s' if last > self.start else ''} {indices}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
     """One step of legalization, for the report: which rule did what to which ONNX nodes."""
 
@@ -127,6 +154,7 @@ class Network:
         head: steps from the model's input to the (single) input value, done by the host.
         tail: steps behind the outputs, computed on the CPU, in order.
         results: the model's outputs, in its order; none: the outputs as they are.
+        parts: the model's inputs where it has several, which are joined before anything else.
         model: the ONNX nodes that the network was read from, in the model's order, without
             constants.
         rewrites: what legalization did so far.
@@ -141,6 +169,7 @@ class Network:
     head: tuple[HeadOp, ...] = ()
     tail: tuple[TailStep, ...] = ()
     results: tuple[Result, ...] = ()
+    parts: tuple[InputPart, ...] = ()
     model: tuple[ModelNode, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     source_digest: str = ""

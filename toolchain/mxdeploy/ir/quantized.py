@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
-from mxdeploy.ir.network import ModelNode, Rewrite
+from mxdeploy.ir.network import InputPart, ModelNode, Rewrite
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.head import HeadOp, head_tensors, shape_before
 from mxdeploy.ops.layer import LayerSpec
@@ -142,6 +142,7 @@ class QuantNetwork:
     head: tuple[HeadOp, ...] = ()
     tail: tuple[TailStep, ...] = ()
     results: tuple[Result, ...] = ()
+    parts: tuple[InputPart, ...] = ()
     classes: tuple[str, ...] = ()
     model: tuple[ModelNode, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()

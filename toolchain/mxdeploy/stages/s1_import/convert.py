@@ -8,10 +8,11 @@ import onnx
 import onnx_ir as ir
 
 from mxdeploy.errors import Diagnostic, ModelError
-from mxdeploy.ir.network import ModelNode, Network, Node, Value
+from mxdeploy.ir.network import ModelNode, Network, Node, Rewrite, Value
 from mxdeploy.ops.graph import Reshape, Unsupported
 from mxdeploy.ops.tail import Result
 from mxdeploy.stages.s1_import import findings
+from mxdeploy.stages.s1_import.joined_inputs import JoinedInputs
 from mxdeploy.stages.s1_import.names import NameTable, printable
 from mxdeploy.stages.s1_import.node_view import (
     NodeView,
@@ -73,7 +74,7 @@ class _Conversion:
         self.doubtful: set[ir.Value] = set()
 
     def run(self, name: str, digest: str) -> Network:
-        source = self.graph.source
+        source, joined = self.graph.source, self.graph.joined
         input_name = self.value_names.unique(source.name or "input")
         self.renamed[source] = input_name
         shape = (static_shape(source) or ())[1:]
@@ -95,6 +96,8 @@ class _Conversion:
             inputs=(input_name,),
             outputs=tuple(dict.fromkeys(result.value for result in results)),
             results=results,
+            parts=joined.parts if joined else (),
+            rewrites=(_joining(joined),) if joined else (),
             nodes=tuple(self.nodes),
             model=tuple(ModelNode(name=name, op_type=op) for name, op in self.model.items()),
             source_digest=digest,
@@ -223,6 +226,13 @@ class _Conversion:
             raise findings.FindingError(findings.nothing_left(name, label, shape))
         if without_batch(output, self.graph.batch, single=self.graph.single) is None:
             raise findings.FindingError(findings.batch_lost(name, label, shape, self.graph.batch))
+
+
+def _joining(joined: JoinedInputs) -> Rewrite:
+    """The record of how inputs were joined."""
+    parts = ", ".join(part.to_text() for part in joined.parts)
+    text = f"one input in place of {len(joined.parts)}: {parts}"
+    return Rewrite(rule="join-inputs", nodes=(joined.node,), text=text, exact=True)
 
 
 def _read(view: NodeView) -> Reading:

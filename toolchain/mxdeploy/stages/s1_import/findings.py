@@ -263,18 +263,16 @@ def too_big(node: str, tensor: str, largest: float, limit: float) -> Diagnostic:
     )
 
 
-def input_count(model: str, names: Sequence[str], join: str) -> Diagnostic:
-    """Other than exactly one input; ``join`` is the node that does nothing but join them."""
-    fix = "concatenate the inputs along the channels, or make the others constant"
-    if join:
-        fix = f"export the network behind {join!r}, with what it joins as its single input"
+def input_count(model: str, names: Sequence[str]) -> Diagnostic:
+    """Other than exactly one input, and not just joined by a Concat."""
     found = f"{len(names)} inputs ({', '.join(names)})" if names else "no input that is used"
     return Diagnostic(
         code="MX1040",
         where=model,
         what=f"the model has {found}",
-        why="a network reads exactly one input",
-        fix=fix,
+        why="a network reads exactly one input, or several that one Concat joins at once",
+        fix="concatenate all inputs (of one size, along the channels) before anything else is done "
+        "with them, or make the others constant",
     )
 
 

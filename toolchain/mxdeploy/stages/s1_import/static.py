@@ -18,6 +18,7 @@ from onnxscript.optimizer import fold_constants
 from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.stages.s1_import import findings
 from mxdeploy.stages.s1_import.guards import graphs
+from mxdeploy.stages.s1_import.joined_inputs import JoinedInputs, join_inputs
 from mxdeploy.stages.s1_import.names import printable
 from mxdeploy.stages.s1_import.node_view import Shape, static_shape
 from mxdeploy.stages.s1_import.quantized_constants import fold_quantized_constants
@@ -74,6 +75,7 @@ class StaticGraph:
     Attributes:
         model: functions inlined, constants folded, every shape that can be known, known.
         source: the (single) input.
+        joined: the model's own inputs, where it has several that are joined in ``source``.
         batch: the batch size that the shapes contain.
         single: the file itself says that the batch is 1.
         opset: version of ONNX's own operators.
@@ -82,6 +84,7 @@ class StaticGraph:
 
     model: ir.Model
     source: ir.Value
+    joined: JoinedInputs | None
     batch: int
     single: bool
     opset: int
@@ -137,7 +140,7 @@ def _inferred(proto: onnx.ModelProto, known: Mapping[str, Shape]) -> StaticGraph
     _refuse_integer_operators(model, model_name)
     names = _name_nodes(model, frozenset(n.name for n in model.graph if n.name))
     nodes = tuple((n.name or "", n.op_type) for n in model.graph if n.op_type != "Constant")
-    source = _single_input(model, model_name)
+    source, joined = _single_input(model, model_name)
     single = source.shape is not None and list(source.shape[:1]) == [1]
     batch = _fix_batch(source)
     preset(model.graph, known)
@@ -146,6 +149,7 @@ def _inferred(proto: onnx.ModelProto, known: Mapping[str, Shape]) -> StaticGraph
     return StaticGraph(
         model=model,
         source=source,
+        joined=joined,
         batch=batch,
         single=single,
         opset=model.opset_imports.get("", 0),
@@ -232,22 +236,17 @@ def _forget_shapes(proto: onnx.ModelProto) -> None:
                 output.type.tensor_type.ClearField("shape")
 
 
-def _single_input(model: ir.Model, model_name: str) -> ir.Value:
+def _single_input(model: ir.Model, model_name: str) -> tuple[ir.Value, JoinedInputs | None]:
+    """The input, and what it is made of if the model has several."""
     given = [v for v in model.graph.inputs if v.name not in model.graph.initializers]
+    joined = join_inputs(model.graph, given)
+    if joined is not None:
+        return joined.value, joined
     used = [v for v in given if v.uses() or v in model.graph.outputs]
     if len(used) != 1:
         names = [printable(v.name or "") for v in used]
-        join = _join(used)
-        raise ModelError(findings.input_count(model_name, names, join))
-    return used[0]
-
-
-def _join(values: list[ir.Value]) -> str:
-    """The node that alone reads all of ``values`` and joins them; empty when there is none."""
-    readers = {use.node for value in values for use in value.uses()}
-    node = readers.pop() if len(readers) == 1 else None
-    joins = node is not None and node.op_type == "Concat" and set(node.inputs) == set(values)
-    return printable(node.name or node.op_type) if joins and node is not None else ""
+        raise ModelError(findings.input_count(model_name, names))
+    return used[0], None
 
 
 def _fix_batch(source: ir.Value) -> int:

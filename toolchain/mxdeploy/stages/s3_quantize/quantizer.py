@@ -103,6 +103,7 @@ class Quantizer:
             head=network.head,
             tail=network.tail,
             results=network.results,
+            parts=network.parts,
             model=network.model,
             rewrites=network.rewrites,
             source_digest=network.source_digest,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mxdeploy.data import Scale, pixels
 from mxdeploy.ir.program import Program
 from mxdeploy.stages.s6_emit import tables
+from mxdeploy.stages.s6_emit.escape import c_comment, markdown_text
 from mxdeploy.stages.s6_emit.head_planes import (
     Bounds,
     Function,
@@ -42,7 +43,8 @@ class HeadView:
     """How the chip's input is made of the model's.
 
     ``planes``: tables of regular channels; else ``order`` holds every element. ``pixels``: integers
-    by group; else ``pixel_numbers`` are what the model takes for each pixel.
+    by group; else ``pixel_numbers`` are what the model takes for each pixel. ``parts``: where
+    the model's inputs lie, if it has several.
     """
 
     shape: str
@@ -56,6 +58,8 @@ class HeadView:
     pixel_text: str
     scale: str
     steps: tuple[str, ...]
+    parts: tuple[str, ...]
+    parts_markdown: str
 
 
 def head_view(program: Program, scale: Scale) -> HeadView:
@@ -79,6 +83,8 @@ def head_view(program: Program, scale: Scale) -> HeadView:
         pixel_text=_PIXEL_TEXTS[scale],
         scale=tables.c_float(source.scale),
         steps=tuple(type(op).__name__ for op in network.head),
+        parts=tuple(c_comment(part.to_text()) for part in network.parts),
+        parts_markdown=", ".join(markdown_text(part.to_text()) for part in network.parts),
     )
 
 
