@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.data import DataReference, Scale, load_data
+from mxdeploy.data import DataReference, ModelInput, Scale, load_data
 from mxdeploy.inputs import model_layout
 from mxdeploy.ir.network import Network
-from mxdeploy.pipeline import ModelInput
 
 FloatArray = NDArray[np.float32]
 

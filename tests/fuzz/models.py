@@ -12,12 +12,13 @@ import onnxruntime
 from hypothesis import strategies as st
 
 from mxdeploy import pipeline
+from mxdeploy.chosen_data import DataChoice
 from mxdeploy.data import DataReference
 from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.options import ProjectOptions
-from mxdeploy.pipeline import BuildRequest, DataChoice
+from mxdeploy.pipeline import BuildRequest
 from mxdeploy.proof import prove
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize

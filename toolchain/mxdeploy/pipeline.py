@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,21 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.arith.head import apply_head
-from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, load_data
+from mxdeploy.chosen_data import DataChoice, calibration_data
+from mxdeploy.data import DataSet, Scale
 from mxdeploy.errors import Diagnostic, ModelError
-from mxdeploy.generated import generated_input
-from mxdeploy.inputs import chip_inputs, model_layout
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.plan import DataOrder, Plan
 from mxdeploy.ir.program import Program
 from mxdeploy.ir.project import Firmware, Project
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.ir.result import KnownAnswer, RunResult
-from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ir.result import KnownAnswer
 from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
 from mxdeploy.proof import Proof, prove, require_checksums, require_equal, require_model_outputs
-from mxdeploy.synthetic import SyntheticChoice, synthetic_data
+from mxdeploy.sample import choose_sample
+from mxdeploy.synthetic import SyntheticChoice
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -35,32 +33,6 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s8_run.board import BoardRun
 
 T = TypeVar("T")
-
-SEED = 78000
-"""Fixed, so that equal builds are equal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataChoice:
-    """A data file and how to read it.
-
-    Attributes:
-        reference: what to read.
-        layout: order of axes in a file of arrays.
-        scale: how 8-bit data become the model's input.
-        default_scale: the same, where the user did not say.
-        limit: at most so many.
-        classes: names of the model's outputs; None where labels do not matter.
-        rate: samples per second of sound.
-    """
-
-    reference: DataReference
-    layout: Layout = Layout.AUTO
-    scale: Scale | None = None
-    default_scale: Scale = Scale.NONE
-    limit: int | None = None
-    classes: tuple[str, ...] | None = None
-    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +82,6 @@ class Build:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
-    """The known-answer test's input, int8 (C, H, W), where it came from, and what to say of it."""
-
-    x: NDArray[np.int8]
-    source: str
-    notes: tuple[Diagnostic, ...] = ()
-    is_generated: bool = False
-
-
 def build(request: BuildRequest, trace: Trace) -> Build:
     """Import, legalize, quantize, map, lower, prove, emit, compile and run.
 
@@ -153,9 +115,9 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     with trace.stage("lower"):
         program = lower(plan)
     with trace.stage("prove"):
-        sample = _sample(request, program, calibration)
-        proof = prove(program, integer_model, _proof_inputs(sample.x))
-    answer = _known_answer(request, proof.integer, sample)
+        sample = choose_sample(request.options, request.model.parent, program, calibration)
+        proof = prove(program, integer_model, sample.proof_inputs())
+    answer = sample.known_answer(proof.integer)
     with trace.stage("emit"):
         scale = request.scale if calibration is None else calibration.scale
         written = EmitOptions(pixel_scale=scale)
@@ -312,84 +274,9 @@ def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
     return calibration_data(request.calibration, network)
 
 
-def calibration_data(choice: DataChoice | SyntheticChoice, network: Network) -> DataSet:
-    """The data that a user chose for calibration, or made-up inputs.
-
-    Raises:
-        UsageError: the file, or what is known of the input's range, does not do.
-    """
-    if isinstance(choice, DataChoice):
-        return read_data(choice, network, "x_train")
-    return synthetic_data(network, choice)
-
-
 def _prepared(network: Network, calibration: DataSet | None) -> NDArray[np.float32] | None:
     """The calibration data as the network takes them, behind the steps of the host."""
     return None if calibration is None else apply_head(network.head, calibration.x)
-
-
-def read_data(choice: DataChoice, network: Network | QuantNetwork, default_key: str) -> DataSet:
-    """Read the data a user chose, as the model takes them."""
-    return load_data(
-        choice.reference,
-        ModelInput(shape=network.input_shape, layout=model_layout(network.head)),
-        default_key=default_key,
-        layout=choice.layout,
-        scale=choice.scale,
-        default_scale=choice.default_scale,
-        limit=choice.limit,
-        classes=choice.classes,
-        rate=choice.rate,
-    )
-
-
-def _sample(request: BuildRequest, program: Program, calibration: DataSet | None) -> _Sample:
-    """Input of the known-answer test: the user's, one of the calibration data, or random numbers.
-
-    Where the flash has no room for it, it is one that the firmware can make by itself.
-    """
-    from mxdeploy.stages.s6_emit import sample_fits, sample_too_large
-
-    network = program.plan.network
-    shape = network.value(network.input).shape
-    chosen = request.options.sample
-    if not sample_fits(program):
-        notes = () if chosen is None else (sample_too_large(chosen.file, math.prod(shape)),)
-        return _Sample(generated_input(shape), "generated numbers", notes, is_generated=True)
-    if chosen is not None:
-        reference = DataReference(path=request.model.parent / chosen.file, key=chosen.key)
-        choice = DataChoice(
-            reference=reference,
-            default_scale=request.options.input.scale,
-            limit=1,
-            rate=request.options.input.rate,
-        )
-        return _Sample(chip_inputs(network, read_data(choice, network, "x").x)[0], chosen.file)
-    if calibration is not None:
-        x = chip_inputs(network, calibration.x[:1])[0]
-        return _Sample(x, f"{calibration.title} [0]")
-    return _Sample(_random_input(shape), f"random numbers, seed {SEED}")
-
-
-def _random_input(shape: tuple[int, int, int]) -> NDArray[np.int8]:
-    return np.random.default_rng(SEED).integers(-128, 128, shape, dtype=np.int8)
-
-
-def _proof_inputs(sample: NDArray[np.int8]) -> list[NDArray[np.int8]]:
-    """The sample, random numbers, and the two extremes: saturation must agree as well."""
-    extremes = np.random.default_rng(SEED + 1).choice(np.array([-128, 127], np.int8), sample.shape)
-    return [sample, _random_input(sample.shape), extremes]
-
-
-def _known_answer(request: BuildRequest, integer: RunResult, sample: _Sample) -> KnownAnswer:
-    given = request.options.sample is not None and not sample.is_generated
-    return KnownAnswer(
-        input=Tensor(sample.x),
-        outputs=integer.outputs,
-        source=sample.source,
-        label=request.options.sample.label if request.options.sample and given else None,
-        is_generated=sample.is_generated,
-    )
 
 
 def _compile(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdeploy.chosen_data import DataChoice
 from mxdeploy.cli.output import Output, run
 from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.objective import Objective
 from mxdeploy.options import InputOptions, ProjectOptions, WeightBits, load_options, options_path
-from mxdeploy.pipeline import DataChoice
 from mxdeploy.synthetic import SyntheticChoice
 
 if TYPE_CHECKING:

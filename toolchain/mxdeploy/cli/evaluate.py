@@ -38,8 +38,8 @@ def command(
     when they are not.
     """
     from mxdeploy.builds import open_build
+    from mxdeploy.chosen_data import read_data
     from mxdeploy.evaluation import evaluate
-    from mxdeploy.pipeline import read_data
 
     folder = open_build(build)
     choice = labelled_choice(folder, data, layout, scale, limit)

@@ -102,7 +102,7 @@ def command(  # noqa: PLR0913 - one per option
 def _inputs(
     folder: BuildFolder, data: str | None, layout: str, scale: str | None, count: int
 ) -> Inputs:
-    from mxdeploy.pipeline import read_data
+    from mxdeploy.chosen_data import read_data
     from mxdeploy.validation import built_in_inputs, inputs_from
 
     if data is None:
