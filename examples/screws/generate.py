@@ -69,7 +69,7 @@ def draw_screw(random: np.random.Generator, defect: str | None) -> Screw:
     severity = float(random.beta(1.6, 1.4))
     bend = np.deg2rad(random.uniform(0, GOOD_BEND))
     if defect == "bent":
-        bend = np.deg2rad(9 + 14 * severity)
+        bend = np.deg2rad(10 + 13 * severity)
     return Screw(
         head=head,
         length=length,
@@ -165,8 +165,8 @@ def main() -> None:
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description="Draw pictures of good and defective screws.")
     parser.add_argument("folder", type=Path, help="where the folders of pictures go")
-    parser.add_argument("--train", type=int, default=2400, help="pictures to learn from")
-    parser.add_argument("--test", type=int, default=600, help="pictures to measure with")
+    parser.add_argument("--train", type=int, default=4000, help="pictures to learn from")
+    parser.add_argument("--test", type=int, default=1000, help="pictures to measure with")
     parser.add_argument("--side", type=int, default=SIDE, help="rows and columns of a picture")
     parser.add_argument("--seed", type=int, default=SEED, help="other pictures of the same kind")
     parser.add_argument("--sheet", type=Path, help="draw a few into this file instead")

@@ -123,7 +123,7 @@ def _threaded(screw: Screw, u: Floats, theta: Floats) -> Floats:
         lost = _smoothstep(half - np.abs(u - centre), 0, 0.5)
         there = there * (1 - lost)
     if screw.defect == "crushed":
-        size = 1.1 + 1.0 * screw.severity
+        size = 1.5 + 0.9 * screw.severity
         centre = screw.smooth + 0.8 + screw.place * (usable - 1.6)
         away = np.hypot((u - centre) / size, _angle_from(theta, screw.facing) / 1.3)
         away = away + 0.25 * _noise((u.shape[0], theta.shape[1]), (24, 12), screw.seed)
@@ -293,12 +293,12 @@ def _damaged_head(screw: Screw, points: Floats) -> Floats:
         # Broken off at a plane on the side that the camera sees, uneven as breaks are.
         direction = screw.facing + screw.sign * (0.75 + 0.5 * screw.place)
         normal = np.array([-0.25, np.cos(direction), np.sin(direction)], np.float32)
-        limit = screw.head_radius * (0.48 - 0.33 * screw.severity)
+        limit = screw.head_radius * (0.36 - 0.28 * screw.severity)
         uneven = 0.14 * _noise(points.shape[:2], (9, 17), screw.seed + 4)
         over = np.clip(points @ normal - limit - uneven, 0, None)
         points -= over[..., None] * normal / (normal @ normal)
     if screw.defect == "offset":
-        aside = screw.sign * screw.head_radius * (0.29 + 0.24 * screw.severity)
+        aside = screw.sign * screw.head_radius * (0.34 + 0.22 * screw.severity)
         points[..., 1] += aside * -np.sin(screw.facing)
         points[..., 2] += aside * np.cos(screw.facing)
     return points
