@@ -41,3 +41,10 @@ def screws(repository: Path) -> Iterator[SimpleNamespace]:
     folder = repository / "examples" / "screws"
     with scripts(folder, "geometry", "rendering", "generate") as modules:
         yield modules
+
+
+@pytest.fixture(scope="session")
+def keywords(repository: Path) -> Iterator[SimpleNamespace]:
+    """``examples/keywords``."""
+    with scripts(repository / "examples" / "keywords", "join", "say") as modules:
+        yield modules
