@@ -291,3 +291,12 @@ def test_rows_are_not_joined(refuse: Refuse, axis: int) -> None:
     ((where, code, what),) = refuse(model(nodes, weights=weights))
     assert (where, code) == ("Concat(c)", "MX2003")
     assert f"axis {axis - 1}" in what
+
+
+def test_a_join_that_the_cpu_reads_behind_another_function(check: Check) -> None:
+    """What is cut short after the concatenation is an output; layers read its parts as well."""
+    nodes = TWO + "c = Concat <axis=1> (a, b) r = Clip(c, lo, hi) y = Softmax <axis=1> (r) "
+    weights = {**WEIGHTS, "lo": np.float32(0.1), "hi": np.float32(0.4)}
+    network = check(model(nodes + "z = Conv(c, u)", outputs="y, z", weights=weights))
+    assert [set(parts) for parts in joins(network)] == [{"a", "b"}]
+    assert "join-for-output" in rules(network)

@@ -15,6 +15,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     FINISH,
     FORM,
     HOST,
+    OUTPUTS,
     PLACES,
     POOLS,
     SHAPES,
@@ -26,7 +27,8 @@ from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
 
 STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
     VIEWS, CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), CONVOLUTIONS, SHARE, FORM,
-    Takes.LEFT, COMPLETE, SUMS, POOLS, Takes.ALL, PLACES, FINISH,
+    Takes.LEFT, COMPLETE, SUMS, POOLS, Takes.ALL, OUTPUTS, Takes.ALL, PLACES,
+    FINISH,
 )  # fmt: skip
 """Rules to apply until none matches, and what of the end is left to the CPU, in order."""
 

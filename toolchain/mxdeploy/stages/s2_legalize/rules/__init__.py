@@ -5,6 +5,7 @@ the CPU what then still stands in front of the network, ``SHAPES`` gives pooling
 shape a form that the chip has, ``CONVOLUTIONS`` all convolutions, ``SHARE`` computes nothing twice,
 ``FORM`` makes hardware layers of the rest, ``COMPLETE`` gives a layer of their own to operations
 that no layer has taken over, ``SUMS`` and ``POOLS`` to values that are combined or pooled,
+``OUTPUTS`` looks at what the CPU has come to read,
 ``PLACES`` sees to it that values that come together can lie where they must, ``FINISH`` looks at
 the whole.
 """
@@ -256,6 +257,7 @@ SUMS = (
     elementwise_pool.RULE,
 )
 POOLS = (pool_layer.RULE,)
+OUTPUTS = (concat_output.RULE,)
 PLACES = (
     concat_merge.RULE,
     join_repeat.RULE,
