@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import statistics
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 
@@ -75,6 +78,12 @@ def test_the_whole_way_to_a_model_that_fits(mxdeploy: Mxdeploy, folder: Path) ->
     assert result["runs"] == json.loads((out / "history.json").read_text())["runs"]
     assert mxdeploy("check", out / "model.onnx", "--json").exit_code == 0
     assert (out / "model.toml").read_text().splitlines()[-1] == 'scale = "chip"'
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    verdict = result["runs"][0]["verdict"]
+    page = (out / "report.html").read_text()
+    assert verdict["sentence"] in page
+    assert "test examples. Rows" in page
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
 
     again = mxdeploy("export", out / "best.ckpt", "-o", folder / "again.onnx", "--json")
     assert again.document["result"]["epoch"] == result["best_epoch"]
@@ -137,6 +146,10 @@ def test_several_optimizers_and_seeds(mxdeploy: Mxdeploy, folder: Path) -> None:
     result = ran.document["result"]
     assert [run["name"] for run in result["runs"]] == ["adam-0.02", "sgd-1e+30"]
     assert result["chosen"] == "adam-0.02"
+    assert (folder / "run" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "run" / "report.html").read_text()
+    assert "adam-0.02 (kept)" in page
+    assert "Diverged" in page
     one, other = (run["start_loss"] for run in result["runs"])
     assert one == other
     assert ran.codes == ["MX0063"]
@@ -146,7 +159,45 @@ def test_several_optimizers_and_seeds(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert [run["seed"] for run in result["runs"]] == [1, 2]
     chosen = next(r for r in result["runs"] if r["name"] == result["chosen"])
     accuracies = [run["epochs"][0]["validation_accuracy"] for run in result["runs"]]
+    assert (
+        f"accuracy {statistics.mean(accuracies):.2%} on average"
+        in (folder / "s" / "report.html").read_text()
+    )
     assert chosen["epochs"][0]["validation_accuracy"] == max(accuracies)
+
+
+def test_names_in_the_page_are_escaped(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """Folders of images called like tags; grey images become one channel."""
+    evil = ("<script>alert(1)</script>", "b&b")
+    images = bars(24, seed=3)
+    assert images.targets is not None
+    for k, (image, label) in enumerate(zip(images.inputs, images.targets.tolist(), strict=True)):
+        place = folder / "pictures" / evil[label].replace("/", "_")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(place / f"{k}<b>.png")
+    more = ("--set", "data.path=pictures", "--set", "data.channels=1", "--epochs", 1)
+    assert train(mxdeploy, folder, *more, "--set", "data.validation=0.3").exit_code == 0
+    page = (folder / "run" / "report.html").read_text()
+    assert "<script" not in page
+    assert "<b>." not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_an_autoencoder_and_a_map_of_classes(mxdeploy: Mxdeploy, folder: Path) -> None:
+    more = ("--epochs", 1, "--set", "data.limit=40", "--set", "data.image_size=8")
+    data = ("--data", folder / "bars.npz", "--network", "autoencoder", "--set=training.loss=mse")
+    ran = mxdeploy("train", *data, *more, "--out", folder / "auto", "--json")
+    assert ran.exit_code == 0, ran.out
+    assert ran.document["result"]["test"]["accuracy"] is None
+    assert "mean squared error" in (folder / "auto" / "report.html").read_text()
+
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+    np.savez(folder / "maps.npz", x=pixels, y=(pixels[:, 0] > 127).astype(np.int64))
+    data = ("--data", folder / "maps.npz", "--network", "small_unet")
+    ran = mxdeploy("train", *data, "--epochs", 1, "--out", folder / "unet", "--json")
+    assert ran.exit_code == 0, ran.out
+    assert 0 <= ran.document["result"]["test"]["accuracy"] <= 1
+    assert "of its pixels are wrong" in (folder / "unet" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("text", ["lion", "sgd:0", "sgd:x", "sgd,,adam"])

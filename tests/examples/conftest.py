@@ -30,7 +30,8 @@ def scripts(folder: Path, *names: str) -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="session")
 def cifar10(repository: Path) -> Iterator[SimpleNamespace]:
     """``examples/cifar10``."""
-    with scripts(repository / "examples" / "cifar10", "draw_sample") as modules:
+    names = ("data", "draw_sample", "export", "network", "rounding", "train")
+    with scripts(repository / "examples" / "cifar10", *names) as modules:
         yield modules
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -39,6 +40,8 @@ def command(output: Output, source: Path | None, **options: object) -> None:
     """
     from mxdeploy.training import Talk, train
 
+    talks = os.environ.get("RANK", "0") == "0"  # of several processes under torchrun, the first
+    output.as_json = output.as_json and talks
     request = _request(source, **options)  # type: ignore[arg-type]  # click gives what is declared
     talk = Talk(
         on_stage=output.detail,
@@ -51,6 +54,8 @@ def command(output: Output, source: Path | None, **options: object) -> None:
     except KeyboardInterrupt:
         output.report(_resumable(request))
         raise
+    if not talks:
+        return
     output.result = {"out": str(result.out), **result.to_dict()}
     _show(output, result)
 
@@ -176,6 +181,10 @@ def _show(output: Output, result: Trained) -> None:
                 f"{name}best of {len(run.history.epochs)} epochs is {best.number}: "
                 f"loss {best.loss:.4f}{accuracy}"
             )
+        output.say(f"  {run.verdict.sentence}")
+        for fact in run.verdict.evidence:
+            output.say(f"    {fact}")
+        output.say(f"    what to change: {'; '.join(run.verdict.advice)}")
     if result.test_accuracy is not None:
         output.say(f"test: {result.test_accuracy:.2%} of {result.test_examples:,} examples")
     output.say(f"{result.parameters:,} parameters; results in {result.out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from mxdeploy.recipe import Recipe
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.checkpoint import Checkpoint
+    from mxdeploy.stages.s0_train.diagnosis import Verdict
     from mxdeploy.stages.s0_train.history import History
 
 BEST_FILE = "best.ckpt"
@@ -26,6 +27,13 @@ class Run:
     recipe: Recipe
     history: History
     best: Checkpoint
+
+    @property
+    def verdict(self) -> Verdict:
+        """What its history says."""
+        from mxdeploy.stages.s0_train.diagnosis import diagnose
+
+        return diagnose(self.history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +68,10 @@ class Trained:
                 "accuracy": self.test_accuracy,
                 "loss": self.test_loss,
             },
-            "runs": [{"name": r.name, **r.history.to_dict()} for r in self.runs],
+            "runs": [
+                {"name": r.name, **r.history.to_dict(), "verdict": asdict(r.verdict)}
+                for r in self.runs
+            ],
         }
 
 

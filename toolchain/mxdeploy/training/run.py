@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from mxdeploy.recipe import Recipe
 from mxdeploy.training.export import export_checkpoint
 from mxdeploy.training.mapping import mapping_warnings
 from mxdeploy.training.material import read_material
+from mxdeploy.training.report import report_files
 from mxdeploy.training.request import (
     RECIPE_FILE,
     Progress,
@@ -104,12 +105,19 @@ class _Training:
 
     def __init__(self, request: TrainRequest, talk: Talk, device: Device, *, writes: bool) -> None:
         self._request = request
-        self._talk = talk
+        self._said: list[str] = []
+        self._talk = replace(talk, report=lambda found: self._report(talk, found))
         self._device = device
         self._writes = writes
         talk.on_stage("reading data")
         self._material = read_material(request.recipe, request.folder)
-        talk.report(self._material.findings)
+        self._talk.report(self._material.findings)
+
+    def _report(self, talk: Talk, found: Iterable[Diagnostic]) -> None:
+        """Say it, and remember it for the page."""
+        diagnostics = tuple(found)
+        self._said += [d.to_text() for d in diagnostics]
+        talk.report(diagnostics)
 
     def run(self) -> Trained:
         self._check_network()
@@ -265,6 +273,10 @@ class _Training:
             self._talk.on_stage("exporting")
             export_checkpoint(best, out / BEST_FILE, out / MODEL_FILE)
             self._talk.report(_diverged(run, "warning") for run in runs if run.history.broken_off)
+            self._talk.on_stage("drawing")
+            files = report_files(trained, material, network, tuple(self._said))
+            for name, content in files.items():
+                self._write(out / name, content)
         return trained
 
     @staticmethod

@@ -53,6 +53,12 @@ def outputs_of(network: nn.Module, samples: Samples) -> FloatArray:
         )
 
 
+def inputs_of(samples: Samples) -> FloatArray:
+    """All examples as the network takes them, float32 (n, …)."""
+    found: FloatArray = samples.batch(torch.arange(len(samples)))[0].cpu().numpy()
+    return found
+
+
 def _parts(count: int, rank: int, world: int) -> Iterator[torch.Tensor]:
     """Indices of a process's examples, in pieces of about ``BATCH``."""
     mine = np.array_split(np.arange(count), world)[rank]

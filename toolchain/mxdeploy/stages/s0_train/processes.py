@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,7 +62,9 @@ def spread_over(module: nn.Module) -> nn.Module:
     """The module to call while training: gradients are averaged over all processes."""
     if idist.get_world_size() == 1:
         return module
-    return DistributedDataParallel(module, broadcast_buffers=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch renames it
+        return DistributedDataParallel(module, broadcast_buffers=False)
 
 
 def shared_mean(value: float) -> float:

@@ -1,0 +1,151 @@
+"""Verdicts over histories that were made up, and over such as real trainings left."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+from mxdeploy.stages.s0_train.diagnosis import diagnose
+from mxdeploy.stages.s0_train.history import Epoch, History, history_from
+
+REAL = Path(__file__).with_name("histories")
+START = math.log(10)
+
+
+def history(
+    train: Sequence[float],
+    validation: Sequence[float | None] | None = None,
+    *,
+    accuracy: Callable[[float], float] = lambda loss: math.exp(-loss),
+    peak: float = 0.0,
+    rates: Sequence[float] | None = None,
+    broken_off: tuple[int, int] | None = None,
+) -> History:
+    """Ten classes; the accuracy follows from the loss."""
+    judged = list(train) if validation is None else list(validation)
+    epochs = tuple(
+        Epoch(
+            number=n + 1,
+            rate=rates[n] if rates else 0.01,
+            batch_losses=(max(peak, loss), loss),
+            train_loss=loss,
+            train_accuracy=accuracy(loss),
+            validation_loss=seen,
+            validation_accuracy=None if seen is None else accuracy(seen),
+            seconds=1.0,
+        )
+        for n, (loss, seen) in enumerate(zip(train, judged, strict=True))
+    )
+    return History(
+        optimizer="sgd",
+        seed=1,
+        classes=10,
+        start_loss=START,
+        epochs=epochs,
+        stopped="diverged" if broken_off else "epochs",
+        broken_off=broken_off,
+    )
+
+
+def falling(count: int, speed: float, floor: float = 0.0) -> list[float]:
+    return [floor + (START - floor) * math.exp(-speed * k) for k in range(1, count + 1)]
+
+
+def test_learning() -> None:
+    found = diagnose(history(falling(20, 0.3)))
+    assert found.kind == "learning"
+    assert any("2.3 to" in fact for fact in found.evidence)
+    assert "nothing" in found.advice[0]
+
+
+def test_learning_that_has_not_ended() -> None:
+    assert "more epochs" in diagnose(history(falling(6, 0.3))).advice[0]
+
+
+def test_overfitting_is_dated() -> None:
+    train = falling(20, 0.3)
+    turned = [loss + 0.05 if n < 8 else 0.35 + 0.05 * (n - 8) for n, loss in enumerate(train)]
+    found = diagnose(history(train, turned))
+    assert found.kind == "overfitting"
+    assert found.since is not None
+    assert 8 <= found.since <= 10
+    assert f"epoch {found.since}" in found.sentence
+    assert any("augment" in advice for advice in found.advice)
+
+
+def test_a_gap_in_accuracy_is_overfitting_too() -> None:
+    train = falling(15, 0.4)
+    level = [max(loss, 1.0) for loss in train]
+    found = diagnose(history(train, level))
+    assert (found.kind, found.since) == ("overfitting", 3)
+
+
+def test_underfitting() -> None:
+    found = diagnose(history(falling(15, 1.0, floor=1.6)))
+    assert found.kind == "underfitting"
+    assert any("guessing gives 10%" in fact for fact in found.evidence)
+
+
+def test_the_rate_is_too_low() -> None:
+    found = diagnose(history([START - 0.03 * k for k in range(1, 9)]))
+    assert found.kind == "rate_too_low"
+    assert "0.01" in found.advice[0]
+
+
+def test_the_rate_is_too_high() -> None:
+    jumping = [2.5, 1.9, 2.6, 1.8, 2.4, 2.0, 2.6]
+    assert diagnose(history(jumping)).kind == "rate_too_high"
+    assert diagnose(history([2.31] * 5, peak=40.0)).kind == "rate_too_high"
+
+
+def test_diverged() -> None:
+    found = diagnose(history([2.0], broken_off=(2, 17)))
+    assert (found.kind, found.since) == ("diverged", 2)
+    assert "epoch 2, batch 17" in found.sentence
+    assert diagnose(history([], broken_off=(1, 1))).kind == "diverged"
+
+
+def test_nothing_learned() -> None:
+    found = diagnose(history([2.31, 2.29, 2.3]))
+    assert (found.kind, "hardly moved" in found.sentence) == ("underfitting", True)
+
+
+def test_nothing_trained() -> None:
+    assert "Nothing" in diagnose(history([])).sentence
+
+
+def test_without_validation() -> None:
+    found = diagnose(history(falling(10, 0.3), [None] * 10))
+    assert (found.kind, found.sentence) == ("learning", "Learning: the loss falls.")
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.floats(0, 100), max_size=8),
+    st.booleans(),
+    st.sampled_from([2.3, 0.0, math.nan, math.inf]),
+)
+def test_every_history_has_a_verdict_with_evidence_and_advice(
+    losses: list[float], judged: bool, start: float
+) -> None:
+    made = history(losses, None if judged else [None] * len(losses))
+    found = diagnose(replace(made, start_loss=start))
+    assert found.sentence
+    assert found.evidence
+    assert found.advice
+
+
+@pytest.mark.parametrize("file", sorted(REAL.glob("*.json")), ids=lambda f: f.stem)
+def test_real_trainings(file: Path) -> None:
+    """cifar_cnn on 4,500 images; the name says what was wrong with the settings."""
+    found = diagnose(history_from(json.loads(file.read_text())))
+    assert found.kind == file.stem.rpartition("-")[0]

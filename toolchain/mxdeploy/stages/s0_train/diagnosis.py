@@ -1,0 +1,321 @@
+"""What a history says: a verdict in words, the numbers behind it, and what to change.
+
+A pure function of the numbers. The measures are shares of the loss before the first step, so that
+they mean the same for every loss function and number of classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean, median
+from typing import Literal
+
+from mxdeploy.stages.s0_train.history import Epoch, History
+
+Kind = Literal[
+    "diverged", "rate_too_high", "overfitting", "rate_too_low", "underfitting", "learning"
+]
+
+SPIKE = 1.5
+"""Batch losses this many times the start's are explosions, not noise."""
+BARELY = 0.05
+"""A loss that fell by less than this share of the start has hardly moved."""
+SLOW = 0.25
+"""A training that is evenly slow has come less far than this."""
+RISE = 0.1
+"""Validation losses this much above their least one have turned."""
+GAP = 0.1
+"""Accuracies this far apart show that examples are remembered, not understood."""
+SAME = 0.05
+"""Validation losses are equal up to this share: they are noisy."""
+STAGNANT = 0.02
+"""Less than this share of the start, over the last third, is standing still."""
+UNSOLVED = 0.35
+"""Losses above this share of the start leave something to learn."""
+TURN_EPOCHS = 2
+"""So many epochs behind the least validation loss are a trend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is going on.
+
+    Attributes:
+        kind: in one word.
+        sentence: for people.
+        evidence: the numbers that led to it, each a sentence.
+        advice: what to change, the most promising first.
+        since: epoch from which it holds, where there is one.
+    """
+
+    kind: Kind
+    sentence: str
+    evidence: tuple[str, ...]
+    advice: tuple[str, ...]
+    since: int | None = None
+
+
+def diagnose(history: History) -> Verdict:
+    """The first that holds: diverged, rate too high, overfitting, rate too low, underfitting.
+
+    If none does, it is learning.
+    """
+    if history.broken_off is not None:
+        return _diverged(history)
+    if not history.epochs:
+        return Verdict(
+            kind="learning",
+            sentence="Nothing was trained.",
+            evidence=("no epoch was completed",),
+            advice=("let it train for at least one epoch",),
+        )
+    for judge in (_rate_too_high, _overfitting, _rate_too_low, _underfitting):
+        verdict = judge(history)
+        if verdict is not None:
+            return verdict
+    return _learning(history)
+
+
+def _diverged(history: History) -> Verdict:
+    epoch, batch = history.broken_off or (0, 0)
+    losses = [loss for e in history.epochs for loss in e.batch_losses]
+    seen = f", the greatest loss before was {max(losses):.3g}" if losses else ""
+    return Verdict(
+        kind="diverged",
+        sentence=f"Diverged: the loss became infinite in epoch {epoch}, batch {batch}.",
+        evidence=(f"the loss began at {history.start_loss:.3g}{seen}",),
+        advice=(
+            "a learning rate ten times smaller",
+            "a warm-up: --set schedule.warmup=0.1",
+            "look for extreme values in the data",
+        ),
+        since=epoch,
+    )
+
+
+def _rate_too_high(history: History) -> Verdict | None:
+    """Losses explode, or jump up and down without getting anywhere."""
+    start, losses = _start(history), _train(history)
+    peak = max(max(e.batch_losses, default=0.0) for e in history.epochs)
+    fallen = (start - min(losses)) / start
+    rises = sum(b > a + STAGNANT * start for a, b in pairwise(losses))
+    stuck = fallen < BARELY and peak > SPIKE * start
+    jumps = len(losses) >= _FEW and rises >= len(losses) / 3 and losses[-1] > UNSOLVED * start
+    if not (stuck or jumps):
+        return None
+    evidence = [
+        f"the training loss began at {start:.3g}, its least value is {min(losses):.3g}",
+        f"the greatest loss of a part of an epoch is {peak:.3g}",
+    ]
+    if rises:
+        evidence.append(f"it rose from one epoch to the next {rises} times of {len(losses) - 1}")
+    return Verdict(
+        kind="rate_too_high",
+        sentence="The learning rate is too high: the loss jumps instead of falling.",
+        evidence=tuple(evidence),
+        advice=(
+            f"a smaller rate than {_greatest_rate(history):g}: a third or a tenth",
+            "a warm-up (--set schedule.warmup=0.1) or a schedule that falls (cosine)",
+            "larger batches",
+        ),
+    )
+
+
+_FEW = 4
+"""Fewer epochs show no pattern."""
+
+
+def _overfitting(history: History) -> Verdict | None:
+    """The validation loss has turned while the training loss still falls, or a wide gap is open."""
+    judged = [e for e in history.epochs if e.validation_loss is not None]
+    if not judged:
+        return None
+    floor = min(e.loss for e in judged)
+    least = next(e for e in judged if e.loss <= (1 + SAME) * floor)
+    last = judged[-1]
+    recent = median(e.loss for e in judged[-3:])
+    behind = last.number - least.number
+    turned = (
+        behind >= TURN_EPOCHS
+        and recent - least.loss > RISE * least.loss
+        and recent - least.loss > STAGNANT * _start(history)
+        and last.train_loss < least.train_loss
+    )
+    gap = _gap(last)
+    if not turned and (gap is None or gap < GAP):
+        return None
+    evidence = [f"training loss {last.train_loss:.3g}, validation loss {last.loss:.3g} at the end"]
+    since = least.number + 1 if behind else _lasting_gap(judged)
+    if turned:
+        evidence.insert(
+            0,
+            f"since epoch {least.number} the validation loss has risen from {least.loss:.3g} to "
+            f"{recent:.3g}, while the training loss fell from {least.train_loss:.3g} to "
+            f"{last.train_loss:.3g}",
+        )
+    elif behind:
+        evidence.insert(
+            0,
+            f"since epoch {least.number} the training loss fell from {least.train_loss:.3g} to "
+            f"{last.train_loss:.3g}, the validation loss only from {least.loss:.3g} to {floor:.3g}",
+        )
+    if gap is not None:
+        evidence.append(
+            f"accuracy {_share(last.train_accuracy)} on training examples, "
+            f"{_share(last.validation_accuracy)} on validation examples"
+        )
+    return Verdict(
+        kind="overfitting",
+        sentence=f"Overfitting from epoch {since}: examples are remembered, not understood.",
+        evidence=tuple(evidence),
+        advice=(
+            "more examples, or augmentation: --set data.augment=mirror,shift",
+            f"stop in time: --set training.patience={max(TURN_EPOCHS + 1, behind // 2)}"
+            if turned
+            else "weight decay: --set optimizer.weight_decay=0.001",
+            "a smaller network, or dropout in front of the last layer",
+        ),
+        since=since,
+    )
+
+
+def _lasting_gap(judged: list[Epoch]) -> int:
+    """The epoch from which on training examples are always much more often right."""
+    narrow = [e.number for e in judged if (_gap(e) or 0.0) < GAP]
+    return narrow[-1] + 1 if narrow else judged[0].number
+
+
+def _rate_too_low(history: History) -> Verdict | None:
+    """The loss falls evenly, and is far from having arrived."""
+    losses = [mean(e.batch_losses or (e.train_loss,)) for e in history.epochs]
+    steps = [a - b for a, b in pairwise(losses)]
+    if len(steps) < _FEW - 1 or losses[0] - losses[-1] >= SLOW * losses[0]:
+        return None
+    half = len(steps) // 2
+    early, late = mean(steps[:half]), mean(steps[half:])
+    falling_rates = history.epochs[-1].rate < history.epochs[0].rate / 2
+    if min(steps) <= 0 or not (late > early / 2 or falling_rates):
+        return None
+    return Verdict(
+        kind="rate_too_low",
+        sentence="The learning rate is too low: the loss falls evenly and slowly.",
+        evidence=(
+            (
+                f"the mean loss of the steps was {losses[0]:.3g} in the first epoch, and "
+                f"{losses[-1]:.3g} in epoch {len(losses)}"
+            ),
+            f"by {early:.2g} per epoch in the first half, {late:.2g} in the second",
+        ),
+        advice=(
+            f"a greater rate than {_greatest_rate(history):g}: three or ten times",
+            "adam or adamw, which choose their own steps",
+            "more epochs",
+        ),
+    )
+
+
+def _underfitting(history: History) -> Verdict | None:
+    """The training loss stands still, and high."""
+    losses = _train(history)
+    if len(losses) < _FEW:
+        return None
+    start, last = _start(history), history.epochs[-1]
+    before = losses[-1 - max(1, len(losses) // 3)]
+    still = (before - losses[-1]) / start < STAGNANT
+    if not still or losses[-1] < UNSOLVED * start:
+        return None
+    evidence = [
+        f"the training loss is {losses[-1]:.3g}, {losses[-1] / start:.0%} of what it began with",
+        f"{max(1, len(losses) // 3)} epochs ago it was {before:.3g}",
+    ]
+    if last.train_accuracy is not None:
+        chance = f", guessing gives {1 / history.classes:.0%}" if history.classes else ""
+        evidence.append(f"{_share(last.train_accuracy)} of training examples are right{chance}")
+    return Verdict(
+        kind="underfitting",
+        sentence="Underfitting: the network does not even learn its training examples.",
+        evidence=tuple(evidence),
+        advice=(
+            "a larger network: more channels or layers",
+            "less augmentation, label smoothing and weight decay",
+            "another learning rate, three times smaller and three times greater",
+        ),
+    )
+
+
+def _learning(history: History) -> Verdict:
+    last, best = history.epochs[-1], history.best or history.epochs[-1]
+    losses = [_start(history), *_train(history)]
+    if (losses[0] - min(losses)) / losses[0] < BARELY:
+        return _not_yet(history)
+    evidence = [f"the training loss fell from {losses[0]:.3g} to {losses[-1]:.3g}"]
+    if last.validation_loss is not None:
+        evidence.append(
+            f"validation loss {last.validation_loss:.3g}, training loss {last.train_loss:.3g}"
+        )
+    if best.accuracy is not None:
+        evidence.append(f"accuracy {_share(best.accuracy)} in epoch {best.number}, the best")
+    unfinished = len(losses) > 1 and (losses[-2] - losses[-1]) / losses[0] > STAGNANT
+    if unfinished:
+        advice = ("more epochs: the loss still falls",)
+    elif last.number - best.number >= _FEW:
+        advice = (f"--set training.patience={_FEW} would have ended it earlier",)
+    else:
+        advice = ("nothing has to be changed",)
+    return Verdict(
+        kind="learning",
+        sentence="Learning: the loss falls, and what is learned holds for new examples."
+        if last.validation_loss is not None
+        else "Learning: the loss falls.",
+        evidence=tuple(evidence),
+        advice=advice,
+    )
+
+
+def _not_yet(history: History) -> Verdict:
+    losses = _train(history)
+    return Verdict(
+        kind="underfitting",
+        sentence="Nothing has been learned yet: the loss has hardly moved.",
+        evidence=(
+            (
+                f"the training loss began at {history.start_loss:.3g}, its least value in "
+                f"{len(losses)} epochs is {min(losses):.3g}"
+            ),
+        ),
+        advice=(
+            (
+                f"another rate than {_greatest_rate(history):g}: ten times smaller, and ten times "
+                "greater; --compare shows both at once"
+            ),
+            "more epochs",
+            "look whether labels belong to their examples",
+        ),
+    )
+
+
+def _start(history: History) -> float:
+    """The loss before the first step; of a training that began perfect, a tiny number."""
+    start = history.start_loss
+    return max(start if math.isfinite(start) else _train(history)[0], 1e-12)
+
+
+def _train(history: History) -> list[float]:
+    return [e.train_loss if math.isfinite(e.train_loss) else math.inf for e in history.epochs]
+
+
+def _gap(epoch: Epoch) -> float | None:
+    """How much more often training examples are right than validation examples."""
+    if epoch.train_accuracy is None or epoch.validation_accuracy is None:
+        return None
+    return epoch.train_accuracy - epoch.validation_accuracy
+
+
+def _greatest_rate(history: History) -> float:
+    return max(e.rate for e in history.epochs)
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.1%}"
