@@ -30,8 +30,7 @@ def scripts(folder: Path, *names: str) -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="session")
 def cifar10(repository: Path) -> Iterator[SimpleNamespace]:
     """``examples/cifar10``."""
-    names = ("data", "draw_sample", "export", "network", "rounding", "train")
-    with scripts(repository / "examples" / "cifar10", *names) as modules:
+    with scripts(repository / "examples" / "cifar10", "draw_sample") as modules:
         yield modules
 
 

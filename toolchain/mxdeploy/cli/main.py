@@ -12,6 +12,7 @@ from mxdeploy import __version__
 COMMANDS = {
     "train": "Train a network on labelled data, for the chip.",
     "export": "Write a trained checkpoint as ONNX.",
+    "data": "What examples a file or folder holds, and what is wrong with them.",
     "check": "Does a model fit? Which node, which limit, what to do about it.",
     "build": "From an ONNX file to proved firmware.",
     "emulate": "Bit-exact inference on the model of the accelerator.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import onnx_ir as ir
 
@@ -52,23 +52,21 @@ def join_inputs(graph: ir.Graph, given: Sequence[ir.Value]) -> JoinedInputs | No
     lengths = _lengths(shapes, axis)
     if not lengths or len({value.dtype for value in values}) > 1:
         return None
-    batch = next((shape[0] for shape in shapes if isinstance(shape[0], int)), shapes[0][0])
-    whole = [batch, *shapes[0][1:axis], sum(lengths), *shapes[0][axis + 1 :]]
+    whole = [_batch(shapes), *shapes[0][1:axis], sum(lengths), *shapes[0][axis + 1 :]]
     name = "+".join(value.name or "" for value in values)
     joined = ir.Value(name=name, shape=ir.Shape(whole), type=values[0].type)
     ir.convenience.replace_all_uses_with(node.outputs[0], joined)
     graph.remove(node, safe=True)
     graph.inputs[:] = [joined]
-    bounds = pairwise(accumulate(lengths, initial=0))
     parts = tuple(
         InputPart(
             name=printable(value.name or ""),
             place=given.index(value),
             axis=axis - 1,
-            start=start,
+            start=stop - length,
             stop=stop,
         )
-        for value, (start, stop) in zip(values, bounds, strict=True)
+        for value, length, stop in zip(values, lengths, accumulate(lengths), strict=True)
     )
     return JoinedInputs(value=joined, parts=parts, node=printable(node.name or ""))
 
@@ -93,3 +91,8 @@ def _lengths(shapes: Sequence[Dimensions], axis: int) -> list[int]:
     others = {tuple(shape[1:axis] + shape[axis + 1 :]) for shape in shapes}
     found = [n for shape in shapes if isinstance(n := shape[axis], int) and n > 0]
     return found if len(found) == len(shapes) and len(others) == 1 >= len(batches) else []
+
+
+def _batch(shapes: Sequence[Dimensions]) -> int | ir.SymbolicDim:
+    """The number that a shape says, or a symbol."""
+    return next((shape[0] for shape in shapes if isinstance(shape[0], int)), shapes[0][0])

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from mxdeploy.ir.network import Network, Node, Rewrite, Value
-from mxdeploy.ops.graph import Reshape
+from mxdeploy.ir.network import Network, Node, Range, Rewrite, Value
+from mxdeploy.ops.graph import GraphOp, Reshape
 from mxdeploy.ops.head import HeadOp, appended
 from mxdeploy.ops.tail import TailStep
 
@@ -113,6 +113,30 @@ class Graph:
             number += 1
             name = f"{wanted}_{number}"
         return name
+
+    def beside(
+        self,
+        node: Node,
+        word: str,
+        op: GraphOp,
+        inputs: tuple[str, ...],
+        shape: Shape,
+        *,
+        declared: Range | None = None,
+    ) -> tuple[Node, Value]:
+        """A further node that does a share of the work of ``node``, and the value that it writes.
+
+        Their names are new and end in ``word``, which must differ among the nodes of an edit.
+        """
+        value = Value(
+            name=self.new_name(f"{node.output}.{word}"),
+            shape=shape,
+            origin=self.value(node.output).origin,
+            declared=declared,
+        )
+        name = self.new_node_name(f"{node.name}.{word}")
+        further = Node(name=name, op=op, inputs=inputs, output=value.name, origin=node.origin)
+        return further, value
 
     def with_network(self, network: Network) -> Graph:
         """``network`` with the order of this graph's ONNX nodes."""

@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine, GraphOp, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
@@ -48,11 +48,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     counting = replace(op, count_include_pad=True, ceil_mode=False)
     counting = reshaped(counting, tuple(_covered(a) for a in axes))
-    value = graph.value(node.output)
-    average = Value(name=graph.new_name(f"{value.name}.even"), shape=value.shape, origin=node.name)
-    first = replace(
-        node, name=graph.new_node_name(f"{node.name}.even"), op=counting, output=average.name
-    )
+    shape = graph.shape(node.output)
+    first, average = graph.beside(node, "even", counting, node.inputs, shape)
     if len(copies) == 1:
         factor = Tensor(np.array(copies[0].factor, np.float32))
         scaled = Affine(scale=factor, offset=Tensor(np.zeros((), np.float32)))
@@ -62,27 +59,17 @@ def match(graph: Graph, node: Node) -> Edit | None:
             add=(first, replace(node, op=scaled, inputs=(average.name,))),
             values=(average,),
         )
-    channels = value.shape[0]
-    moved = Value(
-        name=graph.new_name(f"{value.name}.moved"),
-        shape=(channels * len(copies), *value.shape[1:]),
-        origin=node.name,
+    out, back = _convolutions(copies, shape[0])
+    move, moved = graph.beside(
+        node, "move", out, (average.name,), (shape[0] * len(copies), *shape[1:])
     )
-    out, back = _convolutions(copies, channels)
     return Edit(
         text=f"counts its padding; {len(copies)} moved copies of the result, weighted and added "
         "up, correct the border",
         remove=(node,),
-        add=(
-            first,
-            replace(
-                node, name=graph.new_node_name(f"{node.name}.move"), op=out,
-                inputs=(average.name,), output=moved.name,
-            ),
-            replace(node, op=back, inputs=(moved.name,)),
-        ),
+        add=(first, move, replace(node, op=back, inputs=(moved.name,))),
         values=(average, moved),
-    )  # fmt: skip
+    )
 
 
 def is_uneven(op: Pooling, axes: tuple[Window, ...]) -> bool:

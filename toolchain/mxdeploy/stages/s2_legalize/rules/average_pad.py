@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Affine, Pad, Pooling
@@ -36,34 +36,23 @@ def match(graph: Graph, node: Node) -> Edit | None:
     size = _larger(op, shape)
     if size is None or size == shape[1:]:
         return None
-    padded = Value(
-        name=graph.new_name(f"{node.output}.padded"), shape=(shape[0], *size), origin=node.name
-    )
-    value = graph.value(node.output)
-    average = Value(name=graph.new_name(f"{value.name}.sum"), shape=value.shape, origin=node.name)
     more = [n - m for n, m in zip(size, shape[1:], strict=True)]
     pads = (0, *(m // 2 for m in more), 0, *(m - m // 2 for m in more))
+    pad, padded = graph.beside(
+        node, "pad", Pad(pads=pads, value=0.0), node.inputs, (shape[0], *size)
+    )
+    pool, average = graph.beside(
+        node, "sum", replace(op, size=size), (padded.name,), graph.shape(node.output)
+    )
     factor = prod(size) / prod(shape[1:])
     scale = Tensor(np.array(factor, np.float32))
+    scaled = Affine(scale=scale, offset=Tensor(np.zeros((), np.float32)))
     return Edit(
         text=f"averages {list(size)} with zeros around, and multiplies by {factor:g}",
         remove=(node,),
-        add=(
-            replace(
-                node, name=graph.new_node_name(f"{node.name}.pad"), op=Pad(pads=pads, value=0.0),
-                output=padded.name,
-            ),
-            replace(
-                node, name=graph.new_node_name(f"{node.name}.sum"), op=replace(op, size=size),
-                inputs=(padded.name,), output=average.name,
-            ),
-            replace(
-                node, op=Affine(scale=scale, offset=Tensor(np.zeros((), np.float32))),
-                inputs=(average.name,),
-            ),
-        ),
+        add=(pad, pool, replace(node, op=scaled, inputs=(average.name,))),
         values=(padded, average),
-    )  # fmt: skip
+    )
 
 
 def _larger(op: Pooling, shape: Shape) -> Shape | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Affine, Concat, GraphOp, LayerFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
@@ -28,31 +28,17 @@ def match(graph: Graph, node: Node) -> Edit | None:
     ops = _per_part(node.op, [graph.shape(n) for n in join.inputs], join.op.axis)
     if len(shared) > 1 or len(set(join.inputs)) < len(join.inputs) or ops is None:
         return None
-    value = graph.value(node.output)
-    nodes, values = [], []
-    for name, op in zip(join.inputs, ops, strict=True):
-        part = Value(
-            name=graph.new_name(f"{value.name}.of.{name}"),
-            shape=graph.shape(name),
-            origin=value.origin,
-            declared=value.declared,
-        )
-        values.append(part)
-        nodes.append(
-            Node(
-                name=graph.new_node_name(f"{node.name}.of.{name}"),
-                op=op,
-                inputs=(name,),
-                output=part.name,
-                origin=node.origin,
-            )
-        )
-    joined = replace(join, inputs=tuple(v.name for v in values), output=value.name)
+    declared = graph.value(node.output).declared
+    parts = [
+        graph.beside(node, f"of.{name}", op, (name,), graph.shape(name), declared=declared)
+        for name, op in zip(join.inputs, ops, strict=True)
+    ]
+    joined = replace(join, inputs=tuple(v.name for _, v in parts), output=node.output)
     return Edit(
         text=f"{node.name} is applied to the parts of {join.name}",
         remove=(join, node),
-        add=(*nodes, joined),
-        values=tuple(values),
+        add=(*(part for part, _ in parts), joined),
+        values=tuple(written for _, written in parts),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Concat, Elementwise, Linear, Reshape
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
@@ -25,38 +25,27 @@ def match(graph: Graph, node: Node) -> Edit | None:
     shapes = [graph.shape(name) for name in join.inputs]
     if any(len(s) != 1 for s in shapes) or len({_pixels(graph, n) for n in join.inputs}) == 1:
         return None
-    value = graph.value(node.output)
     edges = np.cumsum([s[0] for s in shapes])[:-1]
-    nodes: list[Node] = []
-    values: list[Value] = []
-    for name, weight in zip(join.inputs, np.split(op.weight.array, edges, axis=1), strict=True):
-        number = len(nodes)
-        part = Value(
-            name=graph.new_name(f"{value.name}.part{number}"),
-            shape=value.shape,
-            origin=value.origin,
-        )
-        values.append(part)
-        nodes.append(
-            Node(
-                name=graph.new_node_name(f"{node.name}.part{number}"),
-                op=Linear(weight=Tensor(weight), bias=op.bias if number == 0 else None),
-                inputs=(name,),
-                output=part.name,
-                origin=graph.origins(node),
-            )
-        )
+    weights = np.split(op.weight.array, edges, axis=1)
+    products = [
+        Linear(weight=Tensor(weight), bias=None if number else op.bias)
+        for number, weight in enumerate(weights)
+    ]
+    parts = [
+        graph.beside(node, f"part{number}", product, (name,), graph.shape(node.output))
+        for number, (name, product) in enumerate(zip(join.inputs, products, strict=True))
+    ]
     total = replace(
         node,
         op=Elementwise(function="add"),
-        inputs=tuple(v.name for v in values),
+        inputs=tuple(written.name for _, written in parts),
         origin=graph.origins(join, node),
     )
     return Edit(
         text=f"{node.name} is the sum of products with the parts of {join.name}",
         remove=(join, node),
-        add=(*nodes, total),
-        values=tuple(values),
+        add=(*(part for part, _ in parts), total),
+        values=tuple(written for _, written in parts),
     )
 
 

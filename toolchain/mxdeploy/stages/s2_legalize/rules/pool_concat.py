@@ -6,9 +6,7 @@ part passes through a layer that costs little.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Concat, Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -22,36 +20,29 @@ def match(graph: Graph, node: Node) -> Edit | None:
     if join.op.axis != 0 or not any(r.op == join.op for r in graph.readers(node.output)):
         return None
     value = graph.value(node.output)
-    nodes, values = [], []
-    for name in dict.fromkeys(join.inputs):
-        part = Value(
-            name=graph.new_name(f"{value.name}.of.{name}"),
-            shape=(graph.shape(name)[0], *value.shape[1:]),
-            origin=value.origin,
+    pooled = {
+        name: graph.beside(
+            node,
+            f"of.{name}",
+            node.op,
+            (name,),
+            (graph.shape(name)[0], *value.shape[1:]),
             declared=value.declared,
         )
-        values.append(part)
-        nodes.append(
-            replace(
-                node,
-                name=graph.new_node_name(f"{node.name}.of.{name}"),
-                inputs=(name,),
-                output=part.name,
-            )
-        )
-    pooled = dict(zip(dict.fromkeys(join.inputs), (v.name for v in values), strict=True))
+        for name in dict.fromkeys(join.inputs)
+    }
     joined = Node(
         name=graph.new_node_name(f"{node.name}.joined"),
         op=join.op,
-        inputs=tuple(pooled[name] for name in join.inputs),
+        inputs=tuple(pooled[name][1].name for name in join.inputs),
         output=value.name,
         origin=graph.origins(join, node),
     )
     return Edit(
         text=f"{node.name} is done to the parts of {join.name}",
         remove=(node,),
-        add=(*nodes, joined),
-        values=tuple(values),
+        add=(*(part for part, _ in pooled.values()), joined),
+        values=tuple(written for _, written in pooled.values()),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -25,19 +25,11 @@ def match(graph: Graph, node: Node) -> Edit | None:
         return None
     if any(a.stride % step and a.outputs > 1 for a in axes):
         return None
-    kept = Value(
-        name=graph.new_name(f"{node.output}.kept"),
-        shape=(graph.shape(node.output)[0], *((a.length - 1) // step + 1 for a in axes)),
-        origin=node.name,
-    )
     ones = tuple(replace(a, size=1, stride=step, dilation=1) for a in axes)
     dense = tuple(replace(a, stride=-(-a.stride // step), dilation=1) for a in axes)
-    first = replace(
-        node,
-        name=graph.new_node_name(f"{node.name}.keep"),
-        op=replace(reshaped(op, ones), average=False),
-        output=kept.name,
-    )
+    shape = (graph.shape(node.output)[0], *((a.length - 1) // step + 1 for a in axes))
+    keep = replace(reshaped(op, ones), average=False)
+    first, kept = graph.beside(node, "keep", keep, node.inputs, shape)
     return Edit(
         text=f"takes every {step}th pixel, then pools without dilation",
         remove=(node,),

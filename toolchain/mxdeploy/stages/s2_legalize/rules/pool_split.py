@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops import constraints
 from mxdeploy.ops.graph import Pooling
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
@@ -45,12 +45,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
     steps = split(op, axes, shape)
     if steps is None:
         return None
-    value = Value(
-        name=graph.new_name(f"{node.output}.first"), shape=steps.between, origin=node.name
-    )
-    first = replace(
-        node, name=graph.new_node_name(f"{node.name}.first"), op=steps.first, output=value.name
-    )
+    first, value = graph.beside(node, "first", steps.first, node.inputs, steps.between)
     second = replace(node, op=steps.second, inputs=(value.name,))
     return Edit(
         text=f"pools {list(steps.first.size)} with stride {max(steps.first.strides)}, then "

@@ -54,39 +54,27 @@ def _of_parts(graph: Graph, node: Node, join: Node, channels: tuple[int, ...]) -
     ]
     if len({part for part, _ in runs}) < len(runs) or len(runs) == len(places):
         return None
-    value = graph.value(node.output)
-    nodes: list[Node] = []
-    values: list[Value] = []
-    inputs: list[str] = []
+    declared = graph.value(node.output).declared
+    pieces: list[tuple[Node, Value]] = []
     for number, (part, chosen) in enumerate(runs):
         name = join.inputs[part]
         shape = graph.shape(name)
         op = select(shape, chosen)
         if op is None:
             return None
-        piece = Value(
-            name=graph.new_name(f"{value.name}.part{number}"),
-            shape=(len(chosen), *shape[1:]),
-            origin=value.origin,
-            declared=value.declared,
-        )
-        values.append(piece)
-        inputs.append(piece.name)
-        nodes.append(
-            Node(
-                name=graph.new_node_name(f"{node.name}.part{number}"),
-                op=op,
-                inputs=(name,),
-                output=piece.name,
-                origin=node.origin,
-            )
-        )
-    joined = replace(node, op=join.op, inputs=tuple(inputs), origin=graph.origins(join, node))
+        after = (len(chosen), *shape[1:])
+        pieces.append(graph.beside(node, f"part{number}", op, (name,), after, declared=declared))
+    joined = replace(
+        node,
+        op=join.op,
+        inputs=tuple(written.name for _, written in pieces),
+        origin=graph.origins(join, node),
+    )
     return Edit(
         text=f"selects from the parts of {join.name}",
         remove=(node,),
-        add=(*nodes, joined),
-        values=tuple(values),
+        add=(*(piece for piece, _ in pieces), joined),
+        values=tuple(written for _, written in pieces),
     )
 
 

@@ -1,0 +1,162 @@
+"""What a source of examples holds, in numbers: for people who look before they train."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mxdeploy.data import findings
+from mxdeploy.data.examples import Examples, balance
+from mxdeploy.data.numbering import numbered
+from mxdeploy.data.read import read_wish
+from mxdeploy.data.wish import Part, Wish
+from mxdeploy.errors import Diagnostic
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summary:
+    """The parts of a source, and what is odd about them.
+
+    Attributes:
+        source: what was read, as the user named it.
+        parts: by name: ``train`` and ``test``, or ``all`` where the source does not tell them
+            apart; with the same numbers of classes.
+        problems: what was left out of any part, and examples that are there more than once.
+    """
+
+    source: str
+    parts: dict[str, Examples]
+    problems: tuple[Diagnostic, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        first = next(iter(self.parts.values()))
+        return {
+            "source": self.source,
+            "kind": first.kind,
+            "shape": list(first.shape),
+            "type": str(first.inputs.dtype),
+            "classes": list(first.classes),
+            "parts": [
+                {
+                    "part": name,
+                    "examples": len(part),
+                    "labelled": part.targets is not None,
+                    "smallest": float(part.inputs.min()),
+                    "largest": float(part.inputs.max()),
+                    "per_class": balance(part),
+                }
+                for name, part in self.parts.items()
+            ],
+        }
+
+
+def summarize(path: Path | str, wish: Wish, *, strict: bool = False) -> Summary:
+    """Read everything, or the part that is wished for.
+
+    Raises:
+        UsageError: nothing usable is there, or there are problems and reading is strict.
+    """
+    parts = _parts(path, wish)
+    first = next(iter(parts.values()))
+    parts = {name: numbered(part, first.classes) for name, part in parts.items()}
+    found = dict.fromkeys(problem for part in parts.values() for problem in part.problems)
+    problems = (*found, *duplicates(str(path), parts))
+    if strict:
+        findings.raise_all(problems)
+    return Summary(source=str(path), parts=parts, problems=problems)
+
+
+def _parts(path: Path | str, wish: Wish) -> dict[str, Examples]:
+    whole = wish.limit is None
+    if wish.part is not None:
+        return {wish.part: read_wish(path, wish, whole=whole)}
+    names: tuple[Part, ...] = ("train", "test")
+    try:
+        return {name: read_wish(path, replace(wish, part=name), whole=whole) for name in names}
+    except findings.NoPartError:
+        return {ALL: read_wish(path, wish, whole=whole)}
+
+
+def duplicates(source: str, parts: dict[str, Examples]) -> list[Diagnostic]:
+    """Inputs that are there more than once: in one part, with other labels, in both parts."""
+    seen: dict[bytes, tuple[str, str, object]] = {}
+    again: list[str] = []
+    contrary: list[str] = []
+    leaked: list[str] = []
+    for part, examples in parts.items():
+        for i, x in enumerate(examples.inputs):
+            label = None if examples.targets is None else examples.targets[i].tobytes()
+            here = (part, examples.names[i], label)
+            key = hashlib.blake2b(np.ascontiguousarray(x).tobytes(), digest_size=16).digest()
+            before = seen.setdefault(key, here)
+            if before is here:
+                continue
+            pair = f"{here[1]} = {before[1]}"
+            if before[2] != label:
+                contrary.append(pair)
+            elif before[0] != part:
+                leaked.append(pair)
+            else:
+                again.append(pair)
+    return [
+        *_repeated(source, again),
+        *_contrary(source, contrary),
+        *_leaked(source, leaked),
+    ]
+
+
+def _listed(pairs: list[str]) -> str:
+    more = len(pairs) - findings.MAX_POSITIONS
+    shown = "; ".join(pairs[: findings.MAX_POSITIONS])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _repeated(source: str, pairs: list[str]) -> list[Diagnostic]:
+    if not pairs:
+        return []
+    return [
+        Diagnostic(
+            code="MX8370",
+            where=source,
+            what=f"holds {len(pairs)} examples twice: {_listed(pairs)}",
+            why="copies may be divided between training and validation, which then looks better "
+            "than it is",
+            fix="remove the copies",
+            severity="note",
+        )
+    ]
+
+
+def _contrary(source: str, pairs: list[str]) -> list[Diagnostic]:
+    if not pairs:
+        return []
+    return [
+        findings.problem(
+            "MX8371",
+            source,
+            f"{len(pairs)} equal inputs have different labels: {_listed(pairs)}",
+            "correct the labels",
+            "no network can be right about both",
+        )
+    ]
+
+
+def _leaked(source: str, pairs: list[str]) -> list[Diagnostic]:
+    if not pairs:
+        return []
+    return [
+        findings.problem(
+            "MX8372",
+            source,
+            f"{len(pairs)} test examples are training examples too: {_listed(pairs)}",
+            "remove them from one of the parts",
+            "the test then says less about new data",
+        )
+    ]
