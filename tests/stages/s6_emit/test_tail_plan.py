@@ -30,7 +30,8 @@ from mxdeploy.ops.graph import (
 )
 from mxdeploy.ops.tail import Result, TailOp, TailStep, integer_values, verify_tail
 from mxdeploy.stages.s6_emit.moves import MAX_AXES, Move, moves_of
-from mxdeploy.stages.s6_emit.tail_plan import Apply, Choose, Combine, Copy, TailPlan, plan_tail
+from mxdeploy.stages.s6_emit.tail_plan import TailPlan, plan_tail
+from mxdeploy.stages.s6_emit.tail_statements import Apply, Choose, Combine, Copy
 from tests.onnx_text import random
 
 

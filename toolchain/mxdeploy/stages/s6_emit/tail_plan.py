@@ -7,6 +7,7 @@ that end up side by side in the output are computed there at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,81 +20,24 @@ from mxdeploy.ops.tail import (
     Shape,
     TailChoice,
     TailCombination,
-    TailFunction,
     TailMove,
-    TailSoftmax,
     TailStep,
     integer_values,
     steps_for,
 )
-from mxdeploy.stages.s6_emit.moves import Indices, Move, moves_of
+from mxdeploy.stages.s6_emit.moves import Indices, moves_of
+from mxdeploy.stages.s6_emit.tail_buffers import Buffer, Need, place_buffers, workspace_numbers
+from mxdeploy.stages.s6_emit.tail_statements import (
+    Apply,
+    Choose,
+    Combine,
+    Copy,
+    Place,
+    Statement,
+)
 
 MAX_MOVES = 24
 """More, and a value is written in its own order before it is moved again."""
-
-Place = str | int
-"""Where elements are read: an output of the network by its name, or a buffer by its number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
-    """Elements of ``source`` written to buffer ``to`` as the moves say."""
-
-    source: Place
-    to: int
-    moves: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply:
-    """A function of the numbers in a buffer, which have ``shape``, in place."""
-
-    op: TailFunction | TailSoftmax
-    to: int
-    shape: Shape
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Combine:
-    """Numbers of a buffer combined with those of another, in place."""
-
-    op: TailCombination
-    to: int
-    other: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choose:
-    """What is left of each row of ``length`` elements, which lie ``step`` elements apart.
-
-    The moves say where rows begin and where the first element of their result goes; further ones
-    lie ``apart`` elements apart.
-    """
-
-    op: TailChoice
-    source: Place
-    to: int
-    moves: tuple[Move, ...]
-    length: int
-    step: int
-    apart: int
-
-
-Statement = Copy | Apply | Combine | Choose
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buffer:
-    """Single-precision numbers, or positions (integers).
-
-    ``first`` is where they begin: in the model's output (``in_output``), or among the numbers of
-    their kind in the workspace.
-    """
-
-    size: int
-    positions: bool
-    in_output: bool
-    first: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +92,8 @@ def plan_tail(tail: tuple[TailStep, ...], result: Result, outputs: Mapping[str, 
         result: the output.
         outputs: shapes of the network's outputs, without the batch dimension.
     """
-    steps = steps_for(tail, result.value)
-    planner = _Planner(steps, outputs, positions=result.value in integer_values(tail))
-    shape = planner.run(result.value)
-    return planner.plan(result, shape)
+    is_positions = result.value in integer_values(tail)
+    return _Planner(steps_for(tail, result.value), outputs, positions=is_positions).plan(result)
 
 
 class _Planner:
@@ -161,65 +103,34 @@ class _Planner:
         self, steps: tuple[TailStep, ...], outputs: Mapping[str, Shape], *, positions: bool
     ) -> None:
         self._steps = steps
-        self._positions = positions
         self._statements: list[Statement] = []
         self._places: list[Place] = list(outputs)
         self._layouts = {
             name: self._whole(number, shape) for number, (name, shape) in enumerate(outputs.items())
         }
-        self._uses: dict[str, int] = {}
-        for step in steps:
-            for name in step.inputs:
-                self._uses[name] = self._uses.get(name, 0) + 1
-        self._sizes: list[int] = [0]
-        self._kinds: list[bool] = [positions]
+        self._uses = Counter(name for step in steps for name in step.inputs)
+        self._needs = [Need(size=0, positions=positions)]
 
-    def run(self, value: str) -> Shape:
-        """All statements; the shape of the output."""
-        self._uses[value] = self._uses.get(value, 0) + 1
+    def plan(self, result: Result) -> TailPlan:
+        """The statements of all steps, and copies of what does not lie in the output already."""
+        self._uses[result.value] += 1
         for step in self._steps:
             self._layouts[step.output] = self._step(step)
-            for name in step.inputs:
-                self._uses[name] -= 1
-        layout = self._layouts[value]
-        self._sizes[0] = layout.places.size
-        self._result = layout
-        return layout.places.shape
-
-    def plan(self, result: Result, shape: Shape) -> TailPlan:
-        """The statements with every buffer in its place, and what is still to be copied."""
-        inside = self._inside()
-        copied = [
-            statement
-            for statement in self._copies(self._result, 0)
-            if isinstance(statement.source, str) or statement.source not in inside
-        ]
-        self._statements += copied
-        firsts = self._workspace(set(inside))
-        buffers = tuple(
-            Buffer(
-                size=size,
-                positions=kind,
-                in_output=number == 0 or number in inside,
-                first=0 if number == 0 else inside.get(number, firsts.get(number, 0)),
-            )
-            for number, (size, kind) in enumerate(zip(self._sizes, self._kinds, strict=True))
-        )
-        rooms = [
-            max(
-                (b.first + b.size for b in buffers if not b.in_output and b.positions == kind),
-                default=0,
-            )
-            for kind in (False, True)
-        ]
+            self._uses.subtract(step.inputs)
+        layout = self._layouts[result.value]
+        whole = Need(size=layout.places.size, positions=self._needs[0].positions)
+        self._needs[0] = whole
+        inside = self._inside(layout)
+        self._statements += [c for c in self._copies(layout, 0) if c.source not in inside]
+        buffers = place_buffers(self._needs, self._statements, inside)
         return TailPlan(
             result=result,
-            shape=shape,
-            positions=self._positions,
+            shape=layout.places.shape,
+            positions=whole.positions,
             statements=tuple(self._statements),
             buffers=buffers,
-            real_numbers=rooms[0],
-            position_numbers=rooms[1],
+            real_numbers=workspace_numbers(buffers, positions=False),
+            position_numbers=workspace_numbers(buffers, positions=True),
         )
 
     # --- steps ----------------------------------------------------------------------------------
@@ -278,10 +189,10 @@ class _Planner:
     # --- buffers --------------------------------------------------------------------------------
 
     def _new_buffer(self, size: int, *, positions: bool) -> int:
-        self._sizes.append(size)
-        self._kinds.append(positions)
-        self._places.append(len(self._sizes) - 1)
-        return len(self._sizes) - 1
+        number = len(self._needs)
+        self._needs.append(Need(size=size, positions=positions))
+        self._places.append(number)
+        return number
 
     def _whole(self, place: int, shape: Shape) -> _Layout:
         indices = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
@@ -308,7 +219,9 @@ class _Planner:
     def _exact(self, layout: _Layout) -> int | None:
         """The buffer of real numbers that holds just the value, in order; or None."""
         place = self._places[int(layout.places.flat[0])]
-        if isinstance(place, str) or self._kinds[place] or self._sizes[place] != layout.places.size:
+        if isinstance(place, str):
+            return None
+        if self._needs[place] != Need(size=layout.places.size, positions=False):
             return None
         ordered = np.array_equal(layout.indices.reshape(-1), np.arange(layout.indices.size))
         return place if ordered and len(np.unique(layout.places)) == 1 else None
@@ -333,40 +246,20 @@ class _Planner:
 
     # --- the output -----------------------------------------------------------------------------
 
-    def _inside(self) -> dict[int, int]:
+    def _inside(self, output: _Layout) -> dict[int, int]:
         """Buffers that are a part of the output as they are, and where they begin in it."""
-        places, indices = self._result.places.reshape(-1), self._result.indices.reshape(-1)
+        places, indices = output.places.reshape(-1), output.indices.reshape(-1)
         found: dict[int, int] = {}
         for place in dict.fromkeys(places.tolist()):
             number = self._places[place]
-            if isinstance(number, str) or self._kinds[number] != self._positions:
+            if isinstance(number, str):
                 continue
             target = np.flatnonzero(places == place)
             offsets = target - indices[target]
-            if len(target) == self._sizes[number] and not (offsets - offsets[0]).any():
+            whole = Need(size=len(target), positions=self._needs[0].positions)
+            if self._needs[number] == whole and not (offsets - offsets[0]).any():
                 found[number] = int(offsets[0])
         return found
-
-    def _workspace(self, inside: set[int]) -> dict[int, int]:
-        """Where every other buffer begins among those of its kind: the first gap in its time."""
-        times: dict[int, list[int]] = {}
-        for time, statement in enumerate(self._statements):
-            for number in _buffers(statement) - inside - {0}:
-                times.setdefault(number, []).append(time)
-        firsts: dict[int, int] = {}
-        for number, when in sorted(times.items(), key=lambda item: item[1][0]):
-            taken = sorted(
-                (firsts[other], firsts[other] + self._sizes[other])
-                for other in firsts
-                if self._kinds[other] == self._kinds[number] and times[other][-1] >= when[0]
-            )
-            first = 0
-            for begin, end in taken:
-                if begin - first >= self._sizes[number]:
-                    break
-                first = max(first, end)
-            firsts[number] = first
-        return firsts
 
 
 def _distance(rows: _Layout) -> int | None:
@@ -377,13 +270,3 @@ def _distance(rows: _Layout) -> int | None:
     if not steps.size:
         return 0
     return None if (steps != steps[0, 0]).any() else int(steps[0, 0])
-
-
-def _buffers(statement: Statement) -> set[int]:
-    """The buffers that a statement reads or writes."""
-    read: Place = statement.to
-    if isinstance(statement, Copy | Choose):
-        read = statement.source
-    elif isinstance(statement, Combine):
-        read = statement.other
-    return {statement.to} | ({read} if isinstance(read, int) else set())

@@ -22,15 +22,14 @@ from mxdeploy.stages.s6_emit.escape import (
 )
 from mxdeploy.stages.s6_emit.moves import MAX_AXES, Axis, Move
 from mxdeploy.stages.s6_emit.storage import Storage
-from mxdeploy.stages.s6_emit.tail_plan import (
+from mxdeploy.stages.s6_emit.tail_plan import TailPlan, plan_tail
+from mxdeploy.stages.s6_emit.tail_statements import (
     Apply,
     Choose,
     Combine,
     Copy,
     Place,
     Statement,
-    TailPlan,
-    plan_tail,
 )
 from mxdeploy.stages.s6_emit.view_network import OutputView
 
