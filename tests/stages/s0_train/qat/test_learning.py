@@ -80,10 +80,22 @@ def test_a_start_without_rounding_is_the_float_network() -> None:
     real = Session(build_float_model(source), 1).run({"x": x})["y"]
     errors = []
     for share in (0.0, 0.5, 1.0):
-        module.share = share
-        errors.append(np.abs(module(torch.from_numpy(x)).detach().numpy() - real).mean())
+        values = module.values(module.quantized_input(torch.from_numpy(x)), share)
+        errors.append(np.abs(module.scores(values).detach().numpy() - real).mean())
     assert errors[0] < errors[1] < errors[2]
-    assert module.share == 1.0
+
+
+def test_rounding_comes_in_step_by_step() -> None:
+    """In the end, and in evaluation mode always, it is the chip's arithmetic."""
+    network = build((3, 6, 6), [conv(4, 3, 1, bias=True), linear(3, flatten=True)], seed=4)
+    module = trainable_network(network)
+    module.ramp = 3
+    x = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (2, 3, 6, 6))).float()
+    exact = module.eval()(x)
+    module.train()
+    found = [bool((module(x) == exact).all()) for _ in range(5)]
+    assert found == [False, False, False, True, True]
+    assert (module.eval()(x) == exact).all()
 
 
 def float_network(weight: np.ndarray | None = None) -> Network:

@@ -44,7 +44,6 @@ class IntegerLayer(nn.Module):
         super().__init__()
         self.layer = layer
         self.latent = latent
-        self.share = 1.0
         self.register_parameter("weight", None)
         self.register_parameter("bias", None)
         self.register_buffer("kept", None, persistent=False)
@@ -57,20 +56,20 @@ class IntegerLayer(nn.Module):
         if latent.kept is not None:
             self.register_buffer("kept", torch.tensor(latent.kept), persistent=False)
 
-    def forward(self, operands: Sequence[Tensor]) -> Tensor:
-        """The layer's output integers."""
+    def forward(self, operands: Sequence[Tensor], share: float = 1.0) -> Tensor:
+        """The layer's output integers; with a ``share`` below 1, not all of the way to them."""
         spec = self.layer.spec
-        operand = _operand(spec, operands, self.share)
+        operand = _operand(spec, operands, share)
         if self.latent is None:
             return operand
-        weight, bias = self.integers(self.share)
+        weight, bias = self.integers(share)
         if _reach(weight, bias) + self._half > EXACT_IN_SINGLE:
             operand, weight = operand.double(), weight.double()
             bias = None if bias is None else bias.double()
         sums = _linear_map(spec, operand, weight, bias)
         if spec.output_bits != DATA_BITS:
             return sums
-        return self._narrow(sums).float()
+        return self._narrow(sums, share).float()
 
     def integers(self, share: float = 1.0) -> tuple[Tensor, Tensor | None]:
         """Integer weights and biases, with straight-through gradients; float32."""
@@ -115,7 +114,7 @@ class IntegerLayer(nn.Module):
             return 0
         return float(2.0 ** (FRACTION_BITS - 1 - self.layer.shift))
 
-    def _narrow(self, sums: Tensor) -> Tensor:
+    def _narrow(self, sums: Tensor, share: float) -> Tensor:
         """Accumulators to 8 bits: scaled, saturated, rounded, activated.
 
         The limits are whole numbers, so that saturating first changes nothing; what saturates gets
@@ -124,12 +123,12 @@ class IntegerLayer(nn.Module):
         scaled = sums * 2.0 ** (self.layer.shift - FRACTION_BITS)
         match self.layer.spec.activation:
             case Activation.RELU:
-                return half_up(scaled.clamp(0, DATA_MAX), self.share)
+                return half_up(scaled.clamp(0, DATA_MAX), share)
             case Activation.ABS:
                 # |-128| saturates to 127, so -128 may as well be -127.
-                return half_up(scaled.clamp(-DATA_MAX, DATA_MAX), self.share).abs()
+                return half_up(scaled.clamp(-DATA_MAX, DATA_MAX), share).abs()
             case Activation.NONE:
-                return half_up(scaled.clamp(DATA_MIN, DATA_MAX), self.share)
+                return half_up(scaled.clamp(DATA_MIN, DATA_MAX), share)
 
 
 def _whole(steps: Tensor, low: int, high: int, share: float) -> Tensor:

@@ -41,12 +41,16 @@ class IntegerNetwork(nn.Module):
 
     Attributes:
         network: the quantized network it was made of.
+        ramp: steps of training in which rounding comes in, from almost none to all of it. In
+            evaluation mode all numbers are always rounded.
     """
 
     def __init__(self, network: QuantNetwork, source: Network | None) -> None:
         """Start with the integers of ``network``."""
         super().__init__()
         self.network = network
+        self.ramp = 0
+        self._steps = 0
         self.layers = nn.ModuleList(
             IntegerLayer(layer, None if layer.weight is None else latent_of(network, layer, source))
             for layer in network.layers
@@ -54,22 +58,16 @@ class IntegerNetwork(nn.Module):
         self._joins = {join.output: join.inputs for join in network.joins}
         self._results = tuple(_scores(network, result.value) for result in network.model_results)
 
-    @property
-    def share(self) -> float:
-        """How much of all rounding happens, 0..1; 1 is the chip's arithmetic."""
-        return next((layer.share for layer in self._integer_layers()), 1.0)
-
-    @share.setter
-    def share(self, share: float) -> None:
-        for layer in self._integer_layers():
-            layer.share = share
-
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Outputs of the model for a batch of its inputs, (n, *shape), real numbers.
 
         A single output comes by itself, several in the model's order.
         """
-        return self.scores(self.values(self.quantized_input(x)))
+        share = 1.0
+        if self.training:
+            self._steps += 1
+            share = min(1.0, self._steps / (self.ramp + 1))
+        return self.scores(self.values(self.quantized_input(x), share))
 
     def quantized_input(self, x: Tensor) -> Tensor:
         """The integers that the chip gets for a batch of the model's inputs; float32."""
@@ -79,15 +77,18 @@ class IntegerNetwork(nn.Module):
         integers = quantized_input(np.ascontiguousarray(real), source.scale)
         return torch.from_numpy(integers.reshape(-1, *source.shape)).float().to(x.device)
 
-    def values(self, integers: Tensor) -> dict[str, Tensor]:
-        """Every layer's output (n, C, H, W) for input integers, by the name of its value."""
+    def values(self, integers: Tensor, share: float = 1.0) -> dict[str, Tensor]:
+        """Every layer's output (n, C, H, W) for input integers, by the name of its value.
+
+        ``share``: how much of all rounding happens, 0..1; 1 is the chip's arithmetic.
+        """
         found = {self.network.input: integers}
         with _exact_kernels():
             for layer in self._integer_layers():
                 if self.training:
                     layer.confine()
                 operands = [self._operand(name, found) for name in layer.layer.inputs]
-                found[layer.layer.output] = layer(operands)
+                found[layer.layer.output] = layer(operands, share)
         return found
 
     def scores(self, values: Mapping[str, Tensor]) -> Tensor | tuple[Tensor, ...]:
