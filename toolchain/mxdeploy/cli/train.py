@@ -15,7 +15,10 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import RECIPE_FILE, OptimizerName, load_recipe
 
 if TYPE_CHECKING:
-    from mxdeploy.training import Contender, Trained, TrainRequest
+    from mxdeploy.training import Aware, Contender, Trained, TrainRequest
+
+ONNX = ".onnx"
+"""What to start from is a model, not a checkpoint."""
 
 
 @click.command(name="train")
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--compare", metavar="NAME[:RATE],…", help="Several optimizers, from one start.")
 @click.option("--seeds", type=click.IntRange(min=1), help="So many starts; keep the best.")
 @click.option("--resume", is_flag=True, help="Go on where a training was interrupted.")
-@click.option("--start", type=click.Path(path_type=Path), help="Checkpoint with first weights.")
+@click.option("--start", type=click.Path(path_type=Path), help="Checkpoint, or ONNX to quantize.")
 @click.option("--force", is_flag=True, help="Replace a training that is in the result folder.")
 @click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Any key.")
 @talking
@@ -38,7 +41,7 @@ def command(output: Output, source: Path | None, **options: object) -> None:
     RECIPE is a train.toml, or the folder of one; without it --network and --data say what to
     train. All keys: toolchain/docs/training.md.
     """
-    from mxdeploy.training import Talk, train
+    from mxdeploy.training import Talk, train, tune
 
     talks = os.environ.get("RANK", "0") == "0"  # of several processes under torchrun, the first
     output.as_json = output.as_json and talks
@@ -49,6 +52,11 @@ def command(output: Output, source: Path | None, **options: object) -> None:
         progress=output.steps,
         on_epoch=output.detail,
     )
+    if request.start is not None and request.start.suffix == ONNX:
+        aware = tune(request.start, request, talk)
+        output.result = {"out": str(request.out), "aware": aware.to_dict()}
+        _show_aware(output, aware)
+        return
     try:
         result = train(request, talk)
     except KeyboardInterrupt:
@@ -78,6 +86,8 @@ def _request(  # noqa: PLR0913 - one per option
     """The recipe, changed by what the command line says."""
     from mxdeploy.training import TrainRequest, stored_request
 
+    if start is not None and start.suffix == ONNX and (resume or compare):
+        raise UsageError(_not_tuned(start))
     if resume and source is None and network is None and out is not None:
         stored = stored_request(out)
         more = [] if epochs is None else [f"training.epochs={epochs}"]
@@ -156,6 +166,16 @@ def _no_contender(part: str) -> Diagnostic:
     )
 
 
+def _not_tuned(model: Path) -> Diagnostic:
+    return Diagnostic(
+        code="MX0072",
+        where=f"--start {model}",
+        what="goes neither with --resume nor with --compare",
+        why="a trained model is trained on with the chip's arithmetic, from its own weights, once",
+        fix="--force begins again",
+    )
+
+
 def _resumable(request: TrainRequest) -> tuple[Diagnostic, ...]:
     """What is left of an interrupted training."""
     if not any(request.out.rglob("last.ckpt")):
@@ -187,4 +207,18 @@ def _show(output: Output, result: Trained) -> None:
         output.say(f"    what to change: {'; '.join(run.verdict.advice)}")
     if result.test_accuracy is not None:
         output.say(f"test: {result.test_accuracy:.2%} of {result.test_examples:,} examples")
+    if result.aware is not None:
+        _show_aware(output, result.aware)
     output.say(f"{result.parameters:,} parameters; results in {result.out}")
+
+
+def _show_aware(output: Output, aware: Aware) -> None:
+    forms = {
+        "float": aware.float_form,
+        "integers, rounded": aware.rounded,
+        "integers, trained": aware.trained,
+    }
+    for name, form in forms.items():
+        if form is not None:
+            output.say(f"{name}: {form.share:.2%} of {form.total:,} examples")
+    output.say(f"integers in {aware.file}: build it without calibration")

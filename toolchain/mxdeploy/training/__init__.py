@@ -7,17 +7,21 @@
 | ``recipe.json`` | how it was trained, every default written out |
 | ``history.json`` | every epoch in numbers, and the results |
 | ``model.onnx``, ``model.toml`` | the network for ``mxdeploy build``, with its classes and scale |
+| ``quantized.onnx``, ``quantized.toml`` | the same with its integers, trained with the chip's |
+|   | arithmetic, if the recipe wants that |
 
 Trainings of one start with several optimizers or from several starts have a folder each with
 ``last.ckpt`` and ``history.json``; the best of them is the result.
 """
 
+from mxdeploy.training.aware import Aware
 from mxdeploy.training.export import export_checkpoint
 from mxdeploy.training.request import Contender, Talk, TrainRequest, stored_request
 from mxdeploy.training.result import Trained
-from mxdeploy.training.run import train
+from mxdeploy.training.run import train, tune
 
 __all__ = [
+    "Aware",
     "Contender",
     "Talk",
     "TrainRequest",
@@ -25,4 +29,5 @@ __all__ = [
     "export_checkpoint",
     "stored_request",
     "train",
+    "tune",
 ]

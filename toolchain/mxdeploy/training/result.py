@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.checkpoint import Checkpoint
     from mxdeploy.stages.s0_train.diagnosis import Verdict
     from mxdeploy.stages.s0_train.history import History
+    from mxdeploy.training.aware import Aware
 
 BEST_FILE = "best.ckpt"
 LAST_FILE = "last.ckpt"
@@ -46,6 +47,7 @@ class Trained:
         chosen: the one with the best epoch.
         test_accuracy, test_loss, test_examples: of the chosen one, on test examples; None without.
         parameters: numbers that were learned.
+        aware: what training with the chip's arithmetic gave afterwards; None without.
     """
 
     out: Path
@@ -55,6 +57,7 @@ class Trained:
     test_loss: float | None
     test_examples: int
     parameters: int
+    aware: Aware | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For ``history.json`` and ``--json``."""
@@ -72,6 +75,7 @@ class Trained:
                 {"name": r.name, **r.history.to_dict(), "verdict": asdict(r.verdict)}
                 for r in self.runs
             ],
+            "aware": None if self.aware is None else self.aware.to_dict(),
         }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mxdeploy.builds import to_json, write_file
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import Recipe
+from mxdeploy.training.aware import Aware, AwareRequest, train_aware
 from mxdeploy.training.export import export_checkpoint
 from mxdeploy.training.mapping import mapping_warnings
 from mxdeploy.training.material import read_material
@@ -48,7 +51,25 @@ def train(request: TrainRequest, talk: Talk) -> Trained:
     Raises:
         UsageError: with the recipe, the data, the network's file or the result folder, or every
             training diverged.
+        ModelError: the network is to be trained with the chip's arithmetic and cannot be built.
     """
+    with _begun(request, talk) as training:
+        return training.run()
+
+
+def tune(model: Path, request: TrainRequest, talk: Talk) -> Aware:
+    """Train an ONNX model with the chip's arithmetic.
+
+    Raises:
+        UsageError: with the recipe, the data, the model or the result folder.
+        ModelError: the model cannot be built for the chip.
+    """
+    with _begun(request, talk) as training:
+        return training.tune(model)
+
+
+@contextmanager
+def _begun(request: TrainRequest, talk: Talk) -> Iterator[_Training]:
     from mxdeploy.stages.s0_train import processes
 
     recipe = request.recipe
@@ -58,7 +79,7 @@ def train(request: TrainRequest, talk: Talk) -> Trained:
     talk = talk if processes.is_first() else Talk()
     _check_out(request)
     with processes.together(device):
-        return _Training(request, talk, device, writes=processes.is_first()).run()
+        yield _Training(request, talk, device, writes=processes.is_first())
 
 
 def _device(name: str) -> Device:
@@ -273,11 +294,43 @@ class _Training:
             self._talk.on_stage("exporting")
             export_checkpoint(best, out / BEST_FILE, out / MODEL_FILE)
             self._talk.report(_diverged(run, "warning") for run in runs if run.history.broken_off)
+        if chosen.recipe.quantize.aware:
+            trained = replace(trained, aware=self._aware(best, chosen.recipe))
+        if self._writes:
+            self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
             self._talk.on_stage("drawing")
             files = report_files(trained, material, network, tuple(self._said))
             for name, content in files.items():
                 self._write(out / name, content)
         return trained
+
+    def _aware(self, best: Checkpoint, recipe: Recipe) -> Aware:
+        """Go on with the chip's arithmetic; every process exports the model for itself."""
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / MODEL_FILE
+            export_checkpoint(best, self._request.out / BEST_FILE, model)
+            return train_aware(self.aware_request(model, recipe), self._talk)
+
+    def aware_request(self, model: Path, recipe: Recipe) -> AwareRequest:
+        """What to train with the chip's arithmetic."""
+        return AwareRequest(
+            model=model,
+            material=self._material,
+            recipe=recipe,
+            out=self._request.out,
+            device=self._device,
+            writes=self._writes,
+        )
+
+    def tune(self, model: Path) -> Aware:
+        """Train a model that is trained already, with the chip's arithmetic."""
+        if self._writes:
+            _make_folder(self._request.out)
+            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
+        aware = train_aware(self.aware_request(model, self._request.recipe), self._talk)
+        if self._writes:
+            self._write(self._request.out / HISTORY_FILE, to_json({"aware": aware.to_dict()}))
+        return aware
 
     @staticmethod
     def _write(target: Path, content: bytes) -> None:

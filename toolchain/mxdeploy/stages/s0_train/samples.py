@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mxdeploy.data import FloatArray, Scale, pixels
 from mxdeploy.stages.s0_train.augment import Geometry, Strengths, alter, draw_geometry
@@ -93,6 +94,13 @@ def in_units(raw: torch.Tensor, scale: Scale) -> torch.Tensor:
     if raw.dtype == torch.int8 and scale is not Scale.NONE:
         return raw.float() / _STEPS_OF_8_BITS
     return raw.float()
+
+
+def array_batches(samples: Samples, size: int) -> Iterator[tuple[FloatArray, NDArray[np.int64]]]:
+    """Inputs in the network's units and targets of all labelled examples, in order."""
+    for first in range(0, len(samples), size):
+        inputs, targets = samples.batch(torch.arange(first, min(first + size, len(samples))))
+        yield inputs.numpy(), targets.numpy()
 
 
 def input_range(samples: Samples) -> tuple[float, float]:

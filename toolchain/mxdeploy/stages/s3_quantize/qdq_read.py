@@ -46,6 +46,8 @@ class Reading:
 def read_qdq_model(path: Path) -> Reading:
     """The quantized network that a model holds; its digest is that of the file.
 
+    Where the user's own model has several inputs, this one has their concatenation.
+
     Files that are no such models, or no models at all, hold none.
     """
     model, digest = _parsed(path)
@@ -59,7 +61,7 @@ def read_qdq_model(path: Path) -> Reading:
         same, network = False, None
     if not same or network is None:
         return Reading(notes=(changed_since(path.name),))
-    return Reading(network=replace(network, source_digest=digest))
+    return Reading(network=replace(network, source_digest=digest, parts=()))
 
 
 def _parsed(path: Path) -> tuple[onnx.ModelProto | None, str]:

@@ -1,4 +1,9 @@
-"""The real numbers behind a layer's integers: what is trained."""
+"""The real numbers behind a layer's integers: what is trained.
+
+Their units are such that one learning rate suits all layers of all networks, whatever their scales:
+a layer's weights have a root mean square of ``USUAL``, and a bias of one is the whole range of the
+layer's output.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +12,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.arith.arrays import DATA_MIN
 from mxdeploy.arith.post import FRACTION_BITS
 from mxdeploy.chip.max78000.limits import DATA_BITS
 from mxdeploy.ir.network import LayerOp, Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 BIAS_STEP = 1 << FRACTION_BITS
 """Accumulator steps of one step of a bias."""
 MARGIN = 0.45
 """How far a number starts from its integer at most, so that it is rounded to it."""
+USUAL = 0.1
+"""Root mean square of weights to which usual learning rates belong."""
 _FOREIGN = 0.1
 """With more weights than this elsewhere, float weights are not those that were quantized."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latent:
-    """One layer's parameters in the float network's units.
+    """One layer's parameters.
 
     Attributes:
-        weight: real weights, shape of the integer ones; ``round(weight * factor)`` are those.
-        bias: real biases (outputs,), or None; ``round(bias * bias_factor)`` are the integer ones.
+        weight: float32, shape of the integer weights; those are ``round(weight * factor)``.
+        bias: float32 (outputs,), or None; the integer ones are ``round(bias * bias_factor)``.
         factor: integer steps of a weight of one.
         bias_factor: integer steps of a bias of one.
         kept: weights that stay zero (None: none); they are where the layer's form needs zeros.
@@ -59,21 +68,22 @@ def latent_of(network: QuantNetwork, layer: QuantLayer, source: Network | None) 
     """
     if layer.weight is None:
         raise ValueError(f"{layer.name} has no weights")
-    factor, bias_factor = _factors(network, layer)
+    step, bias_step = _steps(network, layer)
     integers = layer.weight.array.astype(np.float64)
     op = None if source is None else _layer_op(source, layer)
-    weight = _near(integers, None if op is None or op.weight is None else op.weight.array, factor)
-    bias = None
+    weight = _near(integers, None if op is None or op.weight is None else op.weight.array, step)
+    factor = float(np.sqrt(np.square(weight[weight != 0]).mean())) / USUAL if weight.any() else 1.0
+    bias, bias_factor = None, _bias_factor(layer, bias_step)
     if layer.bias is not None:
         whole = layer.bias.array.astype(np.float64)
         real = None if op is None or op.bias is None else op.bias.array
-        bias = _near(whole, real, bias_factor)
+        bias = (_near(whole, real, bias_step) / bias_factor).astype(np.float32)
     kept = None
     if op is not None and op.weight is not None:
         zeros = (op.weight.array == 0) & (integers == 0)
         kept = zeros if zeros.any() else None
     return Latent(
-        weight=weight,
+        weight=(weight / factor).astype(np.float32),
         bias=bias,
         factor=factor,
         bias_factor=bias_factor,
@@ -82,12 +92,19 @@ def latent_of(network: QuantNetwork, layer: QuantLayer, source: Network | None) 
     )
 
 
-def _factors(network: QuantNetwork, layer: QuantLayer) -> tuple[float, float]:
-    """Integer steps per unit of weights and of biases, as the scales around a layer have it."""
+def _steps(network: QuantNetwork, layer: QuantLayer) -> tuple[float, float]:
+    """Real values of one step of a layer's weights and biases, as the scales around it have it."""
     source, step = network.value(layer.inputs[0]).scale, network.value(layer.output).scale
     if layer.spec.output_bits == DATA_BITS:
         step *= 2.0**layer.shift / BIAS_STEP
-    return source / step, 1 / (step * BIAS_STEP)
+    return step / source, step * BIAS_STEP
+
+
+def _bias_factor(layer: QuantLayer, bias_step: float) -> float:
+    """Steps of a bias that is the range of the output, or of a real one where there is no range."""
+    if layer.spec.output_bits == DATA_BITS:
+        return -DATA_MIN / 2.0**layer.shift
+    return 1 / bias_step
 
 
 def _layer_op(source: Network, layer: QuantLayer) -> LayerOp | None:
@@ -100,15 +117,15 @@ def _layer_op(source: Network, layer: QuantLayer) -> LayerOp | None:
     return producer.op if same else None
 
 
-def _near(integers: NDArray[np.float64], real: NDArray[np.generic] | None, factor: float) -> Floats:
-    """Real numbers that are rounded to ``integers``, as close to ``real`` as that allows."""
-    steps = integers
-    if real is not None:
-        wished = real.astype(np.float64) * factor
-        bounded = np.clip(wished, integers.min(initial=0), integers.max(initial=0))
-        if (np.abs(bounded - integers) > 1).mean() <= _FOREIGN:
-            steps = np.clip(wished, integers - MARGIN, integers + MARGIN)
-    return (steps / factor).astype(np.float32)
+def _near(integers: Doubles, real: NDArray[np.generic] | None, step: float) -> Doubles:
+    """Numbers that are rounded to ``integers``, as close to ``real / step`` as that allows."""
+    if real is None:
+        return integers
+    wished = real.astype(np.float64) / step
+    bounded = np.clip(wished, integers.min(initial=0), integers.max(initial=0))
+    if (np.abs(bounded - integers) > 1).mean() > _FOREIGN:
+        return integers
+    return np.clip(wished, integers - MARGIN, integers + MARGIN)
 
 
 def _is_constant(op: LayerOp) -> bool:

@@ -58,6 +58,14 @@ class IntegerNetwork(nn.Module):
         self._joins = {join.output: join.inputs for join in network.joins}
         self._results = tuple(_scores(network, result.value) for result in network.model_results)
 
+    @property
+    def score_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what :meth:`forward` gives, without the batch dimension."""
+        network = self.network
+        shapes = {name: network.value(name).model_shape for name in network.outputs}
+        shapes |= {step.output: step.shape for step in network.tail}
+        return tuple(shapes[name] for name in self._results)
+
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Outputs of the model for a batch of its inputs, (n, *shape), real numbers.
 

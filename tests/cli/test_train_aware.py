@@ -1,0 +1,136 @@
+"""``mxdeploy train`` with the chip's arithmetic: what it reports is what the chip computes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mxdeploy.data import Scale  # noqa: E402 - torch is optional
+from mxdeploy.inputs import chip_inputs  # noqa: E402
+from mxdeploy.ir.quantized import QuantNetwork  # noqa: E402
+from mxdeploy.stages.s0_train.samples import in_units  # noqa: E402
+from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model  # noqa: E402
+from mxdeploy.stages.s4_map import map_network  # noqa: E402
+from mxdeploy.stages.s5_lower import lower  # noqa: E402
+from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine  # noqa: E402
+from tests.cli.test_train import NETWORK  # noqa: E402
+from tests.command import Mxdeploy, Ran  # noqa: E402
+from tests.stages.s0_train.small import bars  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recipe that goes on with 2-bit weights, its network and its data."""
+    learn, judge = bars(160, seed=1, classes=3), bars(60, seed=2, classes=3)
+    assert learn.targets is not None
+    assert judge.targets is not None
+    parts = {
+        "x_train": learn.inputs, "y_train": learn.targets,
+        "x_test": judge.inputs, "y_test": judge.targets,
+    }  # fmt: skip
+    np.savez(tmp_path / "bars.npz", **{name: part.numpy() for name, part in parts.items()})
+    (tmp_path / "net.py").write_text(NETWORK)
+    (tmp_path / "train.toml").write_text(
+        '[network]\nfile = "net.py:Small"\n'
+        '[data]\npath = "bars.npz"\nvalidation = 0.4\n'
+        "[training]\nepochs = 6\nbatch = 16\n[optimizer]\nrate = 0.02\n"
+        "[quantize]\naware = true\nepochs = 4\nrate = 0.02\nweight_bits = 2\n"
+    )
+    return tmp_path
+
+
+def train(mxdeploy: Mxdeploy, folder: Path, *options: object) -> Ran:
+    return mxdeploy("train", folder, "--out", folder / "run", *options, "--json")
+
+
+def integers_in(file: Path) -> QuantNetwork:
+    network = read_qdq_model(file).network
+    assert network is not None
+    return network
+
+
+def right_answers(folder: Path, network: QuantNetwork, part: str) -> np.ndarray:
+    """On the accelerator model, input by input."""
+    with np.load(folder / "bars.npz") as file:
+        x, y = in_units(torch.from_numpy(file[f"x_{part}"]), Scale.CHIP), file[f"y_{part}"]
+    machine = AcceleratorMachine(lower(map_network(network)))
+    outputs = [dict(machine.run(one).outputs) for one in chip_inputs(network, x.numpy())]
+    name = network.outputs[0]
+    return np.array([run[name].array.reshape(-1).argmax() for run in outputs]) == y
+
+
+def test_float_training_then_integers(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ran = train(mxdeploy, folder)
+    assert ran.exit_code == 0, ran.err
+    out, aware = folder / "run", ran.document["result"]["aware"]
+    assert aware == json.loads((out / "history.json").read_text())["aware"]
+    assert len(aware["epochs"]) == 4
+    assert set(aware["weight_bits"].values()) == {2}
+    assert aware["accuracy"]["trained"] > 0.6  # a third is chance
+
+    network = integers_in(out / "quantized.onnx")
+    right = right_answers(folder, network, "test")
+    assert aware["examples"] == len(right)
+    assert aware["accuracy"]["trained"] == right.mean()
+
+    ran = mxdeploy("build", out / "quantized.onnx", "-o", folder / "b", "--compiler=none", "--json")
+    assert ran.exit_code == 0, ran.err
+    ran = mxdeploy("evaluate", folder / "b", "--data", folder / "bars.npz", "--json")
+    assert ran.document["result"]["accuracy"]["emulator"] == right.mean()
+
+
+def test_every_epoch_reports_what_the_integers_compute(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """The validation accuracy of the best epoch, counted on the accelerator model."""
+    (folder / "train.toml").write_text(
+        (folder / "train.toml").read_text().replace("validation = 0.4", "validation = 0")
+    )
+    ran = train(mxdeploy, folder, "--set", "quantize.epochs=2")
+    aware = ran.document["result"]["aware"]
+    network = integers_in(folder / "run" / "quantized.onnx")
+    best = max(aware["epochs"], key=lambda e: (e["train_accuracy"], -e["train_loss"]))
+    right = right_answers(folder, network, "train")
+    assert best["train_accuracy"] == right.mean()
+
+
+def test_any_trained_onnx(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """Neither source nor float training: a model and examples."""
+    assert train(mxdeploy, folder, "--set", "quantize.aware=false").exit_code == 0
+    start = folder / "run" / "model.onnx"
+    data = ("--data", folder / "bars.npz", "--set", "data.validation=0.4")
+    out = folder / "tuned"
+    widths = ("--set", "quantize.weight_bits=4", "--set", "quantize.epochs=2")
+    ran = mxdeploy("train", "--start", start, *data, *widths, "--out", out, "--json")
+    assert ran.exit_code == 0, ran.err
+    assert set(ran.document["result"]["aware"]["weight_bits"].values()) == {4}
+    first = integers_in(out / "quantized.onnx")
+
+    # And on from there: the widths are those of the file.
+    again = ("--start", out / "quantized.onnx", "--out", folder / "further")
+    ran = mxdeploy("train", *again, *data, "--set", "quantize.epochs=1", "--json")
+    assert ran.exit_code == 0, ran.err
+    second = integers_in(folder / "further" / "quantized.onnx")
+    assert [layer.weight_bits for layer in second.layers] == [
+        layer.weight_bits for layer in first.layers
+    ]
+
+
+def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:
+    assert train(mxdeploy, folder, "--set", "quantize.aware=false").exit_code == 0
+    start = ("--start", folder / "run" / "model.onnx", "--out", folder / "tuned")
+    np.savez(folder / "large.npz", x=np.zeros((8, 1, 9, 9), np.uint8), y=np.arange(8) % 2)
+    ran = mxdeploy("train", *start, "--data", folder / "large.npz", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0080"])
+    np.savez(
+        folder / "five.npz",
+        x=np.arange(640, dtype=np.uint8).reshape(10, 1, 8, 8),
+        y=np.arange(10) % 5,
+    )
+    ran = mxdeploy("train", *start, "--data", folder / "five.npz", "--json", "--force")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0081"])
+    ran = mxdeploy("train", *start, "--data", folder / "bars.npz", "--resume", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0072"])
