@@ -157,8 +157,13 @@ def open_build(path: Path) -> BuildFolder:
     return BuildFolder(path=path, info=info, plan=plan)
 
 
-def check_target(target: Path, *, force: bool) -> None:
+def check_target(target: Path, *, force: bool, marker: str = BUILD_FILE) -> None:
     """Refuse early what ``write_build`` would refuse late.
+
+    Args:
+        target: the folder to write.
+        force: replace what was written there before.
+        marker: the file by which that is known.
 
     Raises:
         UsageError: the folder exists (without ``force``), is not a build, or cannot be written.
@@ -183,13 +188,13 @@ def check_target(target: Path, *, force: bool) -> None:
                 fix="choose another folder with -o, or say --force",
             )
         )
-    if occupied and not (target / BUILD_FILE).is_file():
+    if occupied and not (target / marker).is_file():
         raise UsageError(
             Diagnostic(
                 code="MX8045",
                 where=str(target),
-                what=f"holds files but no {BUILD_FILE}: it is not a build",
-                why="--force replaces a build, it does not delete other folders",
+                what=f"holds files but no {marker}",
+                why="--force replaces what was written before, it does not delete other folders",
                 fix="choose another folder with -o, or remove it yourself",
             )
         )

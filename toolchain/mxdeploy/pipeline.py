@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mxdeploy.arith.head import apply_head
 from mxdeploy.chosen_data import DataChoice, calibration_data
 from mxdeploy.data import DataSet, Scale
@@ -102,9 +99,10 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     options = replace(map_options(request.options.map), chosen=chosen)
 
     def place(model: Legalized) -> _Placed:
-        calibration = _calibration(request, model.network)
+        choice = request.calibration
+        calibration = None if choice is None else calibration_data(choice, model.network)
         with trace.stage("quantize"):
-            quantized, notes = _quantize(model, calibration, request)
+            quantized, notes = quantize_as_chosen(model, calibration, request.options, choice)
         with trace.stage("map"):
             return _Placed(model.network, calibration, notes, map_network(quantized, options))
 
@@ -240,8 +238,11 @@ def map_options(section: MapSection) -> MapOptions:
     )
 
 
-def _quantize(
-    model: Legalized, calibration: DataSet | None, request: BuildRequest
+def quantize_as_chosen(
+    model: Legalized,
+    calibration: DataSet | None,
+    options: ProjectOptions,
+    choice: DataChoice | SyntheticChoice | None,
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """The integer network and what the user should know about it.
 
@@ -251,10 +252,9 @@ def _quantize(
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s3_quantize.findings import integers_are_final
 
-    options = request.options
-    data_free = isinstance(request.calibration, SyntheticChoice)
-    chosen = quantize_options(options.quantize, data_free=data_free)
-    data = _prepared(model.network, calibration)
+    data_free = isinstance(choice, SyntheticChoice)
+    chosen = replace(quantize_options(options.quantize, data_free=data_free), measure=True)
+    data = None if calibration is None else apply_head(model.network.head, calibration.x)
     notes: tuple[Diagnostic, ...] = ()
     if model.integers is not None:
         quantized = model.integers
@@ -266,17 +266,6 @@ def _quantize(
     quantized = replace(quantized, classes=options.classes or quantized.classes)
     quantized.verify()
     return quantized, (*model.notes, *notes)
-
-
-def _calibration(request: BuildRequest, network: Network) -> DataSet | None:
-    if request.calibration is None:
-        return None
-    return calibration_data(request.calibration, network)
-
-
-def _prepared(network: Network, calibration: DataSet | None) -> NDArray[np.float32] | None:
-    """The calibration data as the network takes them, behind the steps of the host."""
-    return None if calibration is None else apply_head(network.head, calibration.x)
 
 
 def _compile(

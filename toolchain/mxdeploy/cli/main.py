@@ -15,6 +15,7 @@ COMMANDS = {
     "data": "What examples a file or folder holds, and what is wrong with them.",
     "check": "Does a model fit? Which node, which limit, what to do about it.",
     "build": "From an ONNX file to proved firmware.",
+    "quantize": "From an ONNX file to integers: every decision, and what it costs.",
     "emulate": "Bit-exact inference on the model of the accelerator.",
     "evaluate": "Accuracy: float, integer and emulator, side by side.",
     "board": "A virtual board behind a serial port.",

@@ -22,7 +22,7 @@ CLASSES_SHOWN = 5
 
 def layer_table(report: Report) -> Table:
     """What each hardware layer computes and what it costs, one line each."""
-    table = _table("Layers")
+    table = plain_table("Layers")
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("layer", overflow="fold", max_width=24)
     table.add_column("operation", overflow="fold")
@@ -48,7 +48,9 @@ def layer_table(report: Report) -> Table:
 
 def placement_table(report: Report) -> Table:
     """Where each layer lies: kernel words, bias bytes, processors, regions of data memory."""
-    table = _table("Placement (kernel words: first + number; input, output: bytes @ data memories)")
+    table = plain_table(
+        "Placement (kernel words: first + number; input, output: bytes @ data memories)"
+    )
     for heading in ("#", "weights", "bits", "kernel words", "bias", "proc."):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("input", no_wrap=True)
@@ -69,7 +71,7 @@ def placement_table(report: Report) -> Table:
 
 def fate_table(fates: Sequence[Fate]) -> Table:
     """What became of every node of the model, and by which rewrites."""
-    table = _table("What became of the model's nodes")
+    table = plain_table("What became of the model's nodes")
     table.add_column("node", overflow="fold", max_width=32)
     table.add_column("operator", no_wrap=True)
     table.add_column("became", overflow="fold")
@@ -92,7 +94,8 @@ def rewrite_lines(rewrites: Sequence[Rewrite]) -> list[str]:
     ]
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """An empty table with a title."""
     return Table(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
     )

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.errors import Diagnostic, UsageError
-from mxdeploy.ir import network, plan, quantized, result
+from mxdeploy.ir import measurement, network, plan, quantized, result
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops import graph, head, layer, tail
 
@@ -30,6 +30,7 @@ _CLASSES: tuple[type, ...] = (
     network.ModelNode, network.Rewrite, network.InputPart,
     quantized.QuantValue, quantized.QuantLayer, quantized.QuantNetwork, quantized.LayerQuality,
     quantized.Join,
+    measurement.Histogram, measurement.LayerMeasurement, measurement.NoiseSources,
     plan.Region, plan.RegionPart, plan.KernelSlot, plan.BiasSlot, plan.LayerPlan, plan.Plan,
     layer.Pool, layer.Eltwise, layer.LayerSpec,
     head.Transpose, head.Reshape, head.Affine, head.PerElement, head.Clip, head.Pad,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
+from mxdeploy.ir.measurement import LayerMeasurement
 from mxdeploy.ir.network import InputPart, ModelNode, Rewrite
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.head import HeadOp, head_tensors, shape_before
@@ -45,11 +46,13 @@ class LayerQuality:
         sqnr_db: signal to quantization noise of the layer's output, in decibel.
         saturated: share of output elements at the limits of 8 bits.
         bias_saturated: number of biases cut off at 8 bits.
+        measurement: what was decided and what it costs; only where it was asked for.
     """
 
     sqnr_db: float | None
     saturated: float | None
     bias_saturated: int
+    measurement: LayerMeasurement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,3 +178,25 @@ def integers_are_final() -> Diagnostic:
         fix="quantize the float model that it was made of",
         severity="warning",
     )
+
+
+def no_such_layer(wanted: str, near: list[str]) -> Diagnostic:
+    """A layer is to be explained that is not there."""
+    return Diagnostic(
+        code="MX3041",
+        where=f"layer {wanted}",
+        what="no layer, and no ONNX node in one, has such a name",
+        why="nodes that are computed on the CPU, or not at all, are in no layer",
+        fix=f"use a name that mxdeploy quantize shows, such as {', '.join(dict.fromkeys(near))}",
+    )
+
+
+def several_layers(wanted: str, found: list[str]) -> Diagnostic:
+    """A node is to be explained that became several layers."""
+    return Diagnostic(
+        code="MX3042",
+        where=f"layer {wanted}",
+        what=f"this node is in {len(found)} layers",
+        why="each of them was decided about by itself",
+        fix=f"name one of them: {', '.join(found)}",
+    )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
@@ -21,7 +22,7 @@ from mxdeploy.stages.s3_quantize.integer_layer import (
     emit_operand,
     emit_output,
 )
-from mxdeploy.stages.s3_quantize.layer_graph import join
+from mxdeploy.stages.s3_quantize.layer_graph import join, linear_map
 from mxdeploy.stages.s3_quantize.onnx_graph import GraphBuilder
 
 WIDE_BITS = WIDE_OUTPUT_BITS.value
@@ -83,6 +84,14 @@ def build_accumulator_model(spec: LayerSpec, weight: IntArray) -> bytes:
     graph.output(
         emit_accumulator(graph, spec, operand, weight, None), "y", np.float32, spec.out_shape
     )
+    return graph.serialize()
+
+
+def build_real_model(spec: LayerSpec, weight: NDArray[np.float32]) -> bytes:
+    """The same with real weights, in single precision: to compare with, not to rely on."""
+    graph = GraphBuilder("real", reserved=("y",))
+    operand = _operand_of_inputs(graph, spec)
+    graph.output(linear_map(graph, spec, operand, weight, None), "y", np.float32, spec.out_shape)
     return graph.serialize()
 
 

@@ -42,6 +42,7 @@ class QuantizeOptions:
             where rounding is adaptive.
         guess_ranges: without calibration, give values of unknown range one that is as good as any:
             enough to place a network, useless to run it.
+        measure: with calibration, measure what each decision costs (takes about as long again).
         threads: threads of one inference on the calibration data.
     """
 
@@ -53,4 +54,5 @@ class QuantizeOptions:
     bias_correction: bool = True
     max_samples: int | None = None
     guess_ranges: bool = False
+    measure: bool = False
     threads: int = 2

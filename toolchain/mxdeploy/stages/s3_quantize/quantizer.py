@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mxdeploy.chip.max78000.limits import DATA_BITS, MAX_OUTPUT_SHIFT
 from mxdeploy.errors import ModelError
+from mxdeploy.ir.measurement import LayerMeasurement
 from mxdeploy.ir.network import LayerOp, Network, Node
 from mxdeploy.ir.quantized import Join, LayerQuality, QuantLayer, QuantNetwork, QuantValue
 from mxdeploy.ir.tensor import Tensor
@@ -21,11 +22,12 @@ from mxdeploy.ops.layer import Activation, Kind
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.adaptive import AdaptiveWeights, samples_of
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish, measured_bias, rounded_bias
-from mxdeploy.stages.s3_quantize.calibration import Calibration
+from mxdeploy.stages.s3_quantize.calibration import Calibration, sampled
 from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
 from mxdeploy.stages.s3_quantize.layer_graph import features_of
+from mxdeploy.stages.s3_quantize.measuring import Decision, measured
 from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
 from mxdeploy.stages.s3_quantize.rehearsal import Rehearsal
 from mxdeploy.stages.s3_quantize.scales import Scales
@@ -43,6 +45,8 @@ from mxdeploy.stages.s3_quantize.weights import (
 )
 from mxdeploy.stages.s3_quantize.widths import is_adaptive
 from mxdeploy.stages.s3_quantize.wiring import chip_shapes, is_join, layer_of
+
+DoubleArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,25 +168,49 @@ class Quantizer:
     ) -> QuantLayer:
         """The layer with integers, and the calibration data behind it."""
         op = layer_of(node)
+        range_from = self._scales.origin(node.output)
         self._scales.fix(node.output, choice.output_scale)
-        integers = weights.rounded(choice, op.spec)
-        weight = integers.reshape(op.spec.weight_shape or ()).astype(np.int8)
-        plain = None
-        if problem.bias is not None:
-            plain = problem.bias * choice.factor / (BIAS_STEP * problem.input_scale)
-        bias = None if plain is None else rounded_bias(plain)
         if rehearsal is None:
+            weight, plain, _ = _integers(op, problem, weights, choice)
+            bias = None if plain is None else rounded_bias(plain)
             saturated = 0 if bias is None else bias.saturated
             quality = LayerQuality(sqnr_db=None, saturated=None, bias_saturated=saturated)
         else:
-            finish = _finish(op, problem, choice)
-            sums = rehearsal.accumulate(node, weight)
-            wanted = weights.wanted_bias(choice.factor, integers)
-            if self._options.bias_correction and plain is not None and wanted is not None:
-                bias = measured_bias(plain, wanted, *rehearsal.compared(node, sums), finish)
-            quality = rehearsal.finish(node, sums, bias, finish)
+            correct = self._options.bias_correction
+            trial = try_out(node, problem, weights, choice, rehearsal, correct=correct)
+            weight, bias = trial.weight, trial.bias
+            measurement = None
+            if self._options.measure:
+                measurement = self._measured(node, problem, trial, rehearsal, range_from)
+            quality = replace(
+                rehearsal.finish(node, trial.sums, bias, trial.finish), measurement=measurement
+            )
         parameters = _Parameters(weight, problem.bits, bias, choice.shift)
         return self._quant_layer(node, parameters, quality)
+
+    def _measured(
+        self,
+        node: Node,
+        problem: WeightProblem,
+        trial: Trial,
+        rehearsal: Rehearsal,
+        range_from: str,
+    ) -> LayerMeasurement:
+        """What was decided about a layer, and what it costs."""
+        op = layer_of(node)
+        if op.weight is None:
+            raise ValueError(f"{node.name}: {op.spec.kind} without weights")
+        seen = rehearsal.seen(node)
+        decision = Decision(
+            problem=problem,
+            weight=trial.weight,
+            bias=trial.bias,
+            finish=trial.finish,
+            sums=sampled(trial.sums, seen.positions),
+            real_sums=rehearsal.real_sums(node, op.weight.array.astype(np.float32)),
+            range_from=range_from,
+        )
+        return measured(decision, seen)
 
     def _problem(self, node: Node, op: LayerOp, limits: tuple[float, float]) -> WeightProblem:
         if op.weight is None:
@@ -231,6 +259,67 @@ class Quantizer:
             origin=node.origin,
             quality=quality,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A layer in integers, run on the calibration data.
+
+    Attributes:
+        weight: of shape ``spec.weight_shape``.
+        bias: integers; None: the layer has none.
+        finish: from sums to outputs.
+        sums: of all pixels, without biases.
+    """
+
+    weight: NDArray[np.int8]
+    bias: BiasChoice | None
+    finish: Finish
+    sums: NDArray[np.float32]
+
+
+def try_out(
+    node: Node,
+    problem: WeightProblem,
+    weights: Weights,
+    choice: WeightChoice,
+    rehearsal: Rehearsal,
+    *,
+    correct: bool,
+) -> Trial:
+    """Run a layer as chosen on the integers that reach it; nothing is fixed.
+
+    Args:
+        node: the layer.
+        problem: its real parameters.
+        weights: how they are rounded.
+        choice: scales and shift.
+        rehearsal: where its inputs are.
+        correct: let biases take up mean errors where that helps.
+    """
+    op = layer_of(node)
+    weight, plain, wanted = _integers(op, problem, weights, choice)
+    finish = _finish(op, problem, choice)
+    sums = rehearsal.accumulate(node, weight)
+    bias = None if plain is None else rounded_bias(plain)
+    if correct and plain is not None and wanted is not None:
+        bias = measured_bias(plain, wanted, *rehearsal.compared(node, sums), finish)
+    return Trial(weight, bias, finish, sums)
+
+
+def _integers(
+    op: LayerOp, problem: WeightProblem, weights: Weights, choice: WeightChoice
+) -> tuple[NDArray[np.int8], DoubleArray | None, DoubleArray | None]:
+    """Integer weights; biases in integer steps, as they are and as the weights' errors want them.
+
+    The biases are not rounded, None where the layer has none.
+    """
+    integers = weights.rounded(choice, op.spec)
+    weight = integers.reshape(op.spec.weight_shape or ()).astype(np.int8)
+    if problem.bias is None:
+        return weight, None, None
+    plain: DoubleArray = problem.bias * choice.factor / (BIAS_STEP * problem.input_scale)
+    return weight, plain, weights.wanted_bias(choice.factor, integers)
 
 
 def _finish(op: LayerOp, problem: WeightProblem, choice: WeightChoice) -> Finish:

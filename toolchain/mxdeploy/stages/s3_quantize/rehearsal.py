@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from mxdeploy.ir.network import Network, Node
 from mxdeploy.ir.quantized import LayerQuality
 from mxdeploy.stages.s3_quantize.bias import BiasChoice, Finish
-from mxdeploy.stages.s3_quantize.calibration import Calibration, sampled
+from mxdeploy.stages.s3_quantize.calibration import Calibration, LayerSeen, sampled
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN, IntArray
-from mxdeploy.stages.s3_quantize.integer_model import build_accumulator_model, build_operand_model
+from mxdeploy.stages.s3_quantize.integer_model import (
+    build_accumulator_model,
+    build_operand_model,
+    build_real_model,
+)
 from mxdeploy.stages.s3_quantize.session import Session
 from mxdeploy.stages.s3_quantize.wiring import layer_of
 
@@ -45,7 +49,7 @@ class Rehearsal:
     def pass_through(self, node: Node, scale: float) -> LayerQuality:
         """Run a layer without weights."""
         output = self.operand(node)
-        return self._keep(node, output, scale, bias_saturated=0, wide=False)
+        return self._keep(node, output, scale, None, wide=False)
 
     def operand(self, node: Node) -> FloatArray:
         """What a layer convolves: pooled and combined integers (n, channels, rows, columns)."""
@@ -55,22 +59,45 @@ class Rehearsal:
         """Accumulators of a layer without its bias, (n, channels, rows, columns)."""
         return self._run(node, build_accumulator_model(layer_of(node).spec, weight))
 
+    def seen(self, node: Node) -> LayerSeen:
+        """What the float network shows of a layer."""
+        return self._calibration.layers[node.output]
+
+    def real_sums(self, node: Node, weight: NDArray[np.float32]) -> FloatArray:
+        """Samples of what real weights make of the layer's integer input, without biases."""
+        sums = self._run(node, build_real_model(layer_of(node).spec, weight))
+        return sampled(sums, self._calibration.layers[node.output].positions)
+
     def compared(self, node: Node, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Samples of the accumulators, and what the float network gives there."""
         seen = self._calibration.layers[node.output]
         return sampled(sums, seen.positions), seen.output.clipped
+
+    def quality(
+        self, node: Node, sums: FloatArray, bias: BiasChoice | None, finish: Finish
+    ) -> LayerQuality:
+        """What becomes of a layer when its accumulators end so; nothing is fixed."""
+        output = finish(sums, None if bias is None else bias.values)
+        return self._quality(node, output, finish.output_scale, bias, wide=finish.shift is None)
 
     def finish(
         self, node: Node, sums: FloatArray, bias: BiasChoice | None, finish: Finish
     ) -> LayerQuality:
         """Fix the layer: from accumulators to its output."""
         output = finish(sums, None if bias is None else bias.values)
-        saturated = 0 if bias is None else bias.saturated
-        wide = finish.shift is None
-        return self._keep(node, output, finish.output_scale, bias_saturated=saturated, wide=wide)
+        return self._keep(node, output, finish.output_scale, bias, wide=finish.shift is None)
 
     def _keep(
-        self, node: Node, output: FloatArray, scale: float, *, bias_saturated: int, wide: bool
+        self, node: Node, output: FloatArray, scale: float, bias: BiasChoice | None, *, wide: bool
+    ) -> LayerQuality:
+        quality = self._quality(node, output, scale, bias, wide=wide)
+        self._forget(node)
+        if not wide:
+            self._integers[node.output] = output.astype(np.int8)
+        return quality
+
+    def _quality(
+        self, node: Node, output: FloatArray, scale: float, bias: BiasChoice | None, *, wide: bool
     ) -> LayerQuality:
         seen = self._calibration.layers[node.output]
         real = seen.output.clipped
@@ -78,16 +105,11 @@ class Rehearsal:
         difference = sampled(output, seen.positions) * np.float32(scale) - real
         noise = float(np.square(difference).mean(dtype=np.float64))
         ratio = signal / max(noise, signal * _LEAST_NOISE) if signal else 0.0
-        self._forget(node)
-        if wide:
-            saturated = None
-        else:
-            self._integers[node.output] = output.astype(np.int8)
-            saturated = float(((output == DATA_MAX) | (output == DATA_MIN)).mean())
+        at_limits = (output == DATA_MAX) | (output == DATA_MIN)
         return LayerQuality(
             sqnr_db=10 * float(np.log10(ratio)) if ratio else None,
-            saturated=saturated,
-            bias_saturated=bias_saturated,
+            saturated=None if wide else float(at_limits.mean()),
+            bias_saturated=0 if bias is None else bias.saturated,
         )
 
     def _run(self, node: Node, model: bytes) -> FloatArray:

@@ -12,7 +12,7 @@ from mxdeploy.stages.s3_quantize.calibration import Calibration
 from mxdeploy.stages.s3_quantize.groups import ScaleGroup
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MIN
 from mxdeploy.stages.s3_quantize.integer_model import WIDE_BITS
-from mxdeploy.stages.s3_quantize.options import QuantizeOptions
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions, RangeMethod
 from mxdeploy.stages.s3_quantize.ranges import (
     Seen,
     covering_scale,
@@ -69,6 +69,18 @@ class Scales:
         """The scale of value ``name``; KeyError before it is fixed."""
         return self._fixed[name]
 
+    def origin(self, name: str) -> str:
+        """What the scale that ``name`` will get comes from, in words; before it is fixed."""
+        value = self._network.value(name)
+        if value.declared is not None:
+            return "the model (QuantizeLinear)"
+        if name in self._fixed:
+            return f"{self._group[name].values[0]}, which shares it"
+        if self._is_wide(self._group[name]):
+            return "the accumulator (32 bits)"
+        clip = " within the model's clip" if value.clip is not None else ""
+        return f"calibration ({self._method}){clip}"
+
     def shared(self, first: str, second: str) -> bool:
         """Whether two values have one scale by necessity."""
         return self._group[first] is self._group[second]
@@ -93,12 +105,21 @@ class Scales:
         scales, errors = self.candidates(name)
         self.fix(name, float(scales[int(np.argmin(errors))]))
 
-    def candidates(self, name: str) -> tuple[DoubleArray, DoubleArray]:
-        """Scales that value ``name`` may take, and the error of representing it at each."""
+    def is_open(self, name: str) -> bool:
+        """Whether the scale of value ``name`` is still to be decided."""
+        return name not in self._fixed
+
+    def candidates(
+        self, name: str, method: RangeMethod | None = None
+    ) -> tuple[DoubleArray, DoubleArray]:
+        """Scales that value ``name`` may take, and the error of representing it at each.
+
+        ``method`` is another one than that of the options.
+        """
         if name in self._fixed:
             return np.array([self._fixed[name]]), np.zeros(1)
         seen = self._seen(name)
-        scales = scale_candidates(seen, self._method)
+        scales = scale_candidates(seen, method or self._method)
         if not scales.size:
             # The value was zero throughout: the scale of the input is as good as any.
             scales = np.array([self._fixed[self._network.inputs[0]]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s3_quantize import findings
+from mxdeploy.stages.s3_quantize.alternatives import Alternative, ExplainingQuantizer
 from mxdeploy.stages.s3_quantize.bounds import with_bounds
 from mxdeploy.stages.s3_quantize.calibration import (
     BRIEF,
     GLANCE,
     THOROUGH,
+    Calibration,
     Extent,
     calibrate,
     check_data,
@@ -26,7 +28,7 @@ from mxdeploy.stages.s3_quantize.groups import scale_groups
 from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
 from mxdeploy.stages.s3_quantize.quantizer import Quantizer
 from mxdeploy.stages.s3_quantize.scales import Scales
-from mxdeploy.stages.s3_quantize.widths import is_adaptive, layer_widths
+from mxdeploy.stages.s3_quantize.widths import is_adaptive, layer_called, layer_widths
 
 
 def quantize(
@@ -62,7 +64,59 @@ def quantize_with_source(
 
     That is ``network`` with its channels equalized; training starts from it.
     """
-    options = options or QuantizeOptions()
+    start = _prepared(network, calibration, options or QuantizeOptions())
+    result = Quantizer(start.network, start.scales, start.seen, start.options, start.widths).run()
+    result.verify()
+    return start.network, result
+
+
+def explain_layer(
+    network: Network,
+    calibration: NDArray[np.generic],
+    options: QuantizeOptions,
+    layer: str,
+) -> tuple[QuantNetwork, str, tuple[Alternative, ...]]:
+    """As :func:`quantize`, and what could have been decided otherwise about one layer.
+
+    Args:
+        network: every node is a hardware layer or a join.
+        calibration: representative inputs, as for :func:`quantize`.
+        options: what the user chose.
+        layer: its name, or the name of an ONNX node in it.
+
+    Returns:
+        The integer network, the layer's name, and its alternatives with those chosen marked; none
+        for a layer without weights.
+
+    Raises:
+        UsageError: there is no such layer, or as :func:`quantize`.
+        ModelError: as :func:`quantize`.
+    """
+    name = layer_called(network, layer)
+    start = _prepared(network, calibration, options)
+    quantizer = ExplainingQuantizer(
+        start.network, start.scales, start.seen, start.options, start.widths
+    )
+    result, alternatives = quantizer.explain(name)
+    result.verify()
+    return result, name, alternatives
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """Everything known before the first layer is fixed."""
+
+    network: Network
+    scales: Scales
+    seen: Calibration | None
+    options: QuantizeOptions
+    widths: Mapping[str, WeightBits]
+
+
+def _prepared(
+    network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
+) -> _Start:
+    """Bounds, groups, widths, equalized channels, and what calibration shows."""
     network.verify()
     network = with_bounds(network)
     groups, notes = scale_groups(network)
@@ -77,10 +131,7 @@ def quantize_with_source(
             glance = calibrate(network, data, GLANCE, options.threads)
             network = equalized(network, traffic_of(network, glance), widths)
         seen = calibrate(network, data, _extent(options, widths), options.threads)
-    scales = Scales(network, groups, seen, options)
-    result = Quantizer(network, scales, seen, options, widths).run()
-    result.verify()
-    return network, result
+    return _Start(network, Scales(network, groups, seen, options), seen, options, widths)
 
 
 def _extent(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> Extent:

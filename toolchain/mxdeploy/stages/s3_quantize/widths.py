@@ -39,6 +39,26 @@ def layer_widths(network: Network, options: QuantizeOptions) -> Mapping[str, Wei
     return widths
 
 
+def layer_called(network: Network, wanted: str) -> str:
+    """Name of the layer that a user means by its own name or by that of an ONNX node in it.
+
+    Raises:
+        UsageError: no layer or several have this name.
+    """
+    layers = layer_nodes(network)
+    if any(node.name == wanted for node in layers):
+        return wanted
+    found = [node.name for node in layers if wanted in node.origin]
+    if len(found) == 1:
+        return found[0]
+    names = [node.name for node in layers]
+    if found:
+        raise UsageError(findings.several_layers(wanted, found))
+    origins = [origin for node in layers for origin in node.origin]
+    near = get_close_matches(wanted, [*names, *origins], n=3, cutoff=0.4) or names[:3]
+    raise UsageError(findings.no_such_layer(wanted, near))
+
+
 def is_adaptive(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> bool:
     """Whether weights are rounded so that the layer's output comes close."""
     if options.rounding == "auto":

@@ -1,7 +1,15 @@
 """Stage 9: what was built: report.json, report.html, and the tables the terminal shows."""
 
 from mxdeploy.stages.s9_report.page import render as render_page
+from mxdeploy.stages.s9_report.quantization import layer_quantizations
 from mxdeploy.stages.s9_report.report import ReportInputs, make_report
-from mxdeploy.stages.s9_report.schema import Report
+from mxdeploy.stages.s9_report.schema import LayerQuantization, Report
 
-__all__ = ["Report", "ReportInputs", "make_report", "render_page"]
+__all__ = [
+    "LayerQuantization",
+    "Report",
+    "ReportInputs",
+    "layer_quantizations",
+    "make_report",
+    "render_page",
+]

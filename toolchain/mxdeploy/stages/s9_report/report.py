@@ -24,6 +24,7 @@ from mxdeploy.ops.layer import Kind
 from mxdeploy.ops.tail import integer_values, steps_for
 from mxdeploy.outputs import classifier_of, model_outputs, shapes_of
 from mxdeploy.stages.s9_report.lives import peak_bytes
+from mxdeploy.stages.s9_report.quantization import layer_quantizations
 from mxdeploy.stages.s9_report.schema import (
     BoardReport,
     Bound,
@@ -85,6 +86,7 @@ def make_report(inputs: ReportInputs) -> Report:
         sample=inputs.answer.source,
         sample_label=inputs.answer.label,
         layers=layers,
+        quantization=layer_quantizations(network),
         totals=_totals(inputs, layers),
         rewrites=tuple(
             RewriteReport(rule=r.rule, nodes=r.nodes, text=r.text, exact=r.exact)

@@ -111,6 +111,85 @@ class LayerReport(_Record):
     bias_saturated: int | None
 
 
+class HistogramReport(_Record):
+    """How often values fall into equal bins between ``low`` and ``high``."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+class NoiseReport(_Record):
+    """Signal to noise of a layer's output in decibel, by the source of the noise.
+
+    None: no noise. ``inherited``: what the layer in real numbers makes of the noise in its input;
+    ``weights``: rounding them; ``parameters``: weights and biases together; ``output``: rounding
+    and saturating the output; ``own``: all that the layer adds.
+    """
+
+    inherited_db: float | None
+    weights_db: float | None
+    parameters_db: float | None
+    output_db: float | None
+    own_db: float | None
+
+
+class LayerQuantization(_Record):
+    """What quantization decided about one layer, and what it costs on the calibration data.
+
+    Attributes:
+        index: number of the layer.
+        name: of the layer.
+        onnx_nodes: nodes of the user's model that became this layer.
+        operation: in words.
+        weights: number of weights; 0: it has none, and nothing is decided about it.
+        weight_bits: width of one weight.
+        weight_scale: real value of one step of a weight.
+        shift: of the output; None without one.
+        biases: number of biases.
+        input_scale: real value of one step of the input.
+        output_scale: real value of one step of the output.
+        output_bits: 8, or 32 for raw accumulators.
+        sqnr_db: signal to quantization noise of the output against the float network.
+        saturated: share of output elements at the limits of 8 bits.
+        biases_cut: biases cut off at 8 bits.
+        biases_moved: biases that take up a mean error.
+        weights_cut: share of the weights beyond their width.
+        beyond: share of the float network's outputs beyond ``limits``.
+        range_from: what the range of the output comes from.
+        reach: smallest and largest output in the float network.
+        limits: smallest and largest output that the layer can give; None for 32 bits.
+        noise: by its source.
+        outputs: of the float network.
+        weight_values: integer weights.
+    """
+
+    index: int
+    name: str
+    onnx_nodes: tuple[str, ...]
+    operation: str
+    weights: int
+    weight_bits: int
+    weight_scale: float | None
+    shift: int | None
+    biases: int
+    input_scale: float
+    output_scale: float
+    output_bits: int
+    sqnr_db: float | None
+    saturated: float | None
+    biases_cut: int | None
+    biases_moved: int | None
+    weights_cut: float | None
+    beyond: float | None
+    range_from: str | None
+    reach: tuple[float, float] | None
+    limits: tuple[float, float] | None
+    noise: NoiseReport | None
+    outputs: HistogramReport | None
+    weight_values: HistogramReport | None
+
+
 class Totals(_Record):
     """The whole network against the chip's limits."""
 
@@ -217,6 +296,7 @@ class Report(_Record):
     sample: str
     sample_label: str | None
     layers: tuple[LayerReport, ...]
+    quantization: tuple[LayerQuantization, ...]
     totals: Totals
     rewrites: tuple[RewriteReport, ...]
     nodes: tuple[NodeReport, ...]

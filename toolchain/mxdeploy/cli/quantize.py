@@ -1,0 +1,111 @@
+"""``mxdeploy quantize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdeploy.cli.common import (
+    calibration_choice,
+    data_choice,
+    data_free_options,
+    data_options,
+    read_options,
+    talking,
+    width_options,
+    with_widths,
+)
+from mxdeploy.cli.output import Output
+
+if TYPE_CHECKING:
+    from mxdeploy.quantization import Quantization
+
+
+@click.command(name="quantize")
+@click.argument("model", type=click.Path(path_type=Path))
+@data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
+@data_free_options
+@click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
+@width_options
+@click.option(
+    "--explain",
+    "layer",
+    metavar="LAYER",
+    help="Everything decided about one layer, or ONNX node, and what else it could have been.",
+)
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--force", is_flag=True, help="Replace what was written there before.")
+@talking
+def command(  # noqa: PLR0913 - one parameter per option
+    output: Output,
+    model: Path,
+    *,
+    calib: str | None,
+    layout: str,
+    scale: str | None,
+    limit: int | None,
+    data_free: bool,
+    input_range: str | None,
+    config: Path | None,
+    weight_bits: tuple[str, ...],
+    fit: bool,
+    layer: str | None,
+    target: Path | None,
+    force: bool,
+) -> None:
+    """Turn MODEL (an ONNX file) into integers, and say what each decision costs.
+
+    The quantization stage of a build alone: one line per layer, and with --explain all about one
+    layer. With -o it writes integer.onnx (integers only), quantized.onnx (the same network with
+    QuantizeLinear and DequantizeLinear) and quantization.json.
+    """
+    from mxdeploy.builds import check_target, write_build
+    from mxdeploy.quantization import (
+        QUANTIZATION_FILE,
+        QuantizationRequest,
+        quantization_document,
+        quantization_files,
+        quantize_model,
+    )
+    from mxdeploy.trace import Trace
+
+    options = with_widths(read_options(model, config), weight_bits, fit)
+    data = data_choice(calib, layout, scale, limit, options.input) if calib else None
+    choice = calibration_choice(
+        data, data_free=data_free, input_range=input_range, scale=scale, options=options
+    )
+    if target is not None:
+        check_target(target, force=force, marker=QUANTIZATION_FILE)
+    request = QuantizationRequest(model=model, options=options, calibration=choice, layer=layer)
+    with output.stages() as listener:
+        result = quantize_model(request, Trace(on_stage=listener))
+    output.result = quantization_document(result)
+    output.report(result.notes)
+    _show(output, result)
+    if target is not None:
+        write_build(target, quantization_files(result))
+        output.result["folder"] = str(target)
+        output.say(f"\nwritten to {target} (integer.onnx, quantized.onnx, {QUANTIZATION_FILE})")
+
+
+def _show(output: Output, result: Quantization) -> None:
+    """The table of layers, or all about one of them."""
+    from mxdeploy.cli import render_quantization as render
+    from mxdeploy.stages.s9_report import layer_quantizations
+
+    layers = layer_quantizations(result.network)
+    if result.layer is None:
+        output.show(render.scales_table(layers))
+        output.show(render.errors_table(layers))
+        output.say(render.LAYERS_LEGEND)
+        return
+    (layer,) = (one for one in layers if one.name == result.layer)
+    for line in render.layer_lines(layer):
+        output.say(line)
+    if not result.alternatives:
+        output.say("  this layer has no weights of its own to decide about")
+        return
+    output.show(render.alternatives_table(result.alternatives))
+    output.say(render.ALTERNATIVES_LEGEND)
