@@ -12,6 +12,7 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.network import Network, Node, Value
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec
 from mxdeploy.stages.s3_quantize import findings
+from mxdeploy.stages.s3_quantize.averages import averaged, averaging_pool, some_windows
 from mxdeploy.stages.s3_quantize.float_model import (
     build_probe_model,
     operand_name,
@@ -175,8 +176,14 @@ class _Collector:
         pixels = spec.out_size[0] * spec.out_size[1]
         kept = max(1, min(pixels, elements // spec.out_channels))
         self._elements = elements
+        pool = averaging_pool(network, node.output)
         # The same pixels of every image, spread without any regular pattern.
-        self._positions = np.sort(np.random.default_rng(0).permutation(pixels)[:kept])
+        self._positions = np.sort(
+            np.random.default_rng(0).permutation(pixels)[:kept]
+            if pool is None
+            else some_windows(pool, spec.out_size, kept)
+        )
+        self._averaged = averaged(network, node.output, self._positions)
         self._outputs: list[FloatArray] = []
         self._combined: list[FloatArray] = []
         self._sum: DoubleArray = np.zeros(0)
@@ -210,7 +217,11 @@ class _Collector:
     def result(self) -> LayerSeen:
         """Everything gathered."""
         raw = np.concatenate(self._outputs)
-        output = Seen(samples=activated(raw, self._spec.activation), clip=self._clip)
+        output = Seen(
+            samples=activated(raw, self._spec.activation),
+            clip=self._clip,
+            averaged=self._averaged,
+        )
         count = max(self._count, 1)
         mean = self._sum / count
         return LayerSeen(

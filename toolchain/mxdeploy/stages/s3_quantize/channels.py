@@ -17,7 +17,7 @@ from mxdeploy.chip.max78000.limits import DATA_BITS
 from mxdeploy.ir.network import LayerOp, Network, Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.layer import Kind
-from mxdeploy.stages.s3_quantize.copies import is_copy
+from mxdeploy.stages.s3_quantize.copies import is_averaged_copy, is_copy
 from mxdeploy.stages.s3_quantize.wiring import (
     Shape,
     chip_shapes,
@@ -53,6 +53,8 @@ class ScaledLayer:
         bias: float biases (outputs,) as they were, or zeros.
         rows: set of each output.
         columns: set of each input channel.
+        stays: a copy that carries its input's numbers on.
+        is_free: a copy whose output is averaged: it may have weights like any layer.
     """
 
     node: Node
@@ -60,6 +62,8 @@ class ScaledLayer:
     bias: DoubleArray
     rows: Labels
     columns: Labels
+    stays: bool
+    is_free: bool
 
     def scaled(self, numbers: DoubleArray) -> DoubleArray:
         """The weights with the sets' numbers taken up."""
@@ -69,7 +73,7 @@ class ScaledLayer:
     def is_moved(self, numbers: DoubleArray) -> bool:
         """Whether the numbers change the weights; those of a copy never change."""
         moved = (numbers[self.rows] != 1).any() or (numbers[self.columns] != 1).any()
-        return bool(moved) and not is_copy(layer_of(self.node))
+        return bool(moved) and not self.stays
 
     def op(self, numbers: DoubleArray) -> LayerOp:
         """The layer with the numbers taken up."""
@@ -99,6 +103,8 @@ def scaled_layers(network: Network, sets: ChannelSets) -> tuple[ScaledLayer, ...
                 rows=sets.labels[node.output],
                 # A reader that takes channels for something else finds all of them rigid.
                 columns=columns if len(columns) == inputs else np.resize(columns, inputs),
+                stays=is_copy(op) and not is_averaged_copy(network, node),
+                is_free=is_averaged_copy(network, node),
             )
         )
     return tuple(layers)
@@ -128,7 +134,7 @@ def channel_sets(network: Network) -> ChannelSets:
         if is_join(node):
             links.tie_parts(node)
         else:
-            _tie_layer(links, node, shapes)
+            _tie_layer(links, network, node, shapes)
     for name in shapes:
         value = network.value(name)
         outside = name in network.inputs or name in network.outputs
@@ -137,9 +143,10 @@ def channel_sets(network: Network) -> ChannelSets:
     return links.result()
 
 
-def _tie_layer(links: _Links, node: Node, shapes: Mapping[str, Shape]) -> None:
+def _tie_layer(links: _Links, network: Network, node: Node, shapes: Mapping[str, Shape]) -> None:
     op = layer_of(node)
-    copies = op.spec.kind is Kind.PASSTHROUGH or is_copy(op)
+    carried = is_copy(op) and not is_averaged_copy(network, node)
+    copies = op.spec.kind is Kind.PASSTHROUGH or carried
     if any(shapes[name][0] != op.spec.in_channels for name in node.inputs):
         for name in (*node.inputs, node.output) if copies else node.inputs:
             links.freeze(name)

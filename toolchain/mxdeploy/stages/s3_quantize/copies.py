@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mxdeploy.chip.max78000.limits import DATA_BITS
 from mxdeploy.ir.network import LayerOp, Network, Node
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec
+from mxdeploy.stages.s3_quantize.averages import averaging_pool
 from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.wiring import layer_of
 
@@ -44,6 +45,11 @@ def _terms(spec: LayerSpec, ones: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
         return [ones]
     # Every second row and column of what it convolves is zero.
     return [ones[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+
+
+def is_averaged_copy(network: Network, node: Node) -> bool:
+    """Whether a layer is a copy of which only averages are read: those may want a finer scale."""
+    return is_copy(layer_of(node)) and averaging_pool(network, node.output) is not None
 
 
 def keeps_scale(network: Network, node: Node) -> bool:

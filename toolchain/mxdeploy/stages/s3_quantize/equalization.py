@@ -24,7 +24,6 @@ from mxdeploy.ir.network import Network, Node, Rewrite
 from mxdeploy.ops.layer import Activation
 from mxdeploy.stages.s3_quantize.calibration import Calibration
 from mxdeploy.stages.s3_quantize.channels import ScaledLayer, channel_sets, rescaled, scaled_layers
-from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX
 from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.weights import BIAS_STEP
@@ -126,7 +125,7 @@ class _State:
         self._layers = scaled_layers(network, sets)
         self._steps = {name: (1 << bits - 1) - 0.5 for name, bits in widths.items()}
         for layer in self._layers:
-            if _on_grid(layer.weight, widths[layer.node.name]):
+            if not layer.is_free and _on_grid(layer.weight, widths[layer.node.name]):
                 rigid[layer.rows] = rigid[layer.columns] = True
         self.bundles = _bundles(self._layers, rigid)
 
@@ -163,7 +162,7 @@ class _State:
         peak = self._peak * numbers
         values = [labels for labels in self._labels.values() if (place[labels] >= 0).any()]
         reach = max(float(peak[labels].max()) for labels in values)
-        written, largest_row = 0.0, np.zeros(len(sets))
+        written, largest_row = np.zeros(len(sets)), np.zeros(len(sets))
         for layer in bundle.writers:
             weight = layer.scaled(numbers)
             inputs = numbers[layer.columns]
@@ -173,20 +172,24 @@ class _State:
             biases = np.abs(layer.bias * numbers[layer.rows]) * self._steps[layer.node.name] / unit
             rows = np.maximum(np.abs(weight).max(axis=(1, 2)), biases)
             step = float(rows.max()) / self._steps[layer.node.name]
-            written += step**2 / 12 * float(arriving.sum()) * weight.shape[2]
+            # Weights of zero are exact.
+            noise = step**2 / 12 * ((weight != 0).sum(axis=2) @ arriving)
+            member = place[layer.rows] >= 0
+            np.add.at(written, place[layer.rows][member], noise[member])
             _spread(largest_row, place[layer.rows], rows / max(float(rows.max()), _TINY))
-        gain, read, largest_column = np.zeros(len(sets)), 0.0, np.zeros(len(sets))
+        gain, read, largest_column = (np.zeros(len(sets)) for _ in range(3))
         for layer in bundle.readers:
             weight = layer.scaled(numbers)
             columns = np.abs(weight).max(axis=(0, 2))
             step = float(columns.max()) / self._steps[layer.node.name]
-            read += step**2 / 12 * weight.shape[0] * weight.shape[2]
             _spread(
                 largest_column, place[layer.columns], columns / max(float(columns.max()), _TINY)
             )
             member = place[layer.columns] >= 0
             power = np.square(weight).sum(axis=(0, 2))
             np.add.at(gain, place[layer.columns][member], power[member])
+            noise = step**2 / 12 * (weight != 0).sum(axis=(0, 2))
+            np.add.at(read, place[layer.columns][member], noise[member])
         return _Terms(
             gain=gain,
             power=self._power[sets] * np.square(numbers[sets]) + _TINY,
@@ -208,9 +211,10 @@ class _Terms:
     Attributes:
         gain: power with which noise in each set reaches the readers' outputs.
         power: of each set.
-        written: noise from rounding the writers' weights, when their scale just covers them.
+        written: noise in each set from rounding the writers' weights, when their scale just
+            covers them.
         stored: noise from rounding the value to 8 bits.
-        read: noise from rounding the readers' weights, for a set of power one.
+        read: noise from rounding the weights that read each set, for a power of one.
         row: largest weight (or bias) that writes each set, relative to the writer's largest.
         column: largest weight that reads each set, relative to the reader's largest.
         room: how much each set may grow.
@@ -218,9 +222,9 @@ class _Terms:
 
     gain: DoubleArray
     power: DoubleArray
-    written: float
+    written: DoubleArray
     stored: float
-    read: float
+    read: DoubleArray
     row: DoubleArray
     column: DoubleArray
     room: DoubleArray
@@ -241,7 +245,7 @@ class _Terms:
         after = np.square(numbers) * self.power * self.read * reading**2
         return float((before + after).sum())
 
-    def _before(self, writing: float) -> float:
+    def _before(self, writing: float) -> DoubleArray:
         return self.written * writing**2 + self.stored
 
 
@@ -250,7 +254,7 @@ def _bundles(layers: tuple[ScaledLayer, ...], rigid: NDArray[np.bool_]) -> tuple
     written: dict[int, list[int]] = {}
     reading: dict[int, list[int]] = {}
     for number, layer in enumerate(layers):
-        if is_copy(layer_of(layer.node)):
+        if layer.stays:
             continue
         for label in np.unique(layer.rows).tolist():
             written.setdefault(label, []).append(number)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mxdeploy.ir.network import Network, Node, Rewrite
 from mxdeploy.ops.layer import Kind
-from mxdeploy.stages.s3_quantize.copies import is_copy, keeps_scale
+from mxdeploy.stages.s3_quantize.copies import is_averaged_copy, is_copy, keeps_scale
 from mxdeploy.stages.s3_quantize.ranges import scale_of_clip
 from mxdeploy.stages.s3_quantize.wiring import is_join, layer_nodes, layer_of
 
@@ -30,8 +30,15 @@ class ScaleGroup:
     declared: float | None
 
 
-def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Rewrite, ...]]:
-    """The network's values by common scale, and where that is not the one they declare."""
+def scale_groups(
+    network: Network, *, measured: bool
+) -> tuple[tuple[ScaleGroup, ...], tuple[Rewrite, ...]]:
+    """The network's values by common scale, and where that is not the one they declare.
+
+    Args:
+        network: legalized.
+        measured: calibration data tell scales; a copy that is averaged may then have its own.
+    """
     used = [*network.inputs, *(node.output for node in network.nodes)]
     sets = _DisjointSets(used)
     for node in network.nodes:
@@ -41,7 +48,8 @@ def scale_groups(network: Network) -> tuple[tuple[ScaleGroup, ...], tuple[Rewrit
         if keeps_scale(network, node):
             source, output = node.inputs[0], node.output
             known = {declared[n] for n in used if n in declared and sets.related(n, source, output)}
-            if len(known) <= 1:
+            own = measured and not known and is_averaged_copy(network, node)
+            if len(known) <= 1 and not own:
                 sets.unite([source, output])
     notes = []
     groups = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.stages.s3_quantize.averages import Averaged, average_error
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
 from mxdeploy.stages.s3_quantize.options import RangeMethod
 
@@ -27,12 +28,14 @@ class Seen:
     """Samples of one value.
 
     Attributes:
-        samples: the value before its clip, any shape.
+        samples: the value before its clip, any shape; (n, channels, positions) if averaged.
         clip: bounds that the model imposes on it.
+        averaged: how, if nothing reads it but average pooling.
     """
 
     samples: FloatArray
     clip: Clip | None
+    averaged: Averaged | None = None
 
     @property
     def clipped(self) -> FloatArray:
@@ -138,10 +141,13 @@ def representation_error(seen: Sequence[Seen], scales: NDArray[np.float64]) -> N
     """Mean square error of representing the values at each scale, saturation included.
 
     A clip that 8-bit saturation does not reproduce counts as error, too: the integers saturate at
-    the limits of 8 bits and nowhere else.
+    the limits of 8 bits and nowhere else. Of a value that is averaged, the average counts.
     """
     total = np.zeros(len(scales))
     for item in seen:
+        if item.averaged is not None:
+            total += average_error(item.samples, item.clipped, scales, item.averaged)
+            continue
         # What lies beyond the largest scale's limits saturates at every scale alike.
         reach = min(float(np.abs(item.samples).max()), float(scales.max()) * (DATA_MAX + 3))
         if reach <= 0:

@@ -119,7 +119,7 @@ def _prepared(
     """Bounds, groups, widths, equalized channels, and what calibration shows."""
     network.verify()
     network = with_bounds(network)
-    groups, notes = scale_groups(network)
+    groups, notes = scale_groups(network, measured=calibration is not None)
     network = replace(network, rewrites=(*network.rewrites, *notes))
     if len(network.inputs) != 1:
         raise ModelError(findings.several_inputs(list(network.inputs)))
