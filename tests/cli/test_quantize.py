@@ -66,6 +66,7 @@ def test_files(mxdeploy: Mxdeploy, folder: Path, tmp_path: Path) -> None:
     command = ("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz", "-o", target)
     assert mxdeploy(*command).exit_code == 0
     document = json.loads((target / "quantization.json").read_text(encoding="utf-8"))
+    assert "<h2>Quantization</h2>" in (target / "quantization.html").read_text(encoding="utf-8")
     last = document["layers"][-1]
     x = np.load(folder / "data.npz")["x"][:1]
     steps = np.clip(np.rint(x / document["layers"][0]["input_scale"]), -128, 127)

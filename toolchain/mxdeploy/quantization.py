@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 QUANTIZATION_FILE = "quantization.json"
 QDQ_FILE = "quantized.onnx"
+PAGE_FILE = "quantization.html"
 
 _WIDTHS: tuple[WeightBits, ...] = (8, 4, 2, 1)
 
@@ -88,14 +89,19 @@ def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
 
 
 def quantization_files(result: Quantization) -> dict[str, bytes]:
-    """The files of a result: the integer network, the same for onnxruntime users, the record."""
+    """The files of a result: integers, the same with QuantizeLinear, and the record twice."""
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
     from mxdeploy.stages.s3_quantize.qdq_write import build_qdq_model
+    from mxdeploy.stages.s9_report import layer_quantizations, render_quantization
 
+    network, calibration = result.network, result.calibration
+    title = None if calibration is None else calibration.title
+    page = render_quantization(network.name, title, layer_quantizations(network))
     return {
         INTEGER_FILE: build_integer_model(result.network, all_layers=True),
         QDQ_FILE: build_qdq_model(result.network),
         QUANTIZATION_FILE: to_json(quantization_document(result)),
+        PAGE_FILE: page,
     }
 
 

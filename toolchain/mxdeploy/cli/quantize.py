@@ -59,7 +59,7 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     The quantization stage of a build alone: one line per layer, and with --explain all about one
     layer. With -o it writes integer.onnx (integers only), quantized.onnx (the same network with
-    QuantizeLinear and DequantizeLinear) and quantization.json.
+    QuantizeLinear and DequantizeLinear), quantization.json and quantization.html.
     """
     from mxdeploy.builds import check_target, write_build
     from mxdeploy.quantization import (
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     if target is not None:
         write_build(target, quantization_files(result))
         output.result["folder"] = str(target)
-        output.say(f"\nwritten to {target} (integer.onnx, quantized.onnx, {QUANTIZATION_FILE})")
+        output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
 
 
 def _show(output: Output, result: Quantization) -> None:

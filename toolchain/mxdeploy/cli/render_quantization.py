@@ -25,8 +25,6 @@ ALTERNATIVES_LEGEND = (
 )
 _SMALL = 0.0005
 """Shares below this would be shown as 0.0 %."""
-_EXACT = 120.0
-"""Decibel beyond which single precision is what differs."""
 
 
 def scales_table(layers: Sequence[LayerQuantization]) -> Table:
@@ -165,5 +163,5 @@ def _decibel(value: float | None) -> str:
 
 
 def _noise(value: float | None) -> str:
-    """Signal to noise of a part; nothing at all when there is no noise, or only that of floats."""
-    return "none" if value is None or value > _EXACT else f"{value:.1f}"
+    """Signal to noise of one source."""
+    return "none" if value is None else f"{value:.1f}"

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_EXACT = 1e-12
+"""Less noise than this, as a share of the signal, is that of single precision."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
@@ -66,8 +69,11 @@ class LayerMeasurement:
 
 
 def decibel(noise: float) -> float | None:
-    """Signal to noise in decibel of noise as a share of the signal; None without any noise."""
-    return -10 * float(np.log10(noise)) if noise > 0 else None
+    """Signal to noise in decibel of noise as a share of the signal.
+
+    None without any noise but that of single precision.
+    """
+    return -10 * float(np.log10(noise)) if noise > _EXACT else None
 
 
 def histogram(values: NDArray[np.generic], low: float, high: float, bins: int) -> Histogram:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mxdeploy import __version__
+from mxdeploy.stages.s9_report.histograms import quantization_section
 from mxdeploy.stages.s9_report.pictures import (
     Picture,
     data_picture,
@@ -12,9 +16,13 @@ from mxdeploy.stages.s9_report.pictures import (
     kernel_picture,
     network_picture,
 )
-from mxdeploy.stages.s9_report.schema import Report, Use
+from mxdeploy.stages.s9_report.schema import LayerQuantization, Report, Use
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATE = "page.html.j2"
+_QUANTIZATION_TEMPLATE = "quantization.page.html.j2"
 _NEARLY_FULL = 0.9
 _CLASSES_SHOWN = 10
 
@@ -31,6 +39,40 @@ class Meter:
 
 def render(report: Report) -> bytes:
     """The page, UTF-8; every text from the model is escaped."""
+    text = (
+        _environment()
+        .get_template(_TEMPLATE)
+        .render(
+            r=report,
+            meters=_meters(report),
+            pictures=_pictures(report),
+            classes=report.classes[:_CLASSES_SHOWN],
+            approximate=[r for r in report.rewrites if not r.exact],
+            busiest=max((layer.cycles for layer in report.layers), default=1),
+            quantization=quantization_section(report.quantization),
+        )
+    )
+    return text.encode()
+
+
+def render_quantization(
+    model: str, calibration: str | None, layers: Sequence[LayerQuantization]
+) -> bytes:
+    """The section on quantization as a page of its own."""
+    text = (
+        _environment()
+        .get_template(_QUANTIZATION_TEMPLATE)
+        .render(
+            model=model,
+            calibration=calibration,
+            version=__version__,
+            quantization=quantization_section(layers),
+        )
+    )
+    return text.encode()
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -41,15 +83,7 @@ def render(report: Report) -> bytes:
         lstrip_blocks=True,
     )
     environment.globals["hue"] = hue
-    text = environment.get_template(_TEMPLATE).render(
-        r=report,
-        meters=_meters(report),
-        pictures=_pictures(report),
-        classes=report.classes[:_CLASSES_SHOWN],
-        approximate=[r for r in report.rewrites if not r.exact],
-        busiest=max((layer.cycles for layer in report.layers), default=1),
-    )
-    return text.encode()
+    return environment
 
 
 def _pictures(report: Report) -> dict[str, Picture]:
