@@ -6,14 +6,13 @@ and every pixel of a block of 2x2 is a copy of one channel; larger blocks take s
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import ConvTranspose
+from mxdeploy.stages.s2_legalize.arrange.chains import Step, chain_edit
 from mxdeploy.stages.s2_legalize.blocks import Positions, chain_of, factors, to_pixels
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -29,29 +28,18 @@ def match(graph: Graph, node: Node) -> Edit | None:
     steps = None if blocks is None else factors(blocks.size, (_STRIDE,))
     if blocks is None or steps is None or blocks.channels.size > limits.MAX_CHANNELS.value:
         return None
-    nodes: list[Node] = []
-    values: list[Value] = []
-    source, (_, rows, columns) = chain[0].inputs[0], graph.shape(chain[0].inputs[0])
+    _, rows, columns = graph.shape(chain[0].inputs[0])
     channels = blocks.channels
-    for number in range(len(steps)):
+    spreads: list[Step] = []
+    for number in range(1, len(steps) + 1):
         quads, channels = _step(channels)
-        rows, columns = rows * _STRIDE, columns * _STRIDE
-        last = number == len(steps) - 1
-        name = node.output if last else graph.new_name(f"{node.output}.{number}")
-        label = node.name if last else graph.new_node_name(f"{node.name}.{number}")
-        if not last:
-            values.append(Value(name=name, shape=(len(quads), rows, columns), origin=node.name))
-        op = _spread(quads)
-        nodes.append(replace(node, name=label, op=op, inputs=(source,), output=name))
-        source = name
-    origin = graph.origins(*chain)
-    return Edit(
-        text=f"channels become blocks of {blocks.size}x{blocks.size} pixels in "
-        f"{len(steps)} transposed convolution(s) with one tap",
-        remove=chain,
-        add=tuple(replace(n, origin=origin) for n in nodes),
-        values=tuple(values),
+        size = (len(quads), rows * _STRIDE**number, columns * _STRIDE**number)
+        spreads.append((str(number) if number < len(steps) else "", _spread(quads), size))
+    text = (
+        f"channels become blocks of {blocks.size}x{blocks.size} pixels in "
+        f"{len(steps)} transposed convolution(s) with one tap"
     )
+    return chain_edit(graph, node, spreads, text, replaced=chain, ranges=False)
 
 
 def _step(channels: Positions) -> tuple[Positions, Positions]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import Conv, Reshape
+from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
 from mxdeploy.stages.s2_legalize.arrange.convolution import plan_of
 from mxdeploy.stages.s2_legalize.arrange.rows import rows_plan
-from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 
@@ -36,27 +37,18 @@ def match(graph: Graph, node: Node) -> Edit | None:
         dilations=(1, 1),
     )
     before = (plan.problem.inputs, down.size, across.size)
-    return _edit(graph, node, plane, before, (plan.problem.outputs, down.least, across.least))
-
-
-def _edit(graph: Graph, node: Node, op: Conv, before: Shape, after: Shape) -> Edit:
-    source, result = graph.value(node.inputs[0]), graph.value(node.output)
-    first = replace(
-        source, name=graph.new_name(f"{result.name}.rows"), shape=before, origin=node.name
+    middle = (plan.problem.outputs, down.least, across.least)
+    after = graph.shape(node.output)
+    steps = (
+        ("rows", Reshape(shape=before), before),
+        ("", plane, middle),
+        ("line", Reshape(shape=after), after),
     )
-    second: Value = replace(result, name=graph.new_name(f"{result.name}.plane"), shape=after)
-    rows, line = (graph.new_node_name(f"{node.name}.{word}") for word in ("rows", "line"))
-    return Edit(
-        text=f"dilation {before[2]}: a 2-D convolution over {before[1]} rows of {before[2]} "
-        f"elements, kernel {op.weight.shape[2]}x1",
-        remove=(node,),
-        add=(
-            replace(node, name=rows, op=Reshape(shape=before), output=first.name),
-            replace(node, op=op, inputs=(first.name,), output=second.name),
-            replace(node, name=line, op=Reshape(shape=result.shape), inputs=(second.name,)),
-        ),
-        values=(first, second),
+    text = (
+        f"dilation {before[2]}: a 2-D convolution over {before[1]} rows of {before[2]} "
+        f"elements, kernel {op.weight.shape[2]}x1"
     )
+    return chain_edit(graph, node, steps, text)
 
 
 RULE = Rule(name="dilation-as-rows", exact=True, match=match)

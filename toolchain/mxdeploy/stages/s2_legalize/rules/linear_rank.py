@@ -6,12 +6,11 @@ map of vectors it is a convolution with one tap, between two transpositions.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Conv, GraphOp, Linear, Reshape, Transpose
-from mxdeploy.stages.s2_legalize.graph import Edit, Graph
+from mxdeploy.ops.graph import Conv, Linear, Reshape, Transpose
+from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
+from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.rule import Rule
 
 _RANKS = (2, 3)
@@ -31,16 +30,17 @@ def match(graph: Graph, node: Node) -> Edit | None:
     return None
 
 
-def _as_vector(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> Edit:
-    outputs = graph.shape(node.output)[-1]
-    before: GraphOp = Reshape(shape=shape[-1:])
-    after: GraphOp = Reshape(shape=graph.shape(node.output))
-    return _between(
-        graph, node, op, (before, shape[-1:]), (after, (outputs,)), "the value is a vector"
+def _as_vector(graph: Graph, node: Node, op: Linear, shape: Shape) -> Edit:
+    before, after = shape[-1:], graph.shape(node.output)
+    steps = (
+        ("in", Reshape(shape=before), before),
+        ("", op, after[-1:]),
+        ("out", Reshape(shape=after), after),
     )
+    return chain_edit(graph, node, steps, "the value is a vector", ranges=False)
 
 
-def _as_convolution(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]) -> Edit:
+def _as_convolution(graph: Graph, node: Node, op: Linear, shape: Shape) -> Edit:
     axes = len(shape) - 1
     ones = (1,) * axes
     conv = Conv(
@@ -51,32 +51,13 @@ def _as_convolution(graph: Graph, node: Node, op: Linear, shape: tuple[int, ...]
         dilations=ones,
         groups=1,
     )
-    first, last = Transpose(axes=(axes, *range(axes))), Transpose(axes=(*range(1, axes + 1), 0))
+    steps = (
+        ("in", Transpose(axes=(axes, *range(axes))), (shape[-1], *shape[:-1])),
+        ("", conv, (op.weight.shape[0], *shape[:-1])),
+        ("out", Transpose(axes=(*range(1, axes + 1), 0)), graph.shape(node.output)),
+    )
     text = "a matrix product per pixel is a convolution with one tap"
-    moved = (shape[-1], *shape[:-1])
-    return _between(
-        graph, node, conv, (first, moved), (last, (op.weight.shape[0], *shape[:-1])), text
-    )
-
-
-def _between(
-    graph: Graph,
-    node: Node,
-    op: GraphOp,
-    before: tuple[GraphOp, tuple[int, ...]],
-    after: tuple[GraphOp, tuple[int, ...]],
-    text: str,
-) -> Edit:
-    first = Value(name=graph.new_name(f"{node.output}.in"), shape=before[1], origin=node.name)
-    second = Value(name=graph.new_name(f"{node.output}.out"), shape=after[1], origin=node.name)
-    head = replace(
-        node, name=graph.new_node_name(f"{node.name}.in"), op=before[0], output=first.name
-    )
-    body = replace(node, op=op, inputs=(first.name,), output=second.name)
-    tail = replace(
-        node, name=graph.new_node_name(f"{node.name}.out"), op=after[0], inputs=(second.name,)
-    )
-    return Edit(text=text, remove=(node,), add=(head, body, tail), values=(first, second))
+    return chain_edit(graph, node, steps, text, ranges=False)
 
 
 RULE = Rule(name="linear-on-vector", exact=True, match=match)

@@ -12,8 +12,10 @@ from dataclasses import replace
 from itertools import product
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Pad
+from mxdeploy.stages.s2_legalize.arrange.chains import Step as ChainStep
+from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
 from mxdeploy.stages.s2_legalize.arrange.convolution import plan_of
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.one_tap import one_tap, plain_conv
@@ -63,28 +65,17 @@ def _edit(graph: Graph, node: Node, steps: list[tuple[Step, ...]]) -> Edit:
     count = max(len(s) for s in steps)
     still = (_SIZE, 1, 1) if len(steps) > 1 else (1, 0, 0)
     layers = zip(*((*s, *(still,) * (count - len(s))) for s in steps), strict=True)
-    source, size = node.inputs[0], graph.shape(node.inputs[0])[1:]
-    channels = graph.shape(source)[0]
-    nodes: list[Node] = []
-    values: list[Value] = []
+    channels, *size = graph.shape(node.inputs[0])
+    chain: list[ChainStep] = []
     for number, layer in enumerate(layers):
         taps, pads, places = (tuple(s[i] for s in layer) for i in range(3))
-        size = tuple(n + 2 * p - k + 1 for n, p, k in zip(size, pads, taps, strict=True))
-        last = number == count - 1
-        name = node.output if last else graph.new_name(f"{node.output}.{number}")
-        if not last:
-            values.append(Value(name=name, shape=(channels, *size), origin=node.name))
+        size = [n + 2 * p - k + 1 for n, p, k in zip(size, pads, taps, strict=True)]
         conv = plain_conv(one_tap(channels, taps, places), pads)
-        label = node.name if last else graph.new_node_name(f"{node.name}.{number}")
-        nodes.append(replace(node, name=label, op=conv, inputs=(source,), output=name))
-        source = name
+        word = str(number) if number < count - 1 else ""
+        chain.append((word, conv, (channels, *size)))
     layers_text = "a convolution" if count == 1 else f"{count} convolutions"
-    return Edit(
-        text=f"is done by {layers_text} with one tap",
-        remove=(node,),
-        add=tuple(nodes),
-        values=tuple(values),
-    )
+    text = f"is done by {layers_text} with one tap"
+    return chain_edit(graph, node, chain, text, ranges=False)
 
 
 def _axis_steps(begin: int, end: int, *, plane: bool) -> tuple[Step, ...] | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Conv, GraphOp, Pooling
+from mxdeploy.stages.s2_legalize.arrange.chains import Step, chain_edit
 from mxdeploy.stages.s2_legalize.blocks import Blocks, chain_of, factors, to_channels
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.one_tap import plain_conv
@@ -29,26 +30,17 @@ def match(graph: Graph, node: Node) -> Edit | None:
     steps = None if blocks is None else factors(blocks.size, (2, _SIZE))
     if blocks is None or steps is None or blocks.channels.size > limits.MAX_CHANNELS.value:
         return None
-    source, shape = chain[0].inputs[0], graph.shape(chain[0].inputs[0])
-    origin = graph.origins(*chain)
-    nodes: list[Node] = []
-    values: list[Value] = []
+    shape = graph.shape(chain[0].inputs[0])
+    operations: list[Step] = []
     for word, op in _operations(blocks, steps):
         shape = _after(op, shape)
-        last = shape == graph.shape(node.output)
-        name = node.output if last else graph.new_name(f"{node.output}.{word}")
-        label = node.name if last else graph.new_node_name(f"{node.name}.{word}")
-        if not last:
-            values.append(Value(name=name, shape=shape, origin=node.name))
-        nodes.append(Node(name=label, op=op, inputs=(source,), output=name, origin=origin))
-        source = name
-    return Edit(
-        text=f"blocks of {blocks.size}x{blocks.size} pixels become channels: every "
-        f"{blocks.size}th pixel of moved copies",
-        remove=chain,
-        add=tuple(nodes),
-        values=tuple(values),
+        operations.append((word, op, shape))
+    operations[-1] = ("", *operations[-1][1:])
+    text = (
+        f"blocks of {blocks.size}x{blocks.size} pixels become channels: every "
+        f"{blocks.size}th pixel of moved copies"
     )
+    return chain_edit(graph, node, operations, text, replaced=chain, ranges=False)
 
 
 def _operations(blocks: Blocks, steps: tuple[int, ...]) -> list[tuple[str, GraphOp]]:

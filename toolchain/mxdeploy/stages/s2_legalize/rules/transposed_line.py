@@ -12,7 +12,8 @@ from dataclasses import replace
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import ConvTranspose, GraphOp, Reshape
+from mxdeploy.ops.graph import ConvTranspose, Reshape
+from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
 from mxdeploy.stages.s2_legalize.arrange.edits import every
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph, Shape
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -41,29 +42,17 @@ def match(graph: Graph, node: Node) -> Edit | None:
         dilations=(op.dilations[0], 1),
         output_padding=(op.output_padding[0], _STRIDE - 1),
     )
-    whole = graph.value(node.output)
-    steps: list[tuple[str, GraphOp, Shape]] = [
+    steps = (
         ("column", Reshape(shape=column), column),
         ("", plane, pair),
         ("line", Reshape(shape=line), line),
-    ]
-    nodes, values, source = [], [], node.inputs[0]
-    for suffix, step, shape in steps:
-        name = graph.new_name(f"{node.output}.{suffix or 'pairs'}")
-        known = graph.value(node.inputs[0]) if suffix == "column" else whole
-        values.append(replace(known, name=name, shape=shape, origin=node.name))
-        label = graph.new_node_name(f"{node.name}.{suffix}") if suffix else node.name
-        nodes.append(replace(node, name=label, op=step, inputs=(source,), output=name))
-        source = name
-    label = graph.new_node_name(f"{node.name}.every")
-    nodes.append(replace(node, name=label, op=every(_STRIDE, 1), inputs=(source,)))
-    return Edit(
-        text="1-D: a transposed convolution over one column makes two, and the reader takes every "
-        "2nd element",
-        remove=(node,),
-        add=tuple(nodes),
-        values=tuple(values),
+        ("every", every(_STRIDE, 1), after),
     )
+    text = (
+        "1-D: a transposed convolution over one column makes two, and the reader takes every "
+        "2nd element"
+    )
+    return chain_edit(graph, node, steps, text)
 
 
 RULE = Rule(name="transposed-line", exact=True, match=match)

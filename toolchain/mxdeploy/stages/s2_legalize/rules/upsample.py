@@ -6,14 +6,13 @@ rounded.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from mxdeploy.chip.max78000 import limits
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import ConvTranspose, Upsample
+from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.one_tap import diagonal
 from mxdeploy.stages.s2_legalize.rule import Rule
@@ -40,23 +39,11 @@ def match(graph: Graph, node: Node) -> Edit | None:
         output_padding=(0,) * axes,
         groups=1,
     )
-    nodes: list[Node] = []
-    values: list[Value] = []
-    source = graph.value(node.inputs[0])
-    for number in range(1, steps + 1):
-        last = number == steps
-        name = node.output if last else graph.new_name(f"{node.output}.{number}")
-        label = node.name if last else graph.new_node_name(f"{node.name}.{number}")
-        nodes.append(replace(node, name=label, op=twice, inputs=(source.name,), output=name))
-        size = (shape[0], *(n * _STRIDE**number for n in shape[1:]))
-        source = replace(source, name=name, shape=size, origin=node.name)
-        values += [] if last else [source]
-    return Edit(
-        text=f"enlargement by {factor}: {steps} transposed convolution(s) with a constant kernel",
-        remove=(node,),
-        add=tuple(nodes),
-        values=tuple(values),
-    )
+    sizes = [(shape[0], *(n * _STRIDE**done for n in shape[1:])) for done in range(1, steps + 1)]
+    words = (*(str(number) for number in range(1, steps)), "")
+    text = f"enlargement by {factor}: {steps} transposed convolution(s) with a constant kernel"
+    chain = [(word, twice, size) for word, size in zip(words, sizes, strict=True)]
+    return chain_edit(graph, node, chain, text)
 
 
 RULE = Rule(name="enlarge", exact=True, match=match)
