@@ -15,22 +15,19 @@ from mxdeploy.chip.max78000 import limits
 from mxdeploy.ir.network import LayerOp, Node
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    Clip,
     Concat,
     Conv,
     ConvTranspose,
     GraphOp,
+    LayerFunction,
     Linear,
     Pooling,
-    Relu,
     Reshape,
 )
 from mxdeploy.stages.s2_legalize.graph import Graph, Shape
 from mxdeploy.stages.s2_legalize.joins import can_be_joined, is_join, passes_of
 
-FUNCTIONS = (Abs, Affine, Clip, Pooling, Relu)
+ChannelWise = LayerFunction | Pooling
 """Operators that keep channels apart."""
 _MAX_RANK = 3
 
@@ -126,7 +123,7 @@ def can_be_computed_apart(graph: Graph, name: str) -> bool:
         return False
     chosen = [c for node in selections for c in selected(node.op) or ()]
     source = graph.producer(name)
-    while source is not None and isinstance(source.op, FUNCTIONS):
+    while source is not None and isinstance(source.op, ChannelWise):
         if graph.only_reader(source.inputs[0]) is not source:
             return False
         source = graph.producer(source.inputs[0])

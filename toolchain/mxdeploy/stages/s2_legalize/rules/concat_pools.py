@@ -22,20 +22,10 @@ def match(graph: Graph, node: Node) -> Edit | None:
     reader = graph.only_reader(node.output)
     if not is_join(node.op) or reader is None or not isinstance(reader.op, Conv):
         return None
-    pools = [p for name in node.inputs if (p := graph.producer(name)) is not None]
-    if len(pools) < len(node.inputs) or len({p.output for p in pools}) < len(pools):
+    pools = _pools_alike(graph, node)
+    if not pools:
         return None
-    if any(graph.only_reader(p.output) is not node for p in pools):
-        return None
-    op, shape = pools[0].op, graph.shape(pools[0].inputs[0])
-    alike = all(
-        p.op == op and graph.shape(p.inputs[0])[1:] == shape[1:] and has_no_own_range(graph, p)
-        for p in pools
-    )
-    if not isinstance(op, Pooling) or not alike:
-        return None
-    if constraints.violated(constraints.POOLING, op, shape):
-        return None
+    shape = graph.shape(pools[0].inputs[0])
     value = graph.value(node.output)
     whole = replace(
         value,
@@ -52,6 +42,23 @@ def match(graph: Graph, node: Node) -> Edit | None:
         add=(join, pool),
         values=(whole,),
     )
+
+
+def _pools_alike(graph: Graph, join: Node) -> list[Node]:
+    """The poolings that ``join`` alone reads, if all of it are, alike, and the chip has them."""
+    pools = [p for name in join.inputs if (p := graph.producer(name)) is not None]
+    if len({p.output for p in pools}) < len(join.inputs):
+        return []
+    if any(graph.only_reader(p.output) is not join for p in pools):
+        return []
+    op, shape = pools[0].op, graph.shape(pools[0].inputs[0])
+    if not isinstance(op, Pooling) or constraints.violated(constraints.POOLING, op, shape):
+        return []
+    alike = all(
+        p.op == op and graph.shape(p.inputs[0])[1:] == shape[1:] and has_no_own_range(graph, p)
+        for p in pools
+    )
+    return pools if alike else []
 
 
 RULE = Rule(name="pool-join", exact=True, match=match)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mxdeploy.ir.network import Node, Value
+from mxdeploy.ir.network import Node
 from mxdeploy.ops.graph import Affine, Elementwise
 from mxdeploy.ops.layer import EltwiseFunction
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
@@ -29,34 +29,31 @@ def match(graph: Graph, node: Node) -> Edit | None:
     sign = 1 if op.function == EltwiseFunction.ADD else -1
     factor = sum(sign if i else 1 for i, n in enumerate(node.inputs) if n == repeated)
     others = [n for n in node.inputs if n != repeated]
-    first = node.inputs[0] == repeated
-    if not others and graph.value(node.output).clip is not None:
+    if others:
+        return _beside_others(graph, node, repeated, others, factor)
+    if graph.value(node.output).clip is not None:
         return None
-    text = f"{repeated} is read once and multiplied by {factor if first else abs(factor)}"
-    if not others:
-        return Edit(
-            text=text, remove=(node,), add=(replace(node, op=_times(factor), inputs=(repeated,)),)
-        )
-    value = graph.value(node.output)
-    product = Value(
-        name=graph.new_name(f"{repeated}.times"),
-        shape=graph.shape(repeated),
-        origin=value.origin,
-    )
-    scaled = Node(
-        name=graph.new_node_name(f"{node.name}.times"),
-        op=_times(factor if first else abs(factor)),
-        inputs=(repeated,),
-        output=product.name,
-        origin=node.origin,
-    )
+    product = replace(node, op=_times(factor), inputs=(repeated,))
+    return Edit(text=_text(repeated, factor), remove=(node,), add=(product,))
+
+
+def _beside_others(graph: Graph, node: Node, repeated: str, others: list[str], factor: int) -> Edit:
+    """The product is one operand of several; behind the first one its sign is the operator's."""
+    first = node.inputs[0] == repeated
+    factor = factor if first else abs(factor)
+    shape = graph.shape(repeated)
+    scaled, product = graph.beside(node, "times", _times(factor), (repeated,), shape)
     operands = (product.name, *others) if first else (*others, product.name)
     return Edit(
-        text=text,
+        text=_text(repeated, factor),
         remove=(node,),
         add=(scaled, replace(node, inputs=operands)),
         values=(product,),
     )
+
+
+def _text(repeated: str, factor: int) -> str:
+    return f"{repeated} is read once and multiplied by {factor}"
 
 
 def _times(factor: int) -> Affine:

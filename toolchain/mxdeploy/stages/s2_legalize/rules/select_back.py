@@ -13,11 +13,11 @@ import numpy as np
 
 from mxdeploy.ir.network import Node, Value
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.ops.graph import Affine, Conv, ConvTranspose, LayerFunction, Linear, Pooling
+from mxdeploy.ops.graph import Affine, Conv, ConvTranspose, Linear
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
 from mxdeploy.stages.s2_legalize.selection import (
-    FUNCTIONS,
+    ChannelWise,
     can_be_computed_apart,
     rows,
     select,
@@ -51,7 +51,7 @@ def _before_function(
 ) -> Edit | None:
     """The selections in front of a function of single channels."""
     source, behind = graph.value(node.inputs[0]), graph.value(node.output)
-    if not isinstance(node.op, FUNCTIONS):
+    if not isinstance(node.op, ChannelWise):
         return None
     before: list[Node] = []
     after: list[Node] = []
@@ -86,7 +86,7 @@ def _before_function(
     )
 
 
-def _for(op: LayerFunction | Pooling, channels: tuple[int, ...]) -> LayerFunction | Pooling:
+def _for(op: ChannelWise, channels: tuple[int, ...]) -> ChannelWise:
     """``op`` for these channels alone."""
     if not isinstance(op, Affine):
         return op
