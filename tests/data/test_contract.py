@@ -155,3 +155,35 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=code):
             load(tmp_path / name, (2,))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "classes", "expected"),
+    [
+        ({"y": [0, 1, 0]}, ("dog", "cat"), [0, 1, 0]),
+        ({"y": [0, 1, 0], "classes": ["cat", "dog"]}, ("dog", "cat"), [1, 0, 1]),
+        ({"y": [0, 1, 0], "classes": ["cat", "dog"]}, ("cat", "cow", "dog"), [0, 2, 0]),
+        ({"y": ["dog", "cat", "dog"]}, ("dog", "cat"), [0, 1, 0]),
+        ({"y": ["dog", "cat", "dog"]}, (), [1, 0, 1]),
+        ({"y": ["dog", "cat", "dog"]}, None, None),
+        ({"y": [0, 1, 0], "classes": ["cat", "dog"]}, None, [0, 1, 0]),
+        ({"y": [[2], [1], [0]], "classes": ["0", "1", "2"]}, ("a", "b", "c"), [2, 1, 0]),
+    ],
+)
+def test_labels_follow_the_names_of_the_models_classes(
+    tmp_path: Path,
+    arrays: dict[str, list[object]],
+    classes: tuple[str, ...] | None,
+    expected: list[int] | None,
+) -> None:
+    file = save(
+        tmp_path / "d.npz", x=np.zeros((3, 2)), **{k: np.array(v) for k, v in arrays.items()}
+    )
+    found = load(file, (2,), classes=classes)
+    assert (None if found.labels is None else found.labels.tolist()) == expected
+
+
+def test_classes_that_the_model_does_not_have(tmp_path: Path) -> None:
+    file = save(tmp_path / "d.npz", x=np.zeros((2, 2)), y=np.array(["dog", "cow"]))
+    with pytest.raises(UsageError, match="MX8361"):
+        load(file, (2,), classes=("dog", "cat"))

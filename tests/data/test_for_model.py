@@ -60,9 +60,7 @@ def test_labels_are_numbers_of_the_models_classes(
         assert found.labels.tolist() == expected
     # Where nothing names the outputs, the order is told.
     notes = [p.what for p in found.problems]
-    assert notes == (
-        ["class folders are numbered by name: 0 = cat, 1 = dog"] if classes == () else []
-    )
+    assert notes == (["classes are numbered by name: 0 = cat, 1 = dog"] if classes == () else [])
 
 
 def test_folders_that_are_no_classes_are_refused(folder: Path) -> None:
@@ -172,3 +170,16 @@ def test_numbers_are_those_of_all_parts(tmp_path: Path) -> None:
     assert test.classes == ("a", "b")
     assert test.targets is not None
     assert test.targets.tolist() == [1]
+
+
+def test_names_come_before_numbers(tmp_path: Path) -> None:
+    """A model trained on folders 1, 2 and 10 has these names; a folder less shifts nothing."""
+    for name in ("1", "10"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / name / "0.png")
+    found = load(tmp_path, (1, 4, 4), classes=("1", "2", "10"))
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 2]
+    found = load(tmp_path, (1, 4, 4), classes=())
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 10]

@@ -165,10 +165,10 @@ def _targets(
     problems: list[Diagnostic],
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Labels as numbers, and the names of the classes; what cannot be used is listed."""
-    classes = () if names is None or names.dtype.kind != "U" else tuple(map(str, names.reshape(-1)))
+    classes = class_names(names)
     if not labels:
         return None, classes
-    numbers = _numbers(labels, classes)
+    numbers = label_numbers(labels, classes)
     if numbers is not None:
         found, told = numbers
         if found.size == shape[0]:
@@ -189,7 +189,12 @@ def _targets(
     return None, classes
 
 
-def _numbers(
+def class_names(names: NDArray[np.generic] | None) -> tuple[str, ...]:
+    """What an array ``classes`` says; nothing, if there is none or it is none of names."""
+    return () if names is None or names.dtype.kind != "U" else tuple(map(str, names.reshape(-1)))
+
+
+def label_numbers(
     labels: list[NDArray[np.generic]], classes: tuple[str, ...]
 ) -> tuple[NDArray[np.int64], tuple[str, ...]] | None:
     """Labels as int64, -1 for an unknown name, and the names of all classes; None if not labels."""

@@ -2,7 +2,8 @@
 
 ``FILE[:KEY]`` names an array in an ``.npz`` file (or a whole ``.npy`` file). Without a key it is
 ``x``, else ``x_train`` for calibration and ``x_test`` for evaluation. Labels have the same name
-with ``y`` in place of ``x``. Arrays may be NCHW or NHWC; 8-bit data are scaled as told.
+with ``y`` in place of ``x``; they are numbers, or names. Arrays may be NCHW or NHWC; 8-bit data
+are scaled as told.
 
 Anything else that examples are read from (pictures, recordings, published data sets) is brought to
 the size that the model takes; the numbers of its labels are those of the model's classes.
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.data.for_model import is_collection, read_for_model
+from mxdeploy.data.for_model import is_collection, named_labels, read_for_model
 from mxdeploy.data.numpy_files import NumpyFileError, read_arrays
 from mxdeploy.data.reference import DataReference, parse_reference
 from mxdeploy.data.wish import Part
@@ -26,6 +27,8 @@ from mxdeploy.errors import Diagnostic, UsageError
 
 FloatArray = NDArray[np.float32]
 
+CLASSES_KEY = "classes"
+"""Key of the names of the classes in an ``.npz`` file."""
 PART_OF_KEY: dict[str, Part] = {"x_train": "train", "x_test": "test"}
 """The part of a published data set that stands for the default key of an ``.npz`` file."""
 
@@ -131,7 +134,7 @@ def load_data(  # noqa: PLR0913 - one parameter per option of the contract
     if reference.key is None and is_collection(reference.path):
         raw = _read_collection(reference.path, model, default_key, limit, classes, rate)
     else:
-        raw = _read_arrays(reference, default_key, limit)
+        raw = _read_arrays(reference, default_key, limit, classes)
     arranged, found = _arrange(raw.inputs, model, layout, raw.source)
     if scale is None:
         scale = default_scale if raw.inputs.dtype in (np.uint8, np.int8) else Scale.NONE
@@ -197,7 +200,9 @@ def _read_collection(
     )
 
 
-def _read_arrays(reference: DataReference, default_key: str, limit: int | None) -> _Raw:
+def _read_arrays(
+    reference: DataReference, default_key: str, limit: int | None, classes: tuple[str, ...] | None
+) -> _Raw:
     path = reference.path
     if not path.is_file():
         raise _fail("MX8001", str(path), "there is no such file", "check the path")
@@ -207,7 +212,7 @@ def _read_arrays(reference: DataReference, default_key: str, limit: int | None) 
         nonlocal key, label_key
         key = _choose_key(reference, found, default_key)
         label_key = "y" + key[1:] if key.startswith("x") else "y"
-        return [key, label_key] if label_key in found and label_key != key else [key]
+        return list(dict.fromkeys(name for name in (key, label_key, CLASSES_KEY) if name in found))
 
     try:
         arrays = read_arrays(path, choose)
@@ -218,11 +223,18 @@ def _read_arrays(reference: DataReference, default_key: str, limit: int | None) 
             f"cannot be read as numpy data: {error}",
             "write it with numpy.savez(path, x=…, y=…); object arrays are not accepted",
         ) from error
-    labels = arrays.get(label_key) if key else None
+    source = f"{path}:{key}" if key else str(path)
+    labels = arrays.get(label_key) if key and label_key != key else None
+    problems: tuple[Diagnostic, ...] = ()
+    if labels is not None and classes is not None:
+        labels, problems = named_labels(labels, arrays.get(CLASSES_KEY), classes, source)
+    elif labels is not None and labels.dtype.kind == "U":
+        labels = None  # names that nobody asked for
     return _Raw(
-        source=f"{path}:{key}" if key else str(path),
+        source=source,
         inputs=_first(arrays[key], limit),
         labels=None if labels is None else _first(labels, limit),
+        problems=problems,
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mxdeploy.data import cifar10, cifar10_npz, findings, idx, images, sounds
+from mxdeploy.data.arrays import class_names, label_numbers
 from mxdeploy.data.examples import Examples
 from mxdeploy.data.numbering import numbered
 from mxdeploy.data.read import read_wish
 from mxdeploy.data.wish import Part, Wish
+from mxdeploy.errors import Diagnostic
 
 IMAGE_AXES = 3
 LINE_AXES = 2
@@ -66,6 +71,37 @@ def read_for_model(
     if found.targets is not None and found.targets.ndim != 1:
         found = replace(found, targets=None)
     return found if classes is None else numbered(found, classes)
+
+
+def named_labels(
+    labels: NDArray[np.generic],
+    names: NDArray[np.generic] | None,
+    classes: tuple[str, ...],
+    source: str,
+) -> tuple[NDArray[np.generic], tuple[Diagnostic, ...]]:
+    """The labels of a file of arrays as numbers of the model's classes; and what is to be told.
+
+    Args:
+        labels: numbers or names, one per input.
+        names: of the file's own classes, if it tells them.
+        classes: of the model; none if they are not known.
+        source: the file.
+
+    Raises:
+        UsageError: the file has classes that the model does not have.
+    """
+    found = label_numbers([labels.reshape(-1)], class_names(names))
+    if found is None or (labels.dtype.kind != "U" and (names is None or not classes)):
+        return labels, ()
+    numbers, told = found
+    usable = bool(((numbers >= 0) & (numbers < len(told))).all())
+    if not usable:
+        return numbers, ()
+    examples = Examples(
+        inputs=numbers, targets=numbers, classes=told, names=("",) * len(numbers), source=source
+    )
+    moved = numbered(examples, classes)
+    return (numbers if moved.targets is None else moved.targets), moved.problems
 
 
 def _pictures_for_a_line(path: Path, shape: tuple[int, ...]) -> Exception:

@@ -29,17 +29,16 @@ def numbered(examples: Examples, classes: tuple[str, ...]) -> Examples:
     targets, found = examples.targets, examples.classes
     if targets is None or found == classes:
         return examples
-    if not classes:
-        return examples if found in NUMBERED else _told(examples)
-    if all(name.isdecimal() for name in found):
-        numbers = [int(name) for name in found]
-    elif set(found) <= set(classes):
+    if set(found) <= set(classes):
         numbers = [classes.index(name) for name in found]
-    elif found in NUMBERED and len(found) == len(classes):
-        return examples
+    elif all(name.isdecimal() for name in found):
+        numbers = [int(name) for name in found]
+    elif (found in NUMBERED and len(found) == len(classes)) or not classes:
+        return examples if found in NUMBERED else _told(examples)
     else:
         raise _other_classes(examples, classes)
-    return replace(examples, targets=np.array(numbers, dtype=np.int64)[targets], classes=classes)
+    moved = np.array(numbers, dtype=np.int64)[targets]
+    return replace(examples, targets=moved, classes=classes or found)
 
 
 def _told(examples: Examples) -> Examples:
@@ -48,7 +47,7 @@ def _told(examples: Examples) -> Examples:
     note = Diagnostic(
         code="MX8360",
         where=examples.source,
-        what=f"class folders are numbered by name: {order}",
+        what=f"classes are numbered by name: {order}",
         why="nothing says what the model's outputs are called",
         fix='name them in the model\'s options: classes = ["…"]',
         severity="note",

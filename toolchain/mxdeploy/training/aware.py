@@ -246,7 +246,8 @@ def _write(request: AwareRequest, network: QuantNetwork) -> None:
 
     target = request.out / QUANTIZED_FILE
     write_file(target, build_qdq_model(network))
-    text = options_text(request.material.classes, request.material.scale)
+    material, rate = request.material, request.recipe.data.rate
+    text = options_text(material.classes, material.scale, rate)
     write_file(target.with_suffix(".toml"), text)
 
 

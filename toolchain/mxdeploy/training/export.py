@@ -26,10 +26,12 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, target: Path) -> None:
 
     content = export_onnx(network_of(checkpoint, path), checkpoint.shape)
     write_file(target, content)
-    write_file(target.with_suffix(".toml"), options_text(checkpoint.classes, checkpoint.scale))
+    text = options_text(checkpoint.classes, checkpoint.scale, checkpoint.recipe.data.rate)
+    write_file(target.with_suffix(".toml"), text)
 
 
-def options_text(classes: tuple[str, ...], scale: Scale) -> bytes:
+def options_text(classes: tuple[str, ...], scale: Scale, rate: int | None) -> bytes:
     """Project options of a trained network, as TOML."""
+    sound = "" if rate is None else f"rate = {rate}\n"
     named = f"classes = {json.dumps(list(classes), ensure_ascii=False)}\n\n" if classes else ""
-    return f'{named}[input]\nscale = "{scale}"\n'.encode()
+    return f'{named}[input]\nscale = "{scale}"\n{sound}'.encode()

@@ -135,7 +135,11 @@ def check_outputs(
             where,
             f"gives {_shown(found)} for an input of {_shown((2, *shape))}",
             f"let it give {_shown(wanted)}"
-            + ("" if task == "reconstruction" else f": {classes} numbers, one per class"),
+            + (
+                ": the examples have no labels, so it is to give its input back; or give labels"
+                if task == "reconstruction"
+                else f": {classes} numbers, one per class"
+            ),
         )
 
 
