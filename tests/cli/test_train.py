@@ -222,6 +222,33 @@ def test_bad_data(
     assert (ran.exit_code, ran.codes[-1]) == (2, code)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        (np.full((8, 1, 8, 8), np.nan, np.float32), np.arange(8) % 2, "NaN"),
+        (np.zeros((8, 1, 8, 8), np.uint8), np.arange(8) % 2 - 1, "label"),
+        (np.zeros((8, 1, 8, 8), np.uint8), np.arange(7) % 2, "label"),
+        (np.zeros((0, 1, 8, 8), np.uint8), np.zeros(0, np.int64), "example"),
+        (np.zeros(8, np.uint8), np.arange(8) % 2, "shape"),
+    ],
+    ids=["NaN", "negative label", "labels missing", "nothing", "no images"],
+)
+def test_unusable_data(
+    mxdeploy: Mxdeploy, folder: Path, x: np.ndarray, y: np.ndarray, said: str
+) -> None:
+    np.savez(folder / "bars.npz", x=x, y=y)
+    ran = train(mxdeploy, folder, "--set", "data.strict=true")
+    assert ran.exit_code == 2
+    assert said in ran.out
+    assert not (folder / "run").exists()
+
+
+def test_a_folder_that_cannot_be_made(mxdeploy: Mxdeploy, folder: Path) -> None:
+    (folder / "run").write_text("a file")
+    ran = train(mxdeploy, folder, "--epochs", 1)
+    assert (ran.exit_code, ran.codes) == (2, ["MX0066"])
+
+
 def test_nothing_named(mxdeploy: Mxdeploy, folder: Path) -> None:
     ran = mxdeploy("train", "--out", folder / "x", "--json")
     assert (ran.exit_code, ran.codes) == (2, ["MX0014"])

@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "probe": ("pyocd", "flash through a debug adapter with pyOCD"),
     "solver": ("ortools", "a second opinion where the search finds no placement"),
     "data": ("pillow soundfile", "read images and recordings"),
-    "train": ("torch matplotlib", "train the examples"),
+    "train": ("torch pytorch-ignite matplotlib", "train networks"),
 }
 """Extra -> its packages, and what it is for. A test compares them with pyproject.toml."""
 OLDEST_PYTHON = (3, 11)

@@ -61,7 +61,7 @@ def _out_of_range(examples: Examples, problems: list[Diagnostic]) -> NDArray[np.
     if targets is None:
         return np.zeros(count, dtype=bool)
     wrong = (targets < 0) | (targets >= len(examples.classes))
-    bad = np.asarray(wrong.reshape(count, -1).any(axis=1), dtype=np.bool_)
+    bad = np.asarray(wrong.any(axis=tuple(range(1, wrong.ndim))), dtype=np.bool_)
     if bad.any():
         found = np.unique(targets[wrong]).tolist()
         problems.append(

@@ -11,7 +11,7 @@ from mxdeploy.recipe import Recipe
 if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.checkpoint import Checkpoint
     from mxdeploy.stages.s0_train.diagnosis import Verdict
-    from mxdeploy.stages.s0_train.history import History
+    from mxdeploy.stages.s0_train.history import Epoch, History
     from mxdeploy.training.aware import Aware
 
 BEST_FILE = "best.ckpt"
@@ -91,3 +91,11 @@ def epoch_text(history: History, epochs: int, name: str) -> str:
         parts.append(f"validation {epoch.validation_accuracy:.2%}")
     start = f"{name}: " if name else ""
     return f"{start}epoch {epoch.number}/{epochs}: {', '.join(parts)}, {epoch.seconds:.1f} s"
+
+
+def judged_text(epoch: Epoch) -> str:
+    """The one number by which an epoch is judged."""
+    part = "training" if epoch.validation_loss is None else "validation"
+    if epoch.accuracy is None:
+        return f"{part} loss {epoch.loss:.3f}"
+    return f"{part} {epoch.accuracy:.1%}"

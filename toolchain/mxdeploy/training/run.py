@@ -35,6 +35,7 @@ from mxdeploy.training.result import (
     Run,
     Trained,
     epoch_text,
+    judged_text,
 )
 
 if TYPE_CHECKING:
@@ -246,12 +247,16 @@ class _Training:
         """Tells who watches, and keeps checkpoints."""
         from mxdeploy.stages.s0_train.loop import State, Watcher
 
+        seen = ""
+
         def on_epoch(history: History, state: Callable[[], State]) -> None:
+            nonlocal seen
+            seen = f", {judged_text(history.epochs[-1])}"
             self._keep(self._request.out / name, blank, history, state)
             self._talk.on_epoch(epoch_text(history, epochs, name))
 
         def on_batch(epoch: int, _batch: int, loss: float) -> None:
-            advance(1, f"epoch {epoch} of {epochs}, loss {loss:.3f}")
+            advance(1, f"epoch {epoch} of {epochs}, loss {loss:.3f}{seen}")
 
         return Watcher(on_batch=on_batch, on_epoch=on_epoch)
 

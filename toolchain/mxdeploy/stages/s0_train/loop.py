@@ -31,6 +31,7 @@ from mxdeploy.stages.s0_train.samples import Batch, Batches, Samples, seed_of
 TRACE_POINTS = 32
 """Losses that are kept of each epoch."""
 MEASURED_WITHOUT_VALIDATION = 2000
+_IMAGE_BATCH_AXES = 4
 
 State = dict[str, Any]
 Weights = dict[str, torch.Tensor]
@@ -111,6 +112,9 @@ class _Fit:
     def __init__(
         self, module: nn.Module, data: FitData, settings: FitSettings, watcher: Watcher
     ) -> None:
+        if data.train.inputs.ndim == _IMAGE_BATCH_AXES:
+            # nearly twice as fast on CPUs; the annotations of torch lack this form of the call
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._module = module
         self._replica = spread_over(module)
         self._data = data
