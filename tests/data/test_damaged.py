@@ -34,12 +34,13 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
+@settings(max_examples=40, deadline=None)
 @given(hnp.arrays(np.uint8, hnp.array_shapes(max_dims=4, max_side=6)))
 def test_idx_round_trip(array: np.ndarray) -> None:
     assert np.array_equal(parse_idx(idx_bytes(array)), array)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(labels=st.lists(st.integers(0, 9), min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_both_forms_of_a_batch_hold_the_same(labels: list[int], seed: int) -> None:
     expected = planes(len(labels), seed).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -52,7 +53,7 @@ def test_both_forms_of_a_batch_hold_the_same(labels: list[int], seed: int) -> No
         assert found.tolist() == labels
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     x=hnp.arrays(
         st.sampled_from([np.uint8, np.int8, np.float32]),
@@ -76,7 +77,7 @@ def test_npz_round_trip(
     assert found.targets.tolist() == labels.tolist()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
     suffix=st.sampled_from(sorted(SUFFIXES & {".png", ".bmp", ".ppm", ".tif"})),
@@ -90,7 +91,7 @@ def test_lossless_pictures_round_trip(
     assert np.array_equal(found.inputs[0], pixels.transpose(2, 0, 1))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(samples=hnp.arrays(np.int8, st.integers(1, 40)), channels=st.integers(1, 5))
 def test_recordings_round_trip(
     tmp_path_factory: pytest.TempPathFactory, samples: np.ndarray, channels: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxdeploy.data import Examples, balance, split
@@ -24,6 +24,7 @@ def examples(counts: list[int], lossless: np.ndarray | None = None) -> Examples:
     )
 
 
+@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=5),
     validation=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
@@ -89,3 +90,42 @@ def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="equally many"):
         Examples(inputs=np.zeros((2, 1)), targets=None, classes=(), names=("a",), source="")
+
+
+@settings(deadline=None)
+@given(
+    spoken=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=3, max_size=60),
+    seed=st.integers(0, 9),
+)
+def test_nobody_is_heard_in_two_parts(spoken: list[tuple[int, int]], seed: int) -> None:
+    names = [f"word{w}/s{s}_nohash_{i}.wav" for i, (s, w) in enumerate(spoken)]
+    whole = Examples(
+        inputs=np.zeros((len(spoken), 1, 1), np.int8),
+        targets=np.array([word for _, word in spoken]),
+        classes=("word0", "word1", "word2"),
+        names=tuple(names),
+        source="made",
+    )
+    parts = split(whole, validation=0.2, test=0.2, seed=seed)
+    heard = [
+        {name.partition("/")[2].partition("_")[0] for name in part.names}
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+    assert sum(map(len, heard)) == len(set.union(*heard))
+    assert sorted([*parts.train.names, *parts.validation.names, *parts.test.names]) == sorted(names)
+    before, after = balance(whole), balance(parts.train)
+    assert all(after[word] > 0 for word, count in before.items() if count)
+
+
+def test_speakers_give_about_the_share_asked_for() -> None:
+    names = tuple(f"s{i % 50}_nohash_{i // 50}.wav" for i in range(500))
+    whole = Examples(
+        inputs=np.zeros((500, 1, 1), np.int8),
+        targets=np.arange(500) // 50 % 5,
+        classes=tuple("abcde"),
+        names=names,
+        source="made",
+    )
+    parts = split(whole, validation=0.1, test=0.2, seed=1)
+    assert (len(parts.validation), len(parts.test)) == (50, 100)
+    assert len(set(balance(parts.validation).values())) == 1  # each speaker says every word

@@ -16,11 +16,12 @@ from mxdeploy.data.contract import (
     load_input,
     pixels,
 )
-from mxdeploy.data.examples import Examples, Split, balance, split
+from mxdeploy.data.examples import Examples, balance
 from mxdeploy.data.findings import NoPartError
 from mxdeploy.data.numbering import numbered
 from mxdeploy.data.read import read_examples
 from mxdeploy.data.reference import DataReference, parse_reference
+from mxdeploy.data.splits import Split, split
 from mxdeploy.data.wish import Part
 
 __all__ = [
