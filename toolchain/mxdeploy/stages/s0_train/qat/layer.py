@@ -2,7 +2,9 @@
 
 A float32 holds all integers up to 2**24. While no partial sum can exceed that, a convolution in
 float32 is exact in whatever order it is added up; the weights of the moment decide, and layers that
-could exceed it are computed in float64.
+could exceed it are computed in float64. So is everything on a GPU, whose convolutions may trade
+exactness for fewer products (Winograd, FFT, TF32): their errors in float64 are far below the half
+of one that rounding takes away.
 """
 
 from __future__ import annotations
@@ -63,10 +65,13 @@ class IntegerLayer(nn.Module):
         if self.latent is None:
             return operand
         weight, bias = self.integers(share)
-        if _reach(weight, bias) + self._half > EXACT_IN_SINGLE:
+        in_single = operand.device.type == "cpu" and self._fits_single(weight, bias)
+        if not in_single:
             operand, weight = operand.double(), weight.double()
             bias = None if bias is None else bias.double()
         sums = _linear_map(spec, operand, weight, bias)
+        if not in_single:
+            sums = nearest(sums, share)
         if spec.output_bits != DATA_BITS:
             return sums
         return self._narrow(sums, share).float()
@@ -106,6 +111,10 @@ class IntegerLayer(nn.Module):
         if (weight, bias) == (self.layer.weight, self.layer.bias):
             return self.layer
         return replace(self.layer, weight=weight, bias=bias, quality=None)
+
+    def _fits_single(self, weight: Tensor, bias: Tensor | None) -> bool:
+        """Whether no sum can leave the integers that float32 holds."""
+        return _reach(weight, bias) + self._half <= EXACT_IN_SINGLE
 
     @property
     def _half(self) -> float:

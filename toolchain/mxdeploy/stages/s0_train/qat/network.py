@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -91,7 +90,8 @@ class IntegerNetwork(nn.Module):
         ``share``: how much of all rounding happens, 0..1; 1 is the chip's arithmetic.
         """
         found = {self.network.input: integers}
-        with _exact_kernels():
+        # NNPACK's convolutions trade exactness for fewer products.
+        with torch.backends.nnpack.flags(enabled=False):
             for layer in self._integer_layers():
                 if self.training:
                     layer.confine()
@@ -139,13 +139,3 @@ def _scores(network: QuantNetwork, value: str) -> str:
     ):
         value = producers[value].inputs[0]
     return value
-
-
-@contextmanager
-def _exact_kernels() -> Iterator[None]:
-    """Without the convolutions that trade exactness for fewer products (Winograd, FFT, TF32)."""
-    with (
-        torch.backends.nnpack.flags(enabled=False),
-        torch.backends.cudnn.flags(enabled=False, allow_tf32=False),
-    ):
-        yield
