@@ -254,7 +254,8 @@ class AwareSection(_Section):
     Attributes:
         aware: do it.
         epochs: passes over the training examples.
-        rate: learning rate; a twentieth of the optimizer's without it.
+        rate: learning rate; without it a share of the optimizer's, the greater the narrower the
+            weights.
         weight_bits: width of all weights but those of ``layers``.
         layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
             counts.

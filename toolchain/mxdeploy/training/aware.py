@@ -40,7 +40,7 @@ _CALIBRATION = 1024
 """Training examples that choose the scales."""
 _RAMP = 0.1
 """Share of all steps in which rounding comes in."""
-_GENTLE = {8: 1 / 20, 4: 1 / 5, 2: 1 / 2, 1: 1 / 2}
+_GENTLE = {8: 1 / 20, 4: 1 / 4, 2: 1.0, 1: 1.0}
 """Learning rate by width, as a share of the optimizer's for training from nothing: the narrower the
 weights, the further they have to go from where rounding has left them."""
 
