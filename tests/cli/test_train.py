@@ -33,6 +33,10 @@ class Odd(Small):
     def forward(self, x):
         return self.classes(nn.functional.silu(self.features(x)).flatten(1))
 
+class Fickle(Small):
+    def forward(self, x):
+        return super().forward(x if x.abs().max() < 0.1 else -x)
+
 class Interrupted(Small):
     calls = 0
     def forward(self, x):
@@ -133,6 +137,14 @@ def test_what_the_chip_will_not_take_is_told_before(mxdeploy: Mxdeploy, folder: 
         ("Sigmoid", "warning"),
         ("Mul", "warning"),
     ]
+
+
+def test_a_file_that_computes_something_else_is_refused(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """The exporter follows zeros, other inputs take another way."""
+    text = (folder / "train.toml").read_text()
+    (folder / "train.toml").write_text(text.replace("Small", "Fickle"))
+    ran = train(mxdeploy, folder, "--epochs", 1)
+    assert (ran.exit_code, ran.codes) == (6, ["MX0067"])
 
 
 def test_a_training_that_diverges(mxdeploy: Mxdeploy, folder: Path) -> None:

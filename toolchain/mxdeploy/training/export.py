@@ -6,11 +6,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mxdeploy.builds import write_file
 from mxdeploy.data import Scale
+from mxdeploy.errors import Diagnostic, MismatchError
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.checkpoint import Checkpoint
+    from mxdeploy.stages.s0_train.network import Trainable
+
+TRIALS = 8
+"""Random inputs on which a file is compared with what it was made from."""
+SEED = 0
+TOLERANCE = 1e-3
+"""Two libraries add in different orders; more than this share of the outputs is no rounding."""
 
 
 def export_checkpoint(checkpoint: Checkpoint, path: Path, target: Path) -> None:
@@ -20,14 +30,39 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, target: Path) -> None:
         checkpoint: what to export.
         path: where it lies.
         target: ``.onnx`` file.
+
+    Raises:
+        MismatchError: onnxruntime computes something else from the file than torch computes.
     """
     from mxdeploy.stages.s0_train.checkpoint import network_of
     from mxdeploy.stages.s0_train.export import export_onnx
 
-    content = export_onnx(network_of(checkpoint, path), checkpoint.shape)
-    write_file(target, content)
+    network = network_of(checkpoint, path)
+    write_file(target, export_onnx(network, checkpoint.shape))
+    _require_equal(network, checkpoint.shape, target)
     text = options_text(checkpoint.classes, checkpoint.scale, checkpoint.recipe.data.rate)
     write_file(target.with_suffix(".toml"), text)
+
+
+def _require_equal(network: Trainable, shape: tuple[int, ...], model: Path) -> None:
+    """The exporter follows one input through the network; others must not go another way."""
+    from mxdeploy.stages.s0_train.measure import outputs_for
+    from mxdeploy.stages.s8_run.float_model import FloatMachine
+
+    inputs = np.random.default_rng(SEED).uniform(-1, 1, (TRIALS, *shape)).astype(np.float32)
+    expected = outputs_for(network, inputs).reshape(TRIALS, -1)
+    found = FloatMachine(model).run(inputs)[0].astype(np.float32)
+    greatest = float(np.abs(found - expected).max())
+    if greatest > TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise MismatchError(
+            Diagnostic(
+                code="MX0067",
+                where=str(model),
+                what=f"onnxruntime's outputs differ by {greatest:.3g} from torch's",
+                why="the exporter follows one input; what depends on values is lost",
+                fix="leave out of forward() what depends on the values of tensors",
+            )
+        )
 
 
 def options_text(classes: tuple[str, ...], scale: Scale, rate: int | None) -> bytes:

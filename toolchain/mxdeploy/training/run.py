@@ -304,7 +304,7 @@ class _Training:
         if self._writes:
             self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
             self._talk.on_stage("drawing")
-            files = report_files(trained, material, network, tuple(self._said))
+            files = report_files(trained, material, network.cpu(), tuple(self._said))
             for name, content in files.items():
                 self._write(out / name, content)
         return trained

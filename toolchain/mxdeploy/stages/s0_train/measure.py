@@ -53,6 +53,13 @@ def outputs_of(network: nn.Module, samples: Samples) -> FloatArray:
         )
 
 
+def outputs_for(network: nn.Module, inputs: FloatArray) -> FloatArray:
+    """Outputs for inputs in the network's own units, float32 (n, …)."""
+    with evaluating(network):
+        found: FloatArray = network(torch.from_numpy(inputs)).float().numpy()
+    return found
+
+
 def inputs_of(samples: Samples) -> FloatArray:
     """All examples as the network takes them, float32 (n, …)."""
     found: FloatArray = samples.batch(torch.arange(len(samples)))[0].cpu().numpy()
