@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--calibration", type=int, default=1024, help="inputs of each choice")
     parser.add_argument("--data-free", action="store_true", help="calibrate on made-up inputs")
     parser.add_argument("--limit", type=int, help="test inputs (default: all)")
+    parser.add_argument("--emulate", action="store_true", help="run the accelerator model, too")
     parser.add_argument("--bars", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--json", action="store_true", help="one document in place of a table")
     parser.add_argument("--shared", type=Path, default=_SHARED, help="folder of models and data")
@@ -51,13 +52,15 @@ def main() -> int:
                 seeds=1 if chosen.data_free else chosen.seeds,
                 calibration=0 if chosen.data_free else chosen.calibration,
                 limit=chosen.limit,
+                emulate=chosen.emulate,
             ):
                 found.append(one)
                 if not chosen.json:
                     _say(one)
     if chosen.json:
         sys.stdout.write(json.dumps([_document(one) for one in found], indent=2) + "\n")
-    return 1 if chosen.bars and any(one.missed for one in found) else 0
+    wrong = any(one.emulated not in (None, one.paired.total) for one in found)
+    return 1 if wrong or (chosen.bars and any(one.missed for one in found)) else 0
 
 
 def _with_bars(*, data_free: bool) -> list[str]:
@@ -66,12 +69,15 @@ def _with_bars(*, data_free: bool) -> list[str]:
 
 
 def _say(one: Measurement) -> None:
+    emulated = ""
+    if one.emulated is not None:
+        emulated = f"; emulator = integer on {one.emulated} of {one.paired.total}"
     missed = "".join(f"  MISSED: {text}" for text in one.missed)
     sys.stdout.write(
         f"{one.model:24} {one.bits}-bit weights, "
         f"{f'seed {one.seed}' if one.calibration else 'data-free'}, n = {one.paired.total}: "
         f"float {one.float_points:.2f}, integer {one.integer_points:.2f}; "
-        f"{one.paired.to_text()}; {one.seconds:.0f} s{missed}\n"
+        f"{one.paired.to_text()}; {one.seconds:.0f} s{emulated}{missed}\n"
     )
     sys.stdout.flush()
 

@@ -9,26 +9,25 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mxdeploy.accuracy import PairedComparison, compare_answers
+from mxdeploy.answers import float_answers, integer_answers
 from mxdeploy.arith.head import apply_head
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.options import QuantizeSection
-from mxdeploy.outputs import classifier_of, model_outputs
 from mxdeploy.pipeline import quantize_options
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
 from mxdeploy.stages.s3_quantize import quantize
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
-from mxdeploy.stages.s8_run.float_model import FloatMachine
+from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s5_lower import lower
+from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from mxdeploy.stages.s8_run.integer import IntegerMachine
 from mxdeploy.synthetic import SyntheticChoice, synthetic_data
 from tests.accuracy.subjects import SUBJECTS, Bars, Data, FloatArray, Subject, read_data
-
-Answers = NDArray[np.int64]
 
 _BATCH = 250
 
@@ -44,6 +43,8 @@ class Measurement:
         calibration: number of calibration inputs; 0: made-up ones.
         paired: integer against float.
         float_correct: inputs that the float model has right.
+        emulated: inputs on which the accelerator model gave every output of the integer model,
+            bit for bit; None: it did not run.
         seconds: CPU time of quantization.
         missed: what the bars ask for and is not reached, in words.
     """
@@ -54,6 +55,7 @@ class Measurement:
     calibration: int
     paired: PairedComparison
     float_correct: int
+    emulated: int | None
     seconds: float
     missed: tuple[str, ...]
 
@@ -76,6 +78,7 @@ def measure(
     seeds: int,
     calibration: int,
     limit: int | None = None,
+    emulate: bool = False,
 ) -> Iterator[Measurement]:
     """Measure a subject with calibration inputs chosen by each of ``seeds`` seeds.
 
@@ -87,6 +90,7 @@ def measure(
         calibration: calibration inputs of each choice; never more than three quarters of what
             there is, so that the choices differ. 0: no data at all, so that seeds change nothing.
         limit: test inputs in use (None: all).
+        emulate: run the accelerator model on all test inputs, too, with the first seed.
     """
     subject, file = SUBJECTS[name], shared / "models" / f"{name}.onnx"
     network = legalize(import_onnx(file))
@@ -110,6 +114,7 @@ def measure(
             calibration=len(chosen) if chosen is not None else 0,
             paired=paired,
             float_correct=right,
+            emulated=equal_on_emulator(quantized, data.x) if emulate and not seed else None,
             seconds=seconds,
             missed=tuple(missed_bars(bars, bits, right, paired)),
         )
@@ -128,26 +133,19 @@ def missed_bars(
         yield f"{points:.2f} points reached, {least} wanted"
 
 
-def float_answers(model: Path, network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
-    """Classes that the model itself gives on onnxruntime (n,)."""
-    classifier = classifier_of(network)
-    assert classifier is not None
-    outputs = FloatMachine(model, network.parts).run(x)
-    names = [result.name for result in network.model_results]
-    return classifier.choices({classifier.name: outputs[names.index(classifier.name)]})
-
-
-def integer_answers(network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
-    """Classes that the integer network and the CPU's steps behind it give (n,)."""
-    classifier = classifier_of(network)
-    assert classifier is not None
-    machine = IntegerMachine(build_integer_model(network, all_layers=False), network)
-    parts = []
+def equal_on_emulator(network: QuantNetwork, x: FloatArray) -> int:
+    """Inputs on which the accelerator model and the integer model give the same, bit for bit."""
+    plan = map_network(network)
+    machine = AcceleratorMachine(lower(plan))
+    integer = IntegerMachine(build_integer_model(network, all_layers=False), network)
+    equal = 0
     for start in range(0, len(x), _BATCH):
-        integers = chip_inputs(network, x[start : start + _BATCH])
-        outputs = model_outputs(network, dict(machine.run(integers).outputs))
-        parts.append(classifier.choices(outputs))
-    return np.concatenate(parts)
+        inputs = chip_inputs(network, x[start : start + _BATCH])
+        wanted = dict(integer.run(inputs).outputs)
+        for i, one in enumerate(inputs):
+            found = machine.run(one).outputs
+            equal += all(np.array_equal(t.array, wanted[name][i]) for name, t in found)
+    return equal
 
 
 def _chosen(data: Data, calibration: int, seed: int) -> FloatArray | None:

@@ -18,6 +18,7 @@ from tests.accuracy.subjects import SUBJECTS, Bars, read_data
 def test_a_real_network_keeps_its_accuracy_in_integers(shared: Path) -> None:
     """Its float accuracy on all 10,000 test images is known to be 94.5 %."""
     (one,) = measure(shared, "mnist-extrasmall", bits=8, seeds=1, calibration=64, limit=1000)
+    assert one.emulated is None
     assert one.paired.total == 1000
     assert one.calibration == 64
     assert abs(one.float_points - 94.5) < 2.2  # three standard errors of 1,000 images
@@ -31,6 +32,14 @@ def test_a_real_network_without_any_data(shared: Path) -> None:
     assert one.calibration == 0
     assert one.paired.changed < 30
     assert one.missed == ()
+
+
+@pytest.mark.shared
+def test_the_accelerator_model_answers_as_the_integers(shared: Path) -> None:
+    (one,) = measure(
+        shared, "mnist-extrasmall", bits=4, seeds=1, calibration=64, limit=40, emulate=True
+    )
+    assert one.emulated == 40
 
 
 @pytest.mark.shared

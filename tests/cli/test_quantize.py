@@ -20,6 +20,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny().save(path / "tiny.onnx")
     x = np.random.default_rng(3).uniform(-1, 1, (24, 3, 8, 8)).astype(np.float32)
     np.savez(path / "data.npz", x=x)
+    session = ort.InferenceSession(str(path / "tiny.onnx"), providers=["CPUExecutionProvider"])
+    test = np.random.default_rng(4).uniform(-1, 1, (60, 3, 8, 8)).astype(np.float32)
+    labels = np.array([session.run(None, {"x": one[None]})[0].argmax() for one in test])
+    labels[:6] = (labels[:6] + 1) % 10
+    np.savez(path / "test.npz", x=test, y=labels)
     return path
 
 
@@ -117,3 +122,27 @@ def test_without_data_and_narrow(mxdeploy: Mxdeploy, folder: Path) -> None:
     result = ran.document["result"]
     assert result["calibration"] == "synthetic inputs"
     assert {layer["weight_bits"] for layer in result["layers"]} == {4}
+
+
+def test_answers_are_counted(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """The labels are the float model's own answers, six of them spoiled."""
+    command = ("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz", "--limit", 8)
+    ran = mxdeploy(*command, "--data", folder / "test.npz", "--json")
+    assert ran.exit_code == 0, ran.out
+    result = ran.document["result"]
+    assert result["inputs"] == 8
+    assert result["accuracy"]["float"] == 54 / 60
+    assert result["paired"]["total"] == 60
+    assert result["paired"]["gained"] <= 6
+    assert result["paired"]["lost"] <= result["paired"]["changed"] < 10
+    assert result["accuracy"]["integer"] == pytest.approx(54 / 60 + result["paired"]["difference"])
+    said = mxdeploy(*command, "--data", folder / "test.npz").out
+    assert "54 of 60 right = 90.00%" in said
+    assert f"{result['paired']['changed']} answers changed" in said
+
+
+def test_answers_without_labels(mxdeploy: Mxdeploy, folder: Path) -> None:
+    command = ("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz")
+    ran = mxdeploy(*command, "--data", folder / "data.npz", "--json")
+    assert ran.exit_code == 2
+    assert ran.document["diagnostics"][0]["code"] == "MX8064"

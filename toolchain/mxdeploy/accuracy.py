@@ -39,6 +39,14 @@ class Accuracy:
         half = Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
         return max(0.0, centre - half), min(1.0, centre + half)
 
+    def to_text(self) -> str:
+        """``   918 of 1017 right = 90.27%  (95 % interval 88.29% .. 91.94%)``."""
+        low, high = self.interval
+        return (
+            f"{self.correct:6} of {self.total} right = {self.share:.2%}"
+            f"  (95 % interval {low:.2%} .. {high:.2%})"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedComparison:

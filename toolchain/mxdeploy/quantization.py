@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mxdeploy.accuracy import Accuracy, PairedComparison
+from mxdeploy.answers import compare_with_float
 from mxdeploy.arith.head import apply_head
 from mxdeploy.builds import INTEGER_FILE, to_json
-from mxdeploy.chosen_data import DataChoice, calibration_data
+from mxdeploy.chosen_data import DataChoice, calibration_data, read_data
 from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.objective import Objective
@@ -43,12 +45,14 @@ class QuantizationRequest:
         options: the model's project options.
         calibration: data, or made-up inputs; None when the model declares its ranges.
         layer: a layer, or an ONNX node, of which everything is to be explained.
+        test: labelled data to count right answers on.
     """
 
     model: Path
     options: ProjectOptions
     calibration: DataChoice | SyntheticChoice | None = None
     layer: str | None = None
+    test: DataChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +65,8 @@ class Quantization:
         notes: what the user should know.
         layer: name of the layer to explain, if one was named.
         alternatives: what could have been decided about it, with the ways taken marked.
+        accuracy: of the float model on the test data, if there were any.
+        paired: the integers' answers against it.
     """
 
     network: QuantNetwork
@@ -68,6 +74,8 @@ class Quantization:
     notes: tuple[Diagnostic, ...]
     layer: str | None = None
     alternatives: tuple[Alternative, ...] = ()
+    accuracy: Accuracy | None = None
+    paired: PairedComparison | None = None
 
 
 def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
@@ -81,8 +89,14 @@ def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
     def quantize(model: Legalized) -> Quantization:
         choice = request.calibration
         calibration = None if choice is None else calibration_data(choice, model.network)
+        test = None if request.test is None else read_data(request.test, model.network, "x_test")
         with trace.stage("quantize"):
-            return _quantized(request, model, calibration)
+            result = _quantized(request, model, calibration)
+        if test is None:
+            return result
+        with trace.stage("evaluate"):
+            accuracy, paired = compare_with_float(request.model, result.network, test)
+        return replace(result, accuracy=accuracy, paired=paired)
 
     objective = Objective(request.options.map.optimize)
     return first_that_fits(request.model, objective, trace, quantize)
@@ -117,6 +131,13 @@ def quantization_document(result: Quantization) -> dict[str, object]:
         "calibration": None if result.calibration is None else result.calibration.title,
         "inputs": 0 if result.calibration is None else len(result.calibration),
         "layers": [layer.model_dump(mode="json") for layer in layers],
+        "accuracy": None
+        if result.accuracy is None or result.paired is None
+        else {
+            "float": result.accuracy.share,
+            "integer": result.accuracy.share + result.paired.difference,
+        },
+        "paired": None if result.paired is None else result.paired.to_dict(),
         "layer": result.layer,
         "alternatives": [asdict(one) for one in result.alternatives],
     }

@@ -66,11 +66,7 @@ def _show(output: Output, result: Evaluation) -> None:
     )
     if result.accuracy is not None:
         for name, accuracy in result.accuracy.items():
-            low, high = accuracy.interval
-            output.say(
-                f"  {name:9} {accuracy.correct:6} of {accuracy.total} right = {accuracy.share:.2%}"
-                f"  (95 % interval {low:.2%} .. {high:.2%})"
-            )
+            output.say(f"  {name:9} {accuracy.to_text()}")
         if result.paired is not None:
             output.say(f"  float -> integer: {result.paired.to_text()}")
     elif result.agreement is not None:

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     metavar="LAYER",
     help="Everything decided about one layer, or ONNX node, and what else it could have been.",
 )
+@click.option(
+    "--data",
+    "test",
+    metavar="FILE[:KEY]",
+    help="Labelled data: count the answers that integers change (all inputs, not --limit).",
+)
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--force", is_flag=True, help="Replace what was written there before.")
 @talking
@@ -52,45 +58,63 @@ def command(  # noqa: PLR0913 - one parameter per option
     weight_bits: tuple[str, ...],
     fit: bool,
     layer: str | None,
+    test: str | None,
     target: Path | None,
     force: bool,
 ) -> None:
     """Turn MODEL (an ONNX file) into integers, and say what each decision costs.
 
     The quantization stage of a build alone: one line per layer, and with --explain all about one
-    layer. With -o it writes integer.onnx (integers only), quantized.onnx (the same network with
-    QuantizeLinear and DequantizeLinear), quantization.json and quantization.html.
+    layer. With --data it counts right answers of the float model and of the integers. With -o it
+    writes integer.onnx (integers only), quantized.onnx (the same network with QuantizeLinear and
+    DequantizeLinear), quantization.json and quantization.html.
     """
-    from mxdeploy.builds import check_target, write_build
-    from mxdeploy.quantization import (
-        QUANTIZATION_FILE,
-        QuantizationRequest,
-        quantization_document,
-        quantization_files,
-        quantize_model,
-    )
+    from mxdeploy.builds import check_target
+    from mxdeploy.quantization import QUANTIZATION_FILE, QuantizationRequest, quantize_model
     from mxdeploy.trace import Trace
 
     options = with_widths(read_options(model, config), weight_bits, fit)
     data = data_choice(calib, layout, scale, limit, options.input) if calib else None
-    choice = calibration_choice(
-        data, data_free=data_free, input_range=input_range, scale=scale, options=options
+    request = QuantizationRequest(
+        model=model,
+        options=options,
+        calibration=calibration_choice(
+            data, data_free=data_free, input_range=input_range, scale=scale, options=options
+        ),
+        layer=layer,
+        test=data_choice(test, layout, scale, None, options.input) if test else None,
     )
     if target is not None:
         check_target(target, force=force, marker=QUANTIZATION_FILE)
-    request = QuantizationRequest(model=model, options=options, calibration=choice, layer=layer)
     with output.stages() as listener:
         result = quantize_model(request, Trace(on_stage=listener))
-    output.result = quantization_document(result)
-    output.report(result.notes)
     _show(output, result)
     if target is not None:
-        write_build(target, quantization_files(result))
-        output.result["folder"] = str(target)
-        output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
+        _write(output, result, target)
+
+
+def _write(output: Output, result: Quantization, target: Path) -> None:
+    from mxdeploy.builds import write_build
+    from mxdeploy.quantization import quantization_files
+
+    write_build(target, quantization_files(result))
+    output.result["folder"] = str(target)
+    output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
 
 
 def _show(output: Output, result: Quantization) -> None:
+    """The tables, and the answers that changed."""
+    from mxdeploy.quantization import quantization_document
+
+    output.result = quantization_document(result)
+    output.report(result.notes)
+    _show_layers(output, result)
+    if result.accuracy is not None and result.paired is not None:
+        output.say(f"\nfloat    {result.accuracy.to_text()}")
+        output.say(f"integer  {result.paired.to_text()}")
+
+
+def _show_layers(output: Output, result: Quantization) -> None:
     """The table of layers, or all about one of them."""
     from mxdeploy.cli import render_quantization as render
     from mxdeploy.stages.s9_report import layer_quantizations

@@ -144,11 +144,7 @@ def _show(output: Output, result: Validation) -> None:
         f"{result.line_rate:,.1f} over the serial line ({result.seconds:.1f} s)"
     )
     for name, accuracy in (result.accuracy or {}).items():
-        low, high = accuracy.interval
-        output.say(
-            f"  accuracy {name:8} {accuracy.correct:6} of {accuracy.total} right = "
-            f"{accuracy.share:.2%}  (95 % interval {low:.2%} .. {high:.2%})"
-        )
+        output.say(f"  accuracy {name:8} {accuracy.to_text()}")
     if result.paired is not None and result.paired.changed:
         output.say(f"  integer -> board: {result.paired.to_text()}")
     if result.layers_compared and result.layer is None:
