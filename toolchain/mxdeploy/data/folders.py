@@ -67,9 +67,9 @@ def class_folders(root: Path, suffixes: Collection[str], wish: Wish) -> FolderFi
     Raises:
         UsageError: there is no such part.
     """
-    tops = _part_folders(root, wish.part)
+    tops = part_folders(root, wish.part)
     problems: list[Diagnostic] = []
-    every = _part_folders(root, None)  # the numbers of classes are those of all parts together
+    every = part_folders(root, None)  # the numbers of classes are those of all parts together
     names = {folder.name for top in every for folder in _folders(top)}
     left = sorted(name for name in names if name.startswith("_"))
     classes = _in_order(names.difference(left))
@@ -99,8 +99,12 @@ def class_folders(root: Path, suffixes: Collection[str], wish: Wish) -> FolderFi
     )
 
 
-def _part_folders(root: Path, part: Part | None) -> list[Path]:
-    """The folders that hold class folders: those of the part, or ``root`` itself."""
+def part_folders(root: Path, part: Part | None) -> list[Path]:
+    """The folders that hold class folders: those of the part, or ``root`` itself.
+
+    Raises:
+        UsageError: there is no such part.
+    """
     folders = _folders(root)
     names = {folder.name.lower() for folder in folders}
     if not names & TRAIN_NAMES or not names <= PART_OF.keys():

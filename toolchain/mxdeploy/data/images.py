@@ -45,10 +45,11 @@ DRAFT = 2
 """A JPEG is decoded at a fraction of its size as long as that is this many times the target."""
 
 
-class _PictureError(Exception):
+class PictureError(Exception):
     """A picture that is left out; carries the finding."""
 
     def __init__(self, finding: Diagnostic) -> None:
+        """Keep it."""
         super().__init__(finding.to_text())
         self.finding = finding
 
@@ -89,7 +90,7 @@ def read_images(files: FolderFiles, wish: Wish) -> Examples:
     pillow()
     if wish.channels not in (None, GREY, COLOUR):
         raise _no_channels(files.root, wish.channels)
-    with _quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         form, problems = _form(files, wish, pool)
         loaded = list(pool.map(lambda path: _attempt(path, form), files.paths))
     good = [i for i, found in enumerate(loaded) if not isinstance(found, Diagnostic)]
@@ -109,7 +110,7 @@ def read_images(files: FolderFiles, wish: Wish) -> Examples:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Decoders do not warn, but refuse what would fill the memory."""
     from PIL import Image
 
@@ -126,7 +127,7 @@ def _form(
     if wish.image_size is not None and wish.channels is not None:
         height, width = wish.image_size
         return _Form(height=height, width=width, channels=wish.channels, fit=True), []
-    heads = list(pool.map(_attempt_head, files.paths))
+    heads = list(pool.map(head_of, files.paths))
     known = [head for head in heads if not isinstance(head, Diagnostic)]
     problems = [head for head in heads if isinstance(head, Diagnostic)]
     if not known:
@@ -138,13 +139,13 @@ def _form(
     return _Form(height=height, width=width, channels=channels, fit=fit), problems
 
 
-def _attempt_head(path: Path) -> tuple[tuple[int, int], bool] | Diagnostic:
+def head_of(path: Path) -> tuple[tuple[int, int], bool] | Diagnostic:
     """Height and width, turned as they should be, and whether the picture is grey."""
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             size = image.size if _is_on_its_side(image) else image.size[::-1]
             return size, image.mode in GREY_MODES or _has_grey_palette(image)
-    except _PictureError as error:
+    except PictureError as error:
         return error.finding
 
 
@@ -174,29 +175,29 @@ def _has_grey_palette(image: Image.Image) -> bool:
 
 def _attempt(path: Path, form: _Form) -> NDArray[np.uint8] | Diagnostic:
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             return _decoded(path, image, form)
-    except _PictureError as error:
+    except PictureError as error:
         return error.finding
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[Image.Image]:
     """The picture; whatever its decoder raises becomes a finding."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path, formats=FORMATS) as image:
             yield image
-    except _PictureError:
+    except PictureError:
         raise
     except UnidentifiedImageError as error:
         what = "is no picture of a known kind" if path.stat().st_size else "is empty"
-        raise _PictureError(_unreadable(path, what)) from error
+        raise PictureError(_unreadable(path, what)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _PictureError(_too_large(path, str(error))) from error
+        raise PictureError(_too_large(path, str(error))) from error
     except Exception as error:  # decoders raise what they stumble over
-        raise _PictureError(_unreadable(path, f"cannot be decoded: {error}")) from error
+        raise PictureError(_unreadable(path, f"cannot be decoded: {error}")) from error
 
 
 def _decoded(path: Path, image: Image.Image, form: _Form) -> NDArray[np.uint8]:
@@ -210,7 +211,7 @@ def _decoded(path: Path, image: Image.Image, form: _Form) -> NDArray[np.uint8]:
     if form.fit and plain.size != size:
         plain = ImageOps.fit(plain, size, method=Image.Resampling.BILINEAR)
     elif plain.size != size:
-        raise _PictureError(_other_size(path, plain.size, size))
+        raise PictureError(_other_size(path, plain.size, size))
     pixels = np.asarray(plain.convert("L" if form.channels == GREY else "RGB"))
     return pixels[np.newaxis] if form.channels == GREY else np.moveaxis(pixels, -1, 0)
 
@@ -225,7 +226,7 @@ def _plain(path: Path, image: Image.Image) -> Image.Image:
         steps = np.round(values / WIDE_STEP) if wide else values
         return Image.fromarray(np.clip(steps, 0, BYTE).astype(np.uint8))
     if image.mode == "F":
-        raise _PictureError(_unreadable(path, "has pixels of real numbers, of unknown range"))
+        raise PictureError(_unreadable(path, "has pixels of real numbers, of unknown range"))
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (BYTE, BYTE, BYTE, BYTE))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mxdeploy.data import cifar10, cifar10_npz, findings, idx, images, sounds
+from mxdeploy.data import cifar10, cifar10_npz, findings, idx, images, masks, sounds
 from mxdeploy.data.arrays import read_numpy
 from mxdeploy.data.checks import checked
 from mxdeploy.data.examples import Examples
@@ -96,6 +96,8 @@ def _read_files(path: Path, wish: Wish) -> Examples:
     recordings = sum(count for suffix, count in suffixes.items() if suffix in sounds.SUFFIXES)
     if not pictures and not recordings:
         raise findings.unknown_kind(path)
+    if masks.has_masks(path):
+        return masks.read_masks(path, wish)
     known = images.SUFFIXES if pictures >= recordings else sounds.SUFFIXES
     files = class_folders(path, known, wish) if path.is_dir() else _single(path)
     return (images.read_images if pictures >= recordings else sounds.read_sounds)(files, wish)

@@ -17,6 +17,7 @@ from mxdeploy.data import (
     read_examples,
     split,
 )
+from mxdeploy.data.findings import shortened
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
 
@@ -89,8 +90,14 @@ def read_material(recipe: Recipe, folder: Path) -> Material:
         classes=found.train.classes,
         scale=scale,
         counts=balance(found.train),
-        findings=(*found.train.problems, *warnings),
+        findings=(*_problems(found), *warnings),
     )
+
+
+def _problems(found: Split) -> tuple[Diagnostic, ...]:
+    """What was left out of any part, each thing once; the first of many."""
+    both = dict.fromkeys((*found.train.problems, *found.test.problems))
+    return shortened(tuple(both), found.train.source)
 
 
 def _unlabelled(part: Examples) -> Examples:
