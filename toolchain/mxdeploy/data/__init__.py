@@ -2,8 +2,9 @@
 
 ``contract`` is how every command reads the inputs of a given model. ``read`` finds out by itself
 what a path holds and gives ``examples``: numpy files (``arrays``), folders of pictures (``images``,
-``masks``) or recordings (``sounds``), CIFAR-10 (``cifar10``, ``cifar10_npz``), MNIST (``idx``). What is wrong
-with single files is listed (``checks``, ``findings``), and an error only where nothing is left.
+``masks``) or recordings (``sounds``), CIFAR-10 (``cifar10``, ``cifar10_npz``), MNIST (``idx``).
+What is wrong with single files is listed (``checks``, ``findings``), and an error only where
+nothing is left. ``splits`` divides them, ``summary`` and ``sheet`` show them.
 """
 
 from mxdeploy.data.contract import (
