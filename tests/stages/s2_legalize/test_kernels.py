@@ -121,7 +121,7 @@ def test_zero_padding_in_front_belongs_to_the_convolution(check: Check) -> None:
 @pytest.mark.parametrize(
     ("attributes", "kernel", "code", "found"),
     [
-        ("strides=[2,1]", (3, 3), "MX2011", "stride 2x1"),
+        ("strides=[3,2]", (3, 3), "MX2011", "stride 3x2"),
         ("strides=[17,17]", (1, 1), "MX2011", "stride 17x17"),
         ("dilations=[7,7]", (3, 3), "MX2013", "a kernel of 15x15, dilation 7x7 included"),
         ("", (5, 5), "MX2013", "a kernel of 5x5 over 300 channels"),

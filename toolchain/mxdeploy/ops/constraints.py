@@ -39,15 +39,16 @@ def pool_size(op: Pooling, _shape: Shape) -> str | None:
 
 
 @constraint(
-    "MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions, or "
-    "exchange rows and columns, so that the larger stride goes along the columns of a small map"
+    "MX2021", fix="use the same stride of at most {MAX_POOL_STRIDE} for both directions; or pool "
+    "to a smaller map first, and let the larger stride go one way in the whole network"
 )  # fmt: skip
 def pool_stride(op: Pooling, shape: Shape) -> str | None:
     """A pooling has the same stride in both directions, at most {MAX_POOL_STRIDE}.
 
     Where only one window fits, its stride does not matter. A larger stride is done in two steps, if
     it is a product of two that the chip has. A larger one along columns alone is taken from all
-    pixels in a row, or from short rows, of which there are at most {MAX_DIMENSION}.
+    pixels in a row, or from short rows, of which there are at most {MAX_DIMENSION}. Where all
+    larger ones go along rows, rows and columns are exchanged in the whole network.
     """
     if not shape or common_stride(op, shape[1:]) is not None:
         return None

@@ -41,7 +41,9 @@ def conv_stride(op: Conv, _shape: Shape) -> str | None:
 
     The chip has no strides: with a 1x1 kernel every n-th pixel is read, otherwise all are computed
     and every n-th of them is read by the next layer. A convolution that alone reads the network's
-    input may have any stride: the host makes channels of blocks of pixels.
+    input may have any stride: the host makes channels of blocks of pixels. A larger stride along
+    columns alone is taken from all pixels in a row, at most {MAX_DIMENSION}; where all larger ones
+    go along rows, rows and columns are exchanged in the whole network.
     """
     if len(set(op.strides)) == 1 and max(op.strides) <= limits.MAX_POOL_STRIDE.value:
         return None

@@ -78,8 +78,8 @@ def test_a_stride_of_columns(check: Check, attributes: str, size: tuple[int, int
     assert any(t.startswith("max 1x1/") for t in texts(network))
 
 
-def test_a_stride_of_rows_is_refused(refuse: Refuse) -> None:
+def test_strides_that_are_no_multiples_are_refused(refuse: Refuse) -> None:
     weights = {"v": random(4, 3, 1, 1, seed=1), "w": random(6, 4, 3, 3, seed=2)}
-    proto = model("h = Conv(x, v) r = Relu(h) y = Conv <strides=[2,1]> (r, w)", weights=weights)
+    proto = model("h = Conv(x, v) r = Relu(h) y = Conv <strides=[3,2]> (r, w)", weights=weights)
     ((_, code, what),) = refuse(proto)
-    assert (code, what) == ("MX2011", "the convolution has stride 2x1")
+    assert (code, what) == ("MX2011", "the convolution has stride 3x2")

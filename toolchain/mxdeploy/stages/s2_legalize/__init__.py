@@ -24,6 +24,7 @@ from mxdeploy.stages.s2_legalize.rules import (
     VIEWS,
 )
 from mxdeploy.stages.s2_legalize.tail import Takes, split_tail
+from mxdeploy.stages.s2_legalize.turn import turned
 
 STEPS: tuple[tuple[Rule, ...] | Takes, ...] = (
     VIEWS, CLEAN, (*HOST, *CLEAN), Takes.CPU, (*CLEAN, *HOST, *SHAPES), CONVOLUTIONS, SHARE, FORM,
@@ -47,6 +48,19 @@ def legalize(network: Network, objective: Objective = Objective.LATENCY) -> Netw
     Raises:
         ModelError: operators or sizes that the chip does not have; all of them.
     """
+    try:
+        return _legalized(network, objective)
+    except ModelError as error:
+        other = turned(network)
+        if other is None:
+            raise
+        try:
+            return _legalized(other, objective)
+        except ModelError:
+            raise error from None
+
+
+def _legalized(network: Network, objective: Objective) -> Network:
     graph = Graph(network)
     thrifty = objective is Objective.MEMORY
     for step in STEPS:
