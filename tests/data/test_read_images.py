@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -240,3 +242,23 @@ def test_one_class_only_is_told(tmp_path: Path) -> None:
 def test_numbers_of_channels_that_pictures_cannot_have(folder: Path) -> None:
     with pytest.raises(UsageError, match="MX8347"):
         read_examples(folder, channels=2)
+
+
+def test_a_folder_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UsageError, match="Permission denied"):
+        read_examples(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux only")
+def test_names_that_are_no_text(folder: Path) -> None:
+    odd = Path(os.fsdecode(bytes(folder / "red") + b"/\xff.png"))
+    save(odd, RED)
+    Path(os.fsdecode(bytes(folder / "red") + b"/\xfe.png")).write_text("x")
+    found = read_examples(folder)
+    assert found.names[-1] == r"red/\udcff.png"
+    assert found.problems[0].where.endswith(r"red/\udcfe.png")
+    str(found).encode("utf-8")  # everything can be written

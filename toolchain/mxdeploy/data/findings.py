@@ -14,14 +14,21 @@ MAX_SHOWN = 10
 """So many problems are shown where the data are not the subject."""
 
 
+def printable(name: object) -> str:
+    """A name that can be written: bytes of file names that are no text become escapes."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def problem(code: str, where: object, what: str, fix: str, why: str = "") -> Diagnostic:
     """Something that is left out or odd; an error only when the reading is strict."""
-    return Diagnostic(code=code, where=str(where), what=what, why=why, fix=fix, severity="warning")
+    return Diagnostic(
+        code=code, where=printable(where), what=what, why=why, fix=fix, severity="warning"
+    )
 
 
 def refusal(code: str, where: object, what: str, fix: str, why: str = "") -> UsageError:
     """Nothing can be read as it was asked for."""
-    return UsageError(Diagnostic(code=code, where=str(where), what=what, why=why, fix=fix))
+    return UsageError(Diagnostic(code=code, where=printable(where), what=what, why=why, fix=fix))
 
 
 def raise_all(problems: Iterable[Diagnostic]) -> None:
@@ -86,7 +93,7 @@ def no_part(where: object, part: str) -> NoPartError:
     return NoPartError(
         Diagnostic(
             code="MX8303",
-            where=str(where),
+            where=printable(where),
             what=f"has no {part} part",
             fix="name other data for it, or leave a share of the data aside (validation, test)",
         )
@@ -101,7 +108,7 @@ def nothing_usable(where: object, problems: Iterable[Diagnostic]) -> UsageError:
             *serious,
             Diagnostic(
                 code="MX8304",
-                where=str(where),
+                where=printable(where),
                 what="not a single example can be used",
                 fix="give data that can be read" if serious else "give at least one example",
             ),

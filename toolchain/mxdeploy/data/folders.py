@@ -50,7 +50,7 @@ class FolderFiles:
 
     def name(self, path: Path) -> str:
         """As people know the file."""
-        return path.relative_to(self.root).as_posix()
+        return findings.printable(path.relative_to(self.root).as_posix())
 
 
 def suffixes_in(folder: Path) -> Counter[str]:
@@ -94,7 +94,7 @@ def class_folders(root: Path, suffixes: Collection[str], wish: Wish) -> FolderFi
         root=root,
         paths=tuple(path for path, _ in found),
         labels=np.array([label for _, label in found], dtype=np.int64) if classes else None,
-        classes=classes,
+        classes=tuple(map(findings.printable, classes)),
         problems=tuple(problems),
     )
 
@@ -154,7 +154,7 @@ def _limited(
 def _left_folder(root: Path, name: str) -> Diagnostic:
     return Diagnostic(
         code="MX8340",
-        where=str(root / name),
+        where=findings.printable(root / name),
         what="is not taken for a class",
         why="its name begins with an underscore, as that of the folder for background noise",
         fix="rename the folder, if it is a class",

@@ -64,7 +64,12 @@ def read_wish(path: Path | str, wish: Wish, *, strict: bool = False, whole: bool
     Raises:
         UsageError: nothing usable is there, or there are problems and reading is strict.
     """
-    found = _read(path, wish)
+    try:
+        found = _read(path, wish)
+    except OSError as error:
+        raise findings.refusal(
+            "MX8394", path, f"cannot be read: {error}", "see to the permissions and the disk"
+        ) from error
     if wish.limit is not None and len(found) > wish.limit:
         found = found.take(np.arange(wish.limit))
     return checked(images.with_form(found, wish), strict=strict, whole=whole)
