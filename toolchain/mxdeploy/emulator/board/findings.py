@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic
 
 BREAKPOINT_CODE = "MX7056"
@@ -60,7 +61,8 @@ def unmapped(kind: str, address: int, size: int) -> Finding:
     return Finding(
         code="MX7052",
         what=f"{kind} of {size} byte(s) at 0x{address:08x}, where there is nothing",
-        why="flash is at 0x10000000 (512 KB), SRAM at 0x20000000 (128 KB)",
+        why=f"flash is at 0x{mem.FLASH_BASE:08x} ({mem.FLASH_BYTES >> 10} KB), "
+        f"SRAM at 0x{mem.SRAM_BASE:08x} ({mem.SRAM_BYTES >> 10} KB)",
         fix="look at the pointer used in the source line above; a null or stray pointer is likely",
     )
 

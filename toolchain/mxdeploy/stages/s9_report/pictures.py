@@ -165,10 +165,10 @@ def data_picture(report: Report) -> Picture:
         Mark(
             x=_LEFT - 6,
             y=top + memory * pitch + _MEMORY_HEIGHT / 2 + 4,
-            text=f"{4 * memory}-{4 * memory + 3}",
+            text=f"{first}-{first + mem.PROCESSORS_PER_MEMORY - 1}",
             anchor="end",
         )
-        for memory in range(mem.DATA_MEMORIES)
+        for memory, first in enumerate(range(0, mem.PROCESSORS, mem.PROCESSORS_PER_MEMORY))
     ]
     marks.append(Mark(x=_LEFT + 2, y=top - 4, text="in"))
     marks += [
