@@ -1,6 +1,6 @@
 """Join files of keyword clips, drop clips that are there twice, and divide into train and test.
 
-    python join.py kws20_small.npz kws20_test.npz build/keywords.npz
+    python join.py kws20_small.npz kws20_test.npz build/keywords.npz --words yes,no,stop,go
 
 Each file holds ``x``, int8 (n, 128, 128): a second of sound at 16 kHz, sample i in channel
 i mod 128, row i // 128; and ``y``, the number of the word. A clip that is in both files must not
@@ -23,6 +23,7 @@ WORDS = (
     "up", "down", "left", "right", "stop", "go", "yes", "no", "on", "off", "one", "two", "three",
     "four", "five", "six", "seven", "eight", "nine", "zero", "unknown",
 )  # fmt: skip
+UNKNOWN = "unknown"
 TEST = 0.2
 SEED = 1
 
@@ -42,6 +43,27 @@ def distinct(clips: Clips, labels: Labels) -> tuple[Clips, Labels]:
     return clips[kept], labels[kept]
 
 
+def chosen_words(labels: Labels, words: tuple[str, ...], seed: int) -> tuple[Labels, Labels]:
+    """Which clips stay when only some words count, and their new labels.
+
+    Args:
+        labels: (n,), places in ``WORDS``.
+        words: some of ``WORDS``; what is none of them is ``unknown``, the last new label.
+        seed: decides which of the others stay.
+
+    Returns:
+        Places of the clips that stay, in their order, and the label of each.
+    """
+    new = np.full(len(labels), len(words), dtype=np.int64)
+    for place, word in enumerate(words):
+        new[labels == WORDS.index(word)] = place
+    others = np.flatnonzero(new == len(words))
+    most = np.bincount(new, minlength=len(words) + 1)[: len(words)].max()
+    drawn = np.random.default_rng(seed).permutation(others)[:most]
+    kept = np.sort(np.concatenate([np.flatnonzero(new < len(words)), drawn]))
+    return kept, new[kept]
+
+
 def divided(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Which clips are for the test: the same share of every word, drawn with the seed."""
     random = np.random.default_rng(seed)
@@ -52,12 +74,15 @@ def divided(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
     return test
 
 
-def join(files: list[Path], target: Path) -> tuple[int, int]:
+def join(files: list[Path], target: Path, words: tuple[str, ...] = ()) -> tuple[int, int]:
     """Write ``target``; the numbers of clips for training and for the test."""
     parts = [np.load(file, allow_pickle=False) for file in files]
     clips = np.concatenate([part["x"] for part in parts])
     labels = np.concatenate([part["y"] for part in parts]).astype(np.int64)
     clips, labels = distinct(clips, labels)
+    if words:
+        kept, labels = chosen_words(labels, words, SEED)
+        clips = clips[kept]
     test = divided(labels, TEST, SEED)
     target.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
@@ -66,7 +91,7 @@ def join(files: list[Path], target: Path) -> tuple[int, int]:
         y_train=labels[~test],
         x_test=clips[test],
         y_test=labels[test],
-        classes=np.array(WORDS),
+        classes=np.array((*words, UNKNOWN) if words else WORDS),
     )
     return int((~test).sum()), int(test.sum())
 
@@ -76,8 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Join files of keyword clips.")
     parser.add_argument("files", type=Path, nargs="+", help="files with x and y")
     parser.add_argument("target", type=Path, help="where x_train, x_test and labels go")
+    parser.add_argument("--words", default="", help="keep these, as yes,no; others are unknown")
     chosen = parser.parse_args()
-    train, test = join(chosen.files, chosen.target)
+    words = tuple(word for word in chosen.words.split(",") if word)
+    if not set(words) <= set(WORDS[:-1]):
+        parser.error(f"--words takes some of {', '.join(WORDS[:-1])}")
+    train, test = join(chosen.files, chosen.target, words)
     print(f"{train} clips to learn from and {test} to measure with in {chosen.target}")
 
 

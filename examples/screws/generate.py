@@ -6,9 +6,9 @@ writes ``train/good``, ``train/defective``, ``test/good`` and ``test/defective``
 of 64x64 pixels, and ``drawn.csv`` with what each picture shows. Every picture has its own seed:
 the same command gives the same pixels, however many processes draw.
 
-    python generate.py build/screws --sheet sheet.png
+    python generate.py build/screws --sheet sheet.jpg
 
-draws instead one picture of examples of every kind, good ones above, defective ones below.
+draws instead one picture of 64, good ones above, defective ones below.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def draw_scene(random: np.random.Generator, screw: Screw, side: int) -> Scene:
         side=side,
         scale=float(random.uniform(0.74, 0.84) * side / (screw.length + screw.head_height)),
         shift=(float(right), float(down)),
-        turn=float(random.uniform(-0.22, 0.22)),
+        turn=float(random.uniform(-0.12, 0.12)),
         tilt=float(random.uniform(0.42, 0.7)),
-        lamp=float(random.uniform(-np.pi, 0)),
+        lamp=float(random.uniform(-2.1, -1.0)),
         strength=float(random.uniform(0.5, 1.1)),
         metal=str(random.choice(list(METALS), p=[0.4, 0.3, 0.2, 0.1])),
         ground=str(random.choice(GROUNDS)),
@@ -165,7 +165,7 @@ def main() -> None:
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description="Draw pictures of good and defective screws.")
     parser.add_argument("folder", type=Path, help="where the folders of pictures go")
-    parser.add_argument("--train", type=int, default=4000, help="pictures to learn from")
+    parser.add_argument("--train", type=int, default=6000, help="pictures to learn from")
     parser.add_argument("--test", type=int, default=1000, help="pictures to measure with")
     parser.add_argument("--side", type=int, default=SIDE, help="rows and columns of a picture")
     parser.add_argument("--seed", type=int, default=SEED, help="other pictures of the same kind")
