@@ -55,6 +55,10 @@ AUGMENTATIONS: Mapping[str, tuple[float, str]] = {
     "contrast": (0.2, "distances from an example's mean grow or shrink by at most this share"),
     "noise": (0.02, "standard deviation of what is added, in units of the network's input"),
     "time_shift": (0.1, "at most this share of the length, earlier or later; zeros come in"),
+    "replay": (
+        0.1,
+        "folded sound: at most this share faster or slower, earlier or later; any sign",
+    ),
 }
 """What may happen to training examples: name, strength without a number, what the number means."""
 

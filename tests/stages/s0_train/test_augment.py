@@ -80,6 +80,27 @@ def test_time_shift_moves_sound_and_leaves_silence() -> None:
     assert torch.equal(moved[:, 0], moved[:, 1])
 
 
+def test_replayed_sound_is_faster_later_or_of_the_other_sign() -> None:
+    """A straight line over time: its slope tells the speed, its middle the shift and the sign."""
+    line = torch.linspace(1.0, 2.0, 400)
+    folded = line.view(1, 100, 4).transpose(1, 2).repeat(300, 1, 1)
+    played, _ = alter(folded, torch.zeros(300), {"replay": 0.1}, (-4.0, 4.0), random())
+    signs, speeds, shifts = [], [], []
+    for sound in played.transpose(1, 2).reshape(300, 400):
+        middle = sound[100:300]
+        signs.append(float(middle.sign().mean()))
+        slopes = middle.abs().diff() * 399
+        assert float(slopes.max() - slopes.min()) < 0.01  # straight, across rows as within them
+        speeds.append(float(slopes.mean()))
+        shifts.append(float(1.5 - middle.abs().mean()))
+        silent = sound == 0
+        assert not silent[62:338].any()  # 10 % later and 10 % faster: 40 + 22 samples of silence
+    assert {round(sign, 3) for sign in signs} == {-1.0, 1.0}
+    for found in ([speed - 1 for speed in speeds], shifts):
+        assert -0.101 < min(found) < -0.08
+        assert 0.08 < max(found) < 0.101
+
+
 def test_a_reconstruction_is_to_be_free_of_the_noise() -> None:
     inputs = torch.zeros(4, 1, 8, 8)
     noisy, wanted = alter(inputs, inputs, {"noise": 0.5}, (-1.0, 1.0), random())

@@ -18,6 +18,8 @@ Strengths = Mapping[str, float]
 
 _IMAGE_AXES = 3
 _BATCH_AXES = 4
+_LINE_BATCH_AXES = 3
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,8 @@ def alter(
         inputs, targets = _rotated(inputs, targets, strengths["rotate"], random)
     if "time_shift" in strengths:
         inputs = _shifted_in_time(inputs, strengths["time_shift"], random)
+    if "replay" in strengths and inputs.ndim == _LINE_BATCH_AXES:
+        inputs = _replayed(inputs, strengths["replay"], random)
     if reconstructed:
         targets = inputs
     changed = _recoloured(inputs, strengths, random)
@@ -159,3 +163,27 @@ def _shifted_in_time(inputs: torch.Tensor, most: float, random: torch.Generator)
     between = (len(inputs), *[1] * (inputs.ndim - 2), length)
     fetched = inputs.gather(-1, places.clamp(0, length - 1).view(between).expand_as(inputs))
     return fetched * there.view(between)
+
+
+def _replayed(inputs: torch.Tensor, most: float, random: torch.Generator) -> torch.Tensor:
+    """Folded sound at another speed, from another moment, and with either sign.
+
+    A shift by whole rows leaves the phase of a wave within its row as it is; the network would
+    learn it by heart. Between samples the sound is a straight line; silence comes in.
+    """
+    count, channels, length = inputs.shape
+    total = channels * length
+    sound = inputs.transpose(1, 2).reshape(count, total)
+    each = (count, 1)
+    speed = 1 + _spread(each, most, inputs, random)
+    moved = total * _spread(each, most, inputs, random)
+    middle = (total - 1) / 2
+    places = (torch.arange(total, device=inputs.device) - middle) * speed + middle - moved
+    before = places.floor()
+    there = (before >= 0) & (before < total - 1)
+    first = before.clamp(0, total - 2).long()
+    share = places - before
+    heard = sound.gather(1, first) * (1 - share) + sound.gather(1, first + 1) * share
+    sign = 1 - 2 * (torch.rand(each, generator=random) < HALF).float()
+    played = heard * there * sign.to(inputs.device)
+    return played.reshape(count, length, channels).transpose(1, 2)
