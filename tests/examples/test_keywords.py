@@ -40,6 +40,19 @@ def test_no_clip_is_in_both_parts(keywords: SimpleNamespace, tmp_path: Path) -> 
     assert all(known[clip] == y for clip, y in (train | test).items() if clip in known)
 
 
+def test_other_words_become_unknown_and_do_not_prevail(keywords: SimpleNamespace) -> None:
+    random = np.random.default_rng(4)
+    labels = random.permutation(np.repeat(np.arange(21), [30] * 10 + [12] * 11))
+    kept, new = keywords.join.chosen_words(labels, ("yes", "seven"), 5)
+    names = np.array(keywords.join.WORDS)[labels[kept]]
+    assert np.bincount(new).tolist() == [30, 12, 30]
+    assert set(names[new == 0]) == {"yes"}
+    assert set(names[new == 1]) == {"seven"}
+    assert not {"yes", "seven"} & set(names[new == 2])
+    assert (np.diff(kept) > 0).all()
+    assert len(set(names[new == 2])) > 8
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5])
 def test_every_word_is_divided_alike(keywords: SimpleNamespace, share: float) -> None:
     labels = np.repeat(np.arange(5), [10, 20, 30, 40, 50])
