@@ -26,7 +26,7 @@ from tests.stages.s0_train.small import bars  # noqa: E402
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A recipe that goes on with 2-bit weights, its network and its data."""
-    learn, judge = bars(160, seed=1, classes=3), bars(60, seed=2, classes=3)
+    learn, judge = bars(96, seed=1, classes=3), bars(24, seed=2, classes=3)
     assert learn.targets is not None
     assert judge.targets is not None
     parts = {
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "train.toml").write_text(
         '[network]\nfile = "net.py:Small"\n'
         '[data]\npath = "bars.npz"\nvalidation = 0.4\n'
-        "[training]\nepochs = 6\nbatch = 16\n[optimizer]\nrate = 0.02\n"
+        "[training]\nepochs = 4\nbatch = 16\n[optimizer]\nrate = 0.02\n"
         "[quantize]\naware = true\nepochs = 4\nrate = 0.02\nweight_bits = 2\n"
     )
     return tmp_path
@@ -71,12 +71,12 @@ def test_float_training_then_integers(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert aware == json.loads((out / "history.json").read_text())["aware"]
     assert len(aware["epochs"]) == 4
     assert set(aware["weight_bits"].values()) == {2}
-    assert aware["accuracy"]["trained"] > 0.6  # a third is chance
+    assert aware["answers"]["accuracy"]["trained"] > 0.6  # a third is chance
 
     network = integers_in(out / "quantized.onnx")
     right = right_answers(folder, network, "test")
-    assert aware["examples"] == len(right)
-    assert aware["accuracy"]["trained"] == right.mean()
+    assert aware["answers"]["examples"] == len(right)
+    assert aware["answers"]["accuracy"]["trained"] == right.mean()
 
     ran = mxdeploy("build", out / "quantized.onnx", "-o", folder / "b", "--compiler=none", "--json")
     assert ran.exit_code == 0, ran.err
@@ -134,3 +134,11 @@ def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert (ran.exit_code, ran.codes) == (2, ["MX0081"])
     ran = mxdeploy("train", *start, "--data", folder / "bars.npz", "--resume", "--json")
     assert (ran.exit_code, ran.codes) == (2, ["MX0072"])
+
+
+def test_a_width_for_a_layer_that_is_not_there(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """The training in floating point is finished all the same."""
+    ran = train(mxdeploy, folder, "--epochs", 1, "--set", "quantize.layers.nothing=4")
+    assert (ran.exit_code, ran.codes) == (2, ["MX3015"])
+    assert (folder / "run" / "model.onnx").exists()
+    assert (folder / "run" / "report.html").exists()

@@ -213,12 +213,15 @@ def _show(output: Output, result: Trained) -> None:
 
 
 def _show_aware(output: Output, aware: Aware) -> None:
-    forms = {
-        "float": aware.float_form,
-        "integers, rounded": aware.rounded,
-        "integers, trained": aware.trained,
-    }
-    for name, form in forms.items():
-        if form is not None:
-            output.say(f"{name}: {form.share:.2%} of {form.total:,} examples")
+    answers = aware.answers
+    if answers is not None:
+        names = {
+            "float": "float",
+            "rounded": "integers, rounded",
+            "trained": "integers, trained",
+        }
+        for name, accuracy in answers.accuracies.items():
+            output.say(f"{names[name]}: {accuracy.share:.2%} of {accuracy.total:,} examples")
+        output.say(f"trained against float: {answers.against_float.to_text()}")
+        output.say(f"trained against rounded: {answers.against_rounded.to_text()}")
     output.say(f"integers in {aware.file}: build it without calibration")

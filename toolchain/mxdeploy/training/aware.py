@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxdeploy.accuracy import Accuracy
 from mxdeploy.arith.head import apply_head
 from mxdeploy.builds import write_file
 from mxdeploy.errors import Diagnostic, UsageError
@@ -21,9 +20,9 @@ from mxdeploy.ir.network import Network
 from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.recipe import Recipe
+from mxdeploy.training.answers import Answers, answers_of
 from mxdeploy.training.export import options_text
 from mxdeploy.training.material import Material
-from mxdeploy.training.measured import count_float, count_integer
 from mxdeploy.training.request import Progress, Talk
 from mxdeploy.training.result import epoch_text
 
@@ -52,29 +51,30 @@ class Aware:
     Attributes:
         history: all epochs; accuracies are those of the integers.
         network: with the integers of the best epoch, or those of the start if none was better.
-        float_form, rounded, trained: right answers of the float model, of its integers before and
-            after training, on the test examples (without any, on the validation examples); None
-            where nothing tells classes.
+        answers: of the float model and of its integers before and after training, to the test
+            examples (without any, to the validation examples); None where nothing tells classes.
         file: the quantized model.
     """
 
     history: History
     network: QuantNetwork
-    float_form: Accuracy | None
-    rounded: Accuracy | None
-    trained: Accuracy | None
+    answers: Answers | None
     file: Path
 
     def to_dict(self) -> dict[str, Any]:
         """For ``history.json`` and ``--json``."""
-        forms = {"float": self.float_form, "rounded": self.rounded, "trained": self.trained}
         widths = {layer.name: layer.weight_bits for layer in self.network.layers if layer.weight}
+        found, counted = self.answers, None
+        if found is not None:
+            counted = {
+                "examples": len(found.wanted),
+                "accuracy": {name: form.share for name, form in found.accuracies.items()},
+                "against_float": found.against_float.to_dict(),
+                "against_rounded": found.against_rounded.to_dict(),
+            }
         return {
             "file": self.file.name,
-            "accuracy": {
-                name: None if form is None else form.share for name, form in forms.items()
-            },
-            "examples": None if self.trained is None else self.trained.total,
+            "answers": counted,
             "weight_bits": widths,
             **self.history.to_dict(),
         }
@@ -122,22 +122,11 @@ def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     if request.writes:
         _write(request, best)
     judged = request.material.test or request.material.validation
-    counted: tuple[Accuracy | None, ...] = (None, None, None)
+    answers = None
     if judged is not None:
         talk.on_stage("measuring integers")
-        counted = (
-            count_float(request.model, start, judged),
-            count_integer(start, judged),
-            count_integer(best, judged),
-        )
-    return Aware(
-        history=history,
-        network=best,
-        float_form=counted[0],
-        rounded=counted[1],
-        trained=counted[2],
-        file=request.out / QUANTIZED_FILE,
-    )
+        answers = answers_of(request.model, start, best, judged)
+    return Aware(history=history, network=best, answers=answers, file=request.out / QUANTIZED_FILE)
 
 
 def _quantized(request: AwareRequest) -> tuple[Network, QuantNetwork]:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from mxdeploy.accuracy import Accuracy
 from mxdeploy.recipe import NetworkSection
+from mxdeploy.training.aware import Aware
 from mxdeploy.training.material import Material
 from mxdeploy.training.result import Trained
 
 if TYPE_CHECKING:
     from mxdeploy.data import Examples
     from mxdeploy.stages.s0_train.network import Trainable
+    from mxdeploy.stages.s0_train.page import Integers
     from mxdeploy.stages.s0_train.samples import Samples
 
 CURVES_FILE = "curves.png"
@@ -55,6 +57,7 @@ def report_files(
         outputs=outputs,
         test=test_text(trained, material),
         warnings=warnings,
+        integers=None if trained.aware is None else _integers(trained.aware),
     )
     files = {
         CURVES_FILE: to_png(draw_history(trained.chosen.history)),
@@ -63,6 +66,22 @@ def report_files(
     if len(histories) > 1:
         files[COMPARISON_FILE] = to_png(draw_comparison(histories))
     return files
+
+
+def _integers(aware: Aware) -> Integers:
+    from mxdeploy.stages.s0_train.page import Integers
+
+    answers = aware.answers
+    if answers is None:
+        return Integers(history=aware.history, accuracies={}, notes=())
+    return Integers(
+        history=aware.history,
+        accuracies=answers.accuracies,
+        notes=(
+            f"trained against float: {answers.against_float.to_text()}",
+            f"trained against rounded: {answers.against_rounded.to_text()}",
+        ),
+    )
 
 
 def _judged(material: Material) -> tuple[str, Examples | None, Samples | None]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mxdeploy.builds import to_json, write_file
-from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, train_aware
 from mxdeploy.training.export import export_checkpoint
 from mxdeploy.training.mapping import mapping_warnings
 from mxdeploy.training.material import read_material
-from mxdeploy.training.report import report_files
+from mxdeploy.training.report import CURVES_FILE, report_files
 from mxdeploy.training.request import (
     RECIPE_FILE,
     Progress,
@@ -299,14 +299,20 @@ class _Training:
             self._talk.on_stage("exporting")
             export_checkpoint(best, out / BEST_FILE, out / MODEL_FILE)
             self._talk.report(_diverged(run, "warning") for run in runs if run.history.broken_off)
+        failure = None
         if chosen.recipe.quantize.aware:
-            trained = replace(trained, aware=self._aware(best, chosen.recipe))
+            try:
+                trained = replace(trained, aware=self._aware(best, chosen.recipe))
+            except MxdeployError as error:  # what was trained until here is finished all the same
+                failure = error
         if self._writes:
             self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
             self._talk.on_stage("drawing")
             files = report_files(trained, material, network.cpu(), tuple(self._said))
             for name, content in files.items():
                 self._write(out / name, content)
+        if failure is not None:
+            raise failure
         return trained
 
     def _aware(self, best: Checkpoint, recipe: Recipe) -> Aware:
@@ -329,12 +335,15 @@ class _Training:
 
     def tune(self, model: Path) -> Aware:
         """Train a model that is trained already, with the chip's arithmetic."""
+        from mxdeploy.stages.s0_train.curves import draw_history, to_png
+
         if self._writes:
             _make_folder(self._request.out)
             self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
         aware = train_aware(self.aware_request(model, self._request.recipe), self._talk)
         if self._writes:
             self._write(self._request.out / HISTORY_FILE, to_json({"aware": aware.to_dict()}))
+            self._write(self._request.out / CURVES_FILE, to_png(draw_history(aware.history)))
         return aware
 
     @staticmethod

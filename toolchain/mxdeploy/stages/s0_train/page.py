@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy import __version__
+from mxdeploy.accuracy import Accuracy
 from mxdeploy.data import Examples, FloatArray
 from mxdeploy.recipe import Recipe
 from mxdeploy.stages.s0_train.curves import draw_comparison, draw_history, to_svg
@@ -21,6 +22,22 @@ from mxdeploy.stages.s0_train.judge import Judgement, Mistake
 from mxdeploy.stages.s0_train.pictures import data_uri
 
 _TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Integers:
+    """Training with the chip's arithmetic, behind the other.
+
+    Attributes:
+        history: its epochs.
+        accuracies: of the float network, and of the integers before and after, by name; empty
+            where nothing tells classes.
+        notes: what differs, in words.
+    """
+
+    history: History
+    accuracies: Mapping[str, Accuracy]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +57,7 @@ class Findings:
         outputs: of the network for them.
         test: accuracy on test examples in words; empty without.
         warnings: of the data, the network and its way to the chip.
+        integers: what training with them gave; None without.
     """
 
     title: str
@@ -54,6 +72,7 @@ class Findings:
     outputs: FloatArray | None
     test: tuple[str, str]
     warnings: tuple[str, ...]
+    integers: Integers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +127,19 @@ def _content(found: Findings) -> dict[str, object]:
         "scores": () if judgement is None else _scores(found, judgement),
         "mistakes": () if judgement is None else [_mistake(found, m) for m in judgement.mistakes],
         "mistakes_text": _mistakes_text(found),
+        "integers": None if found.integers is None else _integers(found.integers),
         "recipe": json.dumps(found.recipe.model_dump(mode="json"), indent=2, ensure_ascii=False),
     }
+
+
+def _integers(found: Integers) -> dict[str, object]:
+    rows = []
+    for name, accuracy in found.accuracies.items():
+        low, high = accuracy.interval
+        right = f"{accuracy.correct:,} of {accuracy.total:,}"
+        rows.append((name, right, f"{accuracy.share:.2%}", f"{low:.1%} .. {high:.1%}"))
+    curves = to_svg(draw_history(found.history), "integers")
+    return {"rows": rows, "notes": found.notes, "curves": curves}
 
 
 def _cards(found: Findings, history: History) -> list[_Card]:
