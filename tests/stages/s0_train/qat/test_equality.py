@@ -108,6 +108,6 @@ def test_random_networks_on_a_gpu(network: QuantNetwork, seed: int) -> None:
 def test_where_single_precision_does_not_suffice_the_sums_are_double() -> None:
     """As on a GPU, on the CPU: the path through float64 and its rounding."""
     network = build((130, 6, 6), [conv(40, 3, 1, bias=True, shift=-9), conv(8, 3)], seed=2)
-    assert 130 * 9 * 128 * 128 > EXACT_IN_SINGLE
+    assert EXACT_IN_SINGLE < 130 * 9 * 128 * 128
     largest = replace(network.layers[0], weight=Tensor(np.full((40, 130, 3, 3), -128, np.int8)))
     require_equal(replace(network, layers=(largest, *network.layers[1:])), None)
