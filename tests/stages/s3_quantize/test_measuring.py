@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mxdeploy.errors import UsageError
 from mxdeploy.ir.measurement import LayerMeasurement, decibel, histogram
@@ -13,6 +15,8 @@ from mxdeploy.ir.network import LayerOp, Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, explain_layer, quantize
 from mxdeploy.stages.s3_quantize.options import WeightBits
+from mxdeploy.stages.s3_quantize.wiring import layer_nodes
+from tests.stages.s3_quantize.branching import branching_networks
 from tests.stages.s3_quantize.test_quantize import (
     Floats,
     chain,
@@ -205,3 +209,24 @@ def test_narrow_layers_are_compared_with_what_they_are() -> None:
     _, _, found = explain_layer(network, pixels((3, 8, 8)), options, "layer1")
     assert [one.name for one in found if one.chosen and one.decision == "width"] == ["4 bits"]
     assert [one.name for one in found if one.chosen and one.decision == "rounding"] == ["adaptive"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(network=branching_networks(), data=st.data())
+def test_any_layer_of_any_network_can_be_explained(network: Network, data: st.DataObject) -> None:
+    """The networks have joins, sums, poolings, copies, and layers that share scales."""
+    x = pixels(network.value("x").shape, 16)
+    options = QuantizeOptions(
+        measure=True, rounding=data.draw(st.sampled_from(["auto", "adaptive"]))
+    )
+    target = data.draw(st.sampled_from([node.name for node in layer_nodes(network)]))
+    result, name, found = explain_layer(network, x, options, target)
+    assert name == target
+    assert result.digest == quantize(network, x, options).digest
+    layer = next(layer for layer in result.layers if layer.name == target)
+    assert layer.quality is not None
+    for one in found:
+        if one.chosen:
+            assert one.sqnr_db == pytest.approx(layer.quality.sqnr_db, abs=1e-6)
+    measured = [layer for layer in result.layers if layer.weight is not None]
+    assert all(measurement_of(layer).noise.own >= 0 for layer in measured)
