@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
@@ -59,7 +60,7 @@ def test_one_layer(mxdeploy: Mxdeploy, folder: Path) -> None:
         "range", "weight scale", "bias correction", "rounding", "width",
     ]  # fmt: skip
     assert {one["sqnr_db"] for one in taken} == {layers[1]["sqnr_db"]}
-    text = mxdeploy(*command, "--explain", node).out
+    text = mxdeploy(*command, "--explain", 1).out
     assert f"ONNX nodes: {', '.join(layers[1]['onnx_nodes'])}" in text
     assert "* mse" in text
     assert "noise by source" in text
@@ -146,3 +147,17 @@ def test_answers_without_labels(mxdeploy: Mxdeploy, folder: Path) -> None:
     ran = mxdeploy(*command, "--data", folder / "data.npz", "--json")
     assert ran.exit_code == 2
     assert ran.document["diagnostics"][0]["code"] == "MX8064"
+
+
+def test_long_names_do_not_fill_the_table(mxdeploy: Mxdeploy, folder: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(folder / "tiny.onnx"))
+    long = "start/" + "batch_normalization;" * 8 + "/end"
+    model.graph.node[0].name = long
+    onnx.save(model, str(tmp_path / "long.onnx"))
+    command = ("quantize", tmp_path / "long.onnx", "--calib", folder / "data.npz")
+    text = mxdeploy(*command).out
+    assert long not in text
+    assert "start/" in text
+    assert "/end" in text
+    assert len(text.splitlines()) < 30
+    assert mxdeploy(*command, "--explain", long).exit_code == 0

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     "--explain",
     "layer",
     metavar="LAYER",
-    help="Everything decided about one layer, or ONNX node, and what else it could have been.",
+    help="Everything decided about one layer (its name, number, or an ONNX node in it), and what "
+    "else it could have been.",
 )
 @click.option(
     "--data",

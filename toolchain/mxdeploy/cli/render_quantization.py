@@ -23,6 +23,7 @@ ALTERNATIVES_LEGEND = (
     "* as it was decided. Each row is run on the integers that reach the layer; all else about\n"
     "the layer is chosen anew for it. Outputs, weights, biases: how many are cut off."
 )
+_NAME, _RANGE = 30, 40
 _SMALL = 0.0005
 """Shares below this would be shown as 0.0 %."""
 
@@ -37,12 +38,12 @@ def scales_table(layers: Sequence[LayerQuantization]) -> Table:
     for layer in layers:
         table.add_row(
             str(layer.index),
-            Text(layer.name),
+            Text(_short(layer.name, _NAME)),
             str(layer.weight_bits) if layer.weights else "-",
             _number(layer.weight_scale),
             "-" if layer.shift is None else f"{layer.shift:+d}",
             _number(layer.output_scale),
-            Text(layer.range_from or "-"),
+            Text(_short(layer.range_from or "-", _RANGE)),
         )
     return table
 
@@ -57,7 +58,7 @@ def errors_table(layers: Sequence[LayerQuantization]) -> Table:
         noise = layer.noise
         table.add_row(
             str(layer.index),
-            Text(layer.name),
+            Text(_short(layer.name, _NAME)),
             _share(layer.beyond),
             _share(layer.weights_cut),
             _count(layer.biases_cut),
@@ -67,6 +68,14 @@ def errors_table(layers: Sequence[LayerQuantization]) -> Table:
             "-" if noise is None else _noise(noise.own_db),
         )
     return table
+
+
+def _short(text: str, longest: int) -> str:
+    """A text without its middle, where it is too long for a table."""
+    if len(text) <= longest:
+        return text
+    tail = longest * 2 // 3
+    return f"{text[: longest - tail - 1]}…{text[-tail:]}"
 
 
 def _layer_columns(table: Table) -> None:

@@ -40,7 +40,7 @@ def layer_widths(network: Network, options: QuantizeOptions) -> Mapping[str, Wei
 
 
 def layer_called(network: Network, wanted: str) -> str:
-    """Name of the layer that a user means by its own name or by that of an ONNX node in it.
+    """Name of the layer that a user means by its name, its number, or an ONNX node in it.
 
     Raises:
         UsageError: no layer or several have this name.
@@ -49,6 +49,8 @@ def layer_called(network: Network, wanted: str) -> str:
     if any(node.name == wanted for node in layers):
         return wanted
     found = [node.name for node in layers if wanted in node.origin]
+    if not found and wanted.isdecimal() and int(wanted) < len(layers):
+        return layers[int(wanted)].name
     if len(found) == 1:
         return found[0]
     names = [node.name for node in layers]
