@@ -120,11 +120,12 @@ def test_an_existing_training_is_kept(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert train(mxdeploy, folder, "--epochs", 1).exit_code == 0
     assert train(mxdeploy, folder).codes == ["MX0061"]
     assert train(mxdeploy, folder, "--resume").codes == ["MX0064"]
-    assert train(mxdeploy, folder, "--epochs", 1, "--force").exit_code == 0
     other = mxdeploy("train", folder, "--out", folder / "other", "--resume", "--json")
     assert (other.exit_code, other.codes) == (2, ["MX0062"])
-    start = ("--start", folder / "run" / "best.ckpt", "--out", folder / "further")
-    assert mxdeploy("train", folder, "--epochs", 1, *start, "--json").exit_code == 0
+    last = json.loads((folder / "run" / "history.json").read_text())["runs"][0]["epochs"][-1]
+    more = ("--epochs", 1, "--force", "--start", folder / "run" / "best.ckpt")
+    further = train(mxdeploy, folder, *more).document["result"]["runs"][0]
+    assert further["start_loss"] == pytest.approx(last["train_loss"], rel=1e-5)
 
 
 def test_what_the_chip_will_not_take_is_told_before(mxdeploy: Mxdeploy, folder: Path) -> None:
@@ -259,6 +260,18 @@ def test_a_folder_that_cannot_be_made(mxdeploy: Mxdeploy, folder: Path) -> None:
     (folder / "run").write_text("a file")
     ran = train(mxdeploy, folder, "--epochs", 1)
     assert (ran.exit_code, ran.codes) == (2, ["MX0066"])
+
+
+def test_missing_libraries_are_named(
+    mxdeploy: Mxdeploy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mxdeploy.training.request.find_spec", lambda name: name != "ignite" or None
+    )
+    for command in (("train", folder), ("export", folder / "best.ckpt")):
+        ran = mxdeploy(*command, "--json")
+        assert (ran.exit_code, ran.codes) == (4, ["MX0068"])
+        assert "mxdeploy[train]" in ran.out
 
 
 def test_nothing_named(mxdeploy: Mxdeploy, folder: Path) -> None:

@@ -21,8 +21,10 @@ def command(output: Output, checkpoint: Path, *, out: Path | None) -> None:
 
     Beside the file comes a .toml with its classes and scale, which ``mxdeploy build`` reads.
     """
+    from mxdeploy.training import export_checkpoint, require_libraries
+
+    require_libraries()
     from mxdeploy.stages.s0_train.checkpoint import read_checkpoint
-    from mxdeploy.training import export_checkpoint
 
     target = out or checkpoint.with_name("model.onnx")
     found = read_checkpoint(checkpoint)

@@ -16,7 +16,13 @@ Trainings of one start with several optimizers or from several starts have a fol
 
 from mxdeploy.training.aware import Aware
 from mxdeploy.training.export import export_checkpoint
-from mxdeploy.training.request import Contender, Talk, TrainRequest, stored_request
+from mxdeploy.training.request import (
+    Contender,
+    Talk,
+    TrainRequest,
+    require_libraries,
+    stored_request,
+)
 from mxdeploy.training.result import Trained
 from mxdeploy.training.run import train, tune
 
@@ -27,6 +33,7 @@ __all__ = [
     "TrainRequest",
     "Trained",
     "export_checkpoint",
+    "require_libraries",
     "stored_request",
     "train",
     "tune",

@@ -44,6 +44,11 @@ def report_files(
     if samples is not None and outputs is not None:
         targets = None if examples is None else examples.targets
         judgement = judge(outputs, inputs_of(samples), targets, material.task, material.classes)
+    curves = draw_history(trained.chosen.history)
+    files = {CURVES_FILE: to_png(curves)}
+    comparison = draw_comparison(histories) if len(histories) > 1 else None
+    if comparison is not None:
+        files[COMPARISON_FILE] = to_png(comparison)
     found = Findings(
         title=title_of(trained.chosen.recipe.network),
         recipe=trained.chosen.recipe,
@@ -57,15 +62,11 @@ def report_files(
         outputs=outputs,
         test=test_text(trained, material),
         warnings=warnings,
+        curves=curves,
+        comparison=comparison,
         integers=None if trained.aware is None else _integers(trained.aware),
     )
-    files = {
-        CURVES_FILE: to_png(draw_history(trained.chosen.history)),
-        PAGE_FILE: render(found),
-    }
-    if len(histories) > 1:
-        files[COMPARISON_FILE] = to_png(draw_comparison(histories))
-    return files
+    return {**files, PAGE_FILE: render(found)}
 
 
 def _integers(aware: Aware) -> Integers:

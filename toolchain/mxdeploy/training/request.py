@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.errors import Diagnostic, ToolError, UsageError
 from mxdeploy.recipe import OptimizerName, OptimizerSection, Recipe, check_recipe
 
 RECIPE_FILE = "recipe.json"
@@ -120,6 +121,25 @@ def require_same(stored: Recipe, wanted: Recipe, path: Path) -> None:
                 what=f"was begun with another {', '.join(changed)}",
                 why="a training that goes on must be the same training",
                 fix=f"go on without the change, or begin anew from its weights: --start {path}",
+            )
+        )
+
+
+def require_libraries() -> None:
+    """Training needs libraries that other commands do without.
+
+    Raises:
+        ToolError: one is missing.
+    """
+    missing = [name for name in ("torch", "ignite", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise ToolError(
+            Diagnostic(
+                code="MX0068",
+                where=", ".join(missing),
+                what="is not installed" if len(missing) == 1 else "are not installed",
+                why="networks are trained and exported with it",
+                fix='pip install "mxdeploy[train]"',
             )
         )
 

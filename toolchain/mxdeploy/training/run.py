@@ -23,6 +23,7 @@ from mxdeploy.training.request import (
     Talk,
     TrainRequest,
     recipe_document,
+    require_libraries,
     require_same,
     seen_from,
     variants,
@@ -71,6 +72,7 @@ def tune(model: Path, request: TrainRequest, talk: Talk) -> Aware:
 
 @contextmanager
 def _begun(request: TrainRequest, talk: Talk) -> Iterator[_Training]:
+    require_libraries()
     from mxdeploy.stages.s0_train import processes
 
     recipe = request.recipe

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,14 @@ from mxdeploy import __version__
 from mxdeploy.accuracy import Accuracy
 from mxdeploy.data import Examples, FloatArray
 from mxdeploy.recipe import Recipe
-from mxdeploy.stages.s0_train.curves import draw_comparison, draw_history, to_svg
+from mxdeploy.stages.s0_train.curves import draw_history, to_svg
 from mxdeploy.stages.s0_train.diagnosis import diagnose
 from mxdeploy.stages.s0_train.history import History
 from mxdeploy.stages.s0_train.judge import Judgement, Mistake
 from mxdeploy.stages.s0_train.pictures import data_uri
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TEMPLATE = "page.html.j2"
 
@@ -57,6 +61,8 @@ class Findings:
         outputs: of the network for them.
         test: accuracy on test examples in words; empty without.
         warnings: of the data, the network and its way to the chip.
+        curves: drawing of the training that is kept.
+        comparison: drawing of all, if there are several.
         integers: what training with them gave; None without.
     """
 
@@ -72,6 +78,8 @@ class Findings:
     outputs: FloatArray | None
     test: tuple[str, str]
     warnings: tuple[str, ...]
+    curves: Figure
+    comparison: Figure | None
     integers: Integers | None = None
 
 
@@ -117,8 +125,8 @@ def _content(found: Findings) -> dict[str, object]:
         "cards": _cards(found, history),
         "verdict": verdict,
         "warnings": found.warnings,
-        "curves": to_svg(draw_history(history), "curves"),
-        "comparison": to_svg(draw_comparison(found.histories), "all") if several else "",
+        "curves": to_svg(found.curves, "curves"),
+        "comparison": "" if found.comparison is None else to_svg(found.comparison, "all"),
         "runs": [_run(name, h, found.chosen) for name, h in found.histories.items()],
         "spread": spread_text(list(found.histories.values())) if several else "",
         "classes": () if found.judged is None else found.judged.classes,
