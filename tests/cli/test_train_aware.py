@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -20,6 +21,7 @@ from mxdeploy.stages.s5_lower import lower  # noqa: E402
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine  # noqa: E402
 from tests.cli.test_train import NETWORK  # noqa: E402
 from tests.command import Mxdeploy, Ran  # noqa: E402
+from tests.networks import ModelBuilder  # noqa: E402
 from tests.stages.s0_train.small import bars  # noqa: E402
 
 
@@ -58,10 +60,14 @@ def right_answers(folder: Path, network: QuantNetwork, part: str) -> np.ndarray:
     """On the accelerator model, input by input."""
     with np.load(folder / "bars.npz") as file:
         x, y = in_units(torch.from_numpy(file[f"x_{part}"]), Scale.CHIP), file[f"y_{part}"]
+    return answers_of_the_emulator(network, x.numpy()) == y
+
+
+def answers_of_the_emulator(network: QuantNetwork, x: np.ndarray) -> np.ndarray:
     machine = AcceleratorMachine(lower(map_network(network)))
-    outputs = [dict(machine.run(one).outputs) for one in chip_inputs(network, x.numpy())]
+    outputs = [dict(machine.run(one).outputs) for one in chip_inputs(network, x)]
     name = network.outputs[0]
-    return np.array([run[name].array.reshape(-1).argmax() for run in outputs]) == y
+    return np.array([run[name].array.reshape(-1).argmax() for run in outputs])
 
 
 def test_float_training_then_integers(mxdeploy: Mxdeploy, folder: Path) -> None:
@@ -117,6 +123,29 @@ def test_any_trained_onnx(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert [layer.weight_bits for layer in second.layers] == [
         layer.weight_bits for layer in first.layers
     ]
+
+
+def test_a_model_with_its_channels_last(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """Examples are read channels first; three channels tell the two apart."""
+    model = ModelBuilder((1, 8, 8, 3), seed=3).node("Transpose", perm=[0, 3, 1, 2])
+    model.conv(3, 6).relu().pool(4).node("Flatten").linear(24, 2).node("Softmax", axis=1)
+    model.save(folder / "last.onnx")
+    numbers = np.random.default_rng(0)
+    x = numbers.integers(0, 256, (60, 3, 8, 8)).astype(np.uint8)
+    y = (x[:, 0].mean(axis=(1, 2)) > x[:, 2].mean(axis=(1, 2))).astype(np.int64)
+    parts = {"x_train": x[:40], "y_train": y[:40], "x_test": x[40:], "y_test": y[40:]}
+    np.savez(folder / "colours.npz", **parts)
+    options = ("--set", "quantize.epochs=2", "--set", "training.batch=8", "--out", folder / "run")
+    data = ("--data", folder / "colours.npz")
+    ran = mxdeploy("train", "--start", folder / "last.onnx", *data, *options, "--json")
+    assert ran.exit_code == 0, ran.err
+    accuracy = ran.document["result"]["aware"]["answers"]["accuracy"]
+    real = np.moveaxis(in_units(torch.from_numpy(x[40:]), Scale.CHIP).numpy(), 1, -1)
+    session = ort.InferenceSession(folder / "last.onnx")
+    answers = [session.run(None, {"x": one[None]})[0].argmax() for one in real]
+    assert accuracy["float"] == (answers == y[40:]).mean()
+    network = integers_in(folder / "run" / "quantized.onnx")
+    assert accuracy["trained"] == (answers_of_the_emulator(network, real) == y[40:]).mean()
 
 
 def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers
-from mxdeploy.inputs import chip_inputs
+from mxdeploy.data import Layout
+from mxdeploy.inputs import chip_inputs, model_layout
+from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.outputs import classifier_of, model_outputs, shapes_of
 
@@ -78,6 +80,8 @@ def answers_of(
     classifier = classifier_of(start) if samples.task == "classes" else None
     if classifier is None:
         return None
+    shape = tuple(samples.inputs.shape[1:])
+    channels_last = takes_channels_last(start, shape)
     machine, names = FloatMachine(model, start.parts), list(shapes_of(start))
     forms: list[_Machine] = [
         lambda x: dict(zip(names, machine.run(x), strict=True)),
@@ -86,12 +90,25 @@ def answers_of(
     ]
     found: list[list[Labels]] = [[], [], []]
     wanted = []
-    for x, targets in array_batches(samples, _BATCH):
+    for first, targets in array_batches(samples, _BATCH):
+        x = as_taken(first, channels_last=channels_last)
         wanted.append(targets)
         for answers, form in zip(found, forms, strict=True):
             answers.append(classifier.choices(form(x)))
     whole = [np.concatenate(parts) for parts in (wanted, *found)]
     return Answers(wanted=whole[0], float_form=whole[1], rounded=whole[2], trained=whole[3])
+
+
+def takes_channels_last(network: Network | QuantNetwork, shape: tuple[int, ...]) -> bool:
+    """Whether a model takes examples of ``shape`` (channels first) with their channels last."""
+    moved = (*shape[1:], *shape[:1])
+    last = model_layout(network.head) is Layout.NHWC
+    return last and network.input_shape == moved
+
+
+def as_taken(x: NDArray[np.float32], *, channels_last: bool) -> NDArray[np.float32]:
+    """Examples (n, channels, ...) as the model takes them."""
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x
 
 
 def _integer_machine(network: QuantNetwork) -> _Machine:

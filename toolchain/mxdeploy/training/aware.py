@@ -20,7 +20,7 @@ from mxdeploy.ir.network import Network
 from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.recipe import Recipe
-from mxdeploy.training.answers import Answers, answers_of
+from mxdeploy.training.answers import Answers, answers_of, as_taken, takes_channels_last
 from mxdeploy.training.export import options_text
 from mxdeploy.training.material import Material
 from mxdeploy.training.request import Progress, Talk
@@ -115,6 +115,7 @@ def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     talk.on_stage("quantizing")
     source, start = _quantized(request)
     module = trainable_network(start, source).to(request.device)
+    module.channels_last = takes_channels_last(start, request.material.shape)
     _check_outputs(request, module)
     if request.writes:
         _write(request, start)
@@ -142,13 +143,14 @@ def _quantized(request: AwareRequest) -> tuple[Network, QuantNetwork]:
 
     def place(model: Legalized) -> tuple[Network, QuantNetwork]:
         network = model.network
-        if network.input_shape != material.shape:
+        channels_last = takes_channels_last(network, material.shape)
+        if network.input_shape != material.shape and not channels_last:
             raise UsageError(_other_shape(request, network.input_shape))
         if model.integers is not None:
             found = network, model.integers
         else:
-            calibration = apply_head(network.head, _calibration(material))
-            found = quantize_with_source(network, calibration, options)
+            inputs = as_taken(_calibration(material), channels_last=channels_last)
+            found = quantize_with_source(network, apply_head(network.head, inputs), options)
         map_network(found[1])
         return found
 

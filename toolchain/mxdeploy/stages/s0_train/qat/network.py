@@ -42,6 +42,7 @@ class IntegerNetwork(nn.Module):
         network: the quantized network it was made of.
         ramp: steps of training in which rounding comes in, from almost none to all of it. In
             evaluation mode all numbers are always rounded.
+        channels_last: inputs come channels first, and the model takes them channels last.
     """
 
     def __init__(self, network: QuantNetwork, source: Network | None) -> None:
@@ -49,6 +50,7 @@ class IntegerNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.ramp = 0
+        self.channels_last = False
         self._steps = 0
         self.layers = nn.ModuleList(
             IntegerLayer(layer, None if layer.weight is None else latent_of(network, layer, source))
@@ -80,7 +82,8 @@ class IntegerNetwork(nn.Module):
         """The integers that the chip gets for a batch of the model's inputs; float32."""
         network = self.network
         source = network.value(network.input)
-        real = apply_head(network.head, x.detach().cpu().numpy().astype(np.float32))
+        inputs = x.movedim(1, -1) if self.channels_last else x
+        real = apply_head(network.head, inputs.detach().cpu().numpy().astype(np.float32))
         integers = quantized_input(np.ascontiguousarray(real), source.scale)
         return torch.from_numpy(integers.reshape(-1, *source.shape)).float().to(x.device)
 
