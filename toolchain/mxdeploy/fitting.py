@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.network import Network
-from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
-from mxdeploy.ir.tensor import Tensor
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.narrowing import choices, free_layers, hollow, price, with_choice
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
 from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s4_map.needs import layer_need
+from mxdeploy.width_choice import first_good
 
 NARROWER: tuple[WeightBits, ...] = (4, 2)
 """Widths that are tried, in this order; one bit (0 and -1) is for networks trained so."""
@@ -52,7 +53,7 @@ def fitting_steps(network: Network, options: QuantizeOptions) -> tuple[Step, ...
     failure = _failure(guessed, {})
     if failure is None:
         return ()
-    free = _free_layers(network, options)
+    free = free_layers(network, options)
     if _failure(guessed, dict.fromkeys(free, NARROWER[-1])) is not None:
         raise ModelError((*failure.diagnostics, _narrower_is_no_help(len(free))))
     steps = _steps(network, guessed, free)
@@ -75,7 +76,9 @@ def with_steps(options: QuantizeOptions, steps: Sequence[Step]) -> QuantizeOptio
 def quantize_to_fit(
     network: Network, data: NDArray[np.float32] | None, options: QuantizeOptions
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
-    """Quantize with the fewest narrow layers that let the network fit, and say what that costs.
+    """Quantize with narrow layers that let the network fit, and say what that costs.
+
+    With calibration data, the widths that cost the outputs least; else the fewest layers.
 
     Args:
         network: legalized.
@@ -86,21 +89,17 @@ def quantize_to_fit(
         UsageError, ModelError: as :func:`quantize`, and when nothing makes the network fit.
     """
     steps = fitting_steps(network, options)
-    wide = quantize(network, data, options)
     if not steps:
-        return wide, ()
-    narrow = quantize(network, data, with_steps(options, steps))
-    return narrow, (_price(wide, narrow, steps),)
-
-
-def _free_layers(network: Network, options: QuantizeOptions) -> list[str]:
-    """Layers with weights whose width the user did not choose by name."""
-    chosen = {rule.pattern for rule in options.widths}
-    return [
-        node.name
-        for node in layer_nodes(network)
-        if layer_of(node).weight is not None and not chosen.intersection((node.name, *node.origin))
-    ]
+        return quantize(network, data, options), ()
+    chosen = with_steps(options, steps)
+    if data is not None:
+        guessed = quantize(network, None, replace(options, guess_ranges=True))
+        known = choices(network, data, options)
+        # What is smaller fits as well, but for rare cases of awkward placement.
+        place = first_good(len(known), lambda k: _failure(guessed, known[k].widths) is None)
+        chosen = chosen if place is None else with_choice(options, known[place])
+    narrow = quantize(network, data, chosen)
+    return narrow, price(network, data, options, narrow, "so that the network fits")
 
 
 def _steps(network: Network, guessed: QuantNetwork, free: Sequence[str]) -> list[Step]:
@@ -120,58 +119,12 @@ def _widths(steps: Sequence[Step]) -> dict[str, WeightBits]:
 
 def _failure(network: QuantNetwork, widths: Mapping[str, WeightBits]) -> ModelError | None:
     """What the mapping says against the network with these widths; None when it fits."""
-    layers = tuple(_hollow(layer, widths.get(layer.name)) for layer in network.layers)
+    layers = tuple(hollow(layer, widths.get(layer.name)) for layer in network.layers)
     try:
         map_network(replace(network, layers=layers))
     except ModelError as error:
         return error
     return None
-
-
-def _hollow(layer: QuantLayer, bits: WeightBits | None) -> QuantLayer:
-    """A layer with narrower weights, all of them zero: enough to place it."""
-    if layer.weight is None or bits is None or bits >= layer.weight_bits:
-        return layer
-    zeros = np.zeros(layer.weight.array.shape, np.int8)
-    return replace(layer, weight=Tensor(zeros), weight_bits=bits)
-
-
-def _price(wide: QuantNetwork, narrow: QuantNetwork, steps: Sequence[Step]) -> Diagnostic:
-    """What the narrow weights save and cost."""
-    before, after = (
-        sum(layer_need(network, layer).kernel_bytes for layer in network.layers)
-        for network in (wide, narrow)
-    )
-    names = ", ".join(f"{step.layer}: {step.bits} bits" for step in steps)
-    return Diagnostic(
-        code="MX3016",
-        where="network",
-        what=f"{len(steps)} layer(s) have narrower weights so that the network fits ({names}); "
-        f"kernels take {after:,} instead of {before:,} bytes",
-        why=_cost(wide, narrow),
-        fix="mxdeploy evaluate on labelled data says what it means; other choices: --weight-bits",
-        severity="note",
-    )
-
-
-def _cost(wide: QuantNetwork, narrow: QuantNetwork) -> str:
-    """Signal to quantization noise of the outputs with and without the narrow weights."""
-    lines = []
-    for name in narrow.outputs:
-        ratios = [
-            layer.quality.sqnr_db
-            for network in (wide, narrow)
-            for layer in network.layers
-            if layer.output == name and layer.quality is not None
-        ]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if len(known) == len((wide, narrow)):
-            noise = 100 * 10 ** (-known[1] / 20)
-            lines.append(
-                f"output {name}: noise {known[0]:.1f} dB below the signal becomes {known[1]:.1f} dB"
-                f" ({noise:.2g} %) on the calibration data"
-            )
-    return "; ".join(lines) or "without calibration data the price is not known"
 
 
 def _narrower_is_no_help(count: int) -> Diagnostic:

@@ -60,7 +60,10 @@ class QuantizeSection(_Section):
         weight_bits: width of all weights but those of ``layers``.
         layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
             counts.
-        fit: make the fewest layers narrower that let the network fit.
+        fit: make layers narrower, where it costs least, until the network fits.
+        weight_memory: the best widths within so much kernel memory: a share of what the weights
+            take otherwise (``50%``) or bytes (``216K``).
+        max_drop: the smallest weights that lose at most so many percent of the answers.
         ranges: how a value's range follows from calibration data.
         rounding: each weight by itself, or for the layer's output.
         equalize: scale channels so that one scale per tensor suits all of them.
@@ -69,9 +72,16 @@ class QuantizeSection(_Section):
     weight_bits: WeightBits = 8
     layers: dict[str, WeightBits] = Field(default_factory=dict)
     fit: bool = False
+    weight_memory: str | None = None
+    max_drop: float | None = Field(default=None, ge=0, le=100)
     ranges: Literal["mse", "max", "percentile", "kl"] = "mse"
     rounding: Literal["auto", "nearest", "adaptive"] = "auto"
     equalize: bool = True
+
+    @property
+    def chooses_widths(self) -> bool:
+        """Whether the tool may make weights narrower by itself."""
+        return self.fit or self.weight_memory is not None or self.max_drop is not None
 
 
 class MapSection(_Section):

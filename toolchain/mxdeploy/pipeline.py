@@ -248,24 +248,40 @@ def quantize_as_chosen(
 
     Integers that the model file holds are final.
     """
-    from mxdeploy.fitting import quantize_to_fit
-    from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s3_quantize.findings import integers_are_final
 
     data_free = isinstance(choice, SyntheticChoice)
     chosen = replace(quantize_options(options.quantize, data_free=data_free), measure=True)
-    data = None if calibration is None else apply_head(model.network.head, calibration.x)
     notes: tuple[Diagnostic, ...] = ()
     if model.integers is not None:
         quantized = model.integers
         notes = () if options.quantize == QuantizeSection() else (integers_are_final(),)
-    elif options.quantize.fit:
-        quantized, notes = quantize_to_fit(model.network, data, chosen)
     else:
-        quantized = quantize(model.network, data, chosen)
+        quantized, notes = _with_widths(model.network, calibration, chosen, options.quantize)
     quantized = replace(quantized, classes=options.classes or quantized.classes)
     quantized.verify()
     return quantized, (*model.notes, *notes)
+
+
+def _with_widths(
+    network: Network, calibration: DataSet | None, chosen: QuantizeOptions, section: QuantizeSection
+) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
+    """The integer network, weights as narrow as the user wants them."""
+    from mxdeploy.fitting import quantize_to_fit
+    from mxdeploy.narrowing import one_wish, quantize_to_drop, quantize_to_size
+    from mxdeploy.stages.s3_quantize import quantize
+    from mxdeploy.width_choice import weight_memory
+
+    one_wish(fit=section.fit, memory=section.weight_memory, drop=section.max_drop)
+    data = None if calibration is None else apply_head(network.head, calibration.x)
+    if section.weight_memory is not None:
+        return quantize_to_size(network, data, chosen, weight_memory(section.weight_memory))
+    if section.max_drop is not None:
+        labels = None if calibration is None else calibration.labels
+        return quantize_to_drop(network, data, chosen, section.max_drop, labels)
+    if section.fit:
+        return quantize_to_fit(network, data, chosen)
+    return quantize(network, data, chosen), ()
 
 
 def _compile(

@@ -147,7 +147,7 @@ def _quantized(
     request: QuantizationRequest, model: Legalized, calibration: DataSet | None
 ) -> Quantization:
     data_free = isinstance(request.calibration, SyntheticChoice)
-    if request.layer is not None and not request.options.quantize.fit:
+    if request.layer is not None and not request.options.quantize.chooses_widths:
         options = quantize_options(request.options.quantize, data_free=data_free)
         return _explained(request, request.layer, model, calibration, options)
     network, notes = quantize_as_chosen(model, calibration, request.options, request.calibration)
@@ -185,7 +185,7 @@ def _explained(
 
 
 def _widths_of(network: QuantNetwork) -> tuple[WidthRule, ...]:
-    """The widths as they came out when layers were made narrower to fit."""
+    """The widths as they came out when layers were made narrower."""
     from mxdeploy.stages.s3_quantize import WidthRule
 
     return tuple(

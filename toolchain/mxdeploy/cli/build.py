@@ -14,10 +14,12 @@ from mxdeploy.cli.common import (
     data_options,
     explain,
     explain_option,
+    narrowing_options,
     optimize_option,
     read_options,
     talking,
     width_options,
+    with_narrowing,
     with_objective,
     with_widths,
 )
@@ -42,6 +44,7 @@ BOARD = "max78000fthr"
 @data_free_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
+@narrowing_options
 @optimize_option
 @click.option(
     "--compiler",
@@ -80,6 +83,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
+    weight_memory: str | None,
+    max_drop: float | None,
     objective: str | None,
     compiler: str,
     app: tuple[Path, ...],
@@ -98,6 +103,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     if app and run:
         raise UsageError(_run_with_app())
     options = with_widths(read_options(model, config), weight_bits, fit)
+    options = with_narrowing(options, weight_memory, max_drop)
     options = with_objective(options, objective)
     data = data_choice(calib, layout, scale, limit, options.input) if calib else None
     choice = calibration_choice(

@@ -181,7 +181,7 @@ def width_options(body: Body) -> Body:
     """Add ``--weight-bits`` and ``--fit``."""
     for option in (
         click.option(
-            "--fit", is_flag=True, help="If weights do not fit, give the fewest layers narrower."
+            "--fit", is_flag=True, help="If weights do not fit, narrow those that cost least."
         ),
         click.option(
             "--weight-bits",
@@ -192,6 +192,36 @@ def width_options(body: Body) -> Body:
     ):
         body = option(body)
     return body
+
+
+def narrowing_options(body: Body) -> Body:
+    """Add ``--weight-memory`` and ``--max-drop``."""
+    for option in (
+        click.option(
+            "--max-drop",
+            type=click.FloatRange(0, 100),
+            metavar="POINTS",
+            help="The smallest weights that lose at most so many percent of the answers.",
+        ),
+        click.option(
+            "--weight-memory",
+            metavar="SIZE",
+            help="The best widths of weights within SIZE: 50%, or bytes, or 216K.",
+        ),
+    ):
+        body = option(body)
+    return body
+
+
+def with_narrowing(
+    options: ProjectOptions, weight_memory: str | None, max_drop: float | None
+) -> ProjectOptions:
+    """Project options with the command line's way of making weights narrower, if it gives one."""
+    if weight_memory is None and max_drop is None:
+        return options
+    changes = {"weight_memory": weight_memory, "max_drop": max_drop}
+    section = options.quantize.model_copy(update=changes)
+    return options.model_copy(update={"quantize": section})
 
 
 def explain_option(body: Body) -> Body:

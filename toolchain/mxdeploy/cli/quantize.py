@@ -12,9 +12,11 @@ from mxdeploy.cli.common import (
     data_choice,
     data_free_options,
     data_options,
+    narrowing_options,
     read_options,
     talking,
     width_options,
+    with_narrowing,
     with_widths,
 )
 from mxdeploy.cli.output import Output
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @data_free_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
+@narrowing_options
 @click.option(
     "--explain",
     "layer",
@@ -58,6 +61,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
+    weight_memory: str | None,
+    max_drop: float | None,
     layer: str | None,
     test: str | None,
     target: Path | None,
@@ -75,6 +80,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     from mxdeploy.trace import Trace
 
     options = with_widths(read_options(model, config), weight_bits, fit)
+    options = with_narrowing(options, weight_memory, max_drop)
     data = data_choice(calib, layout, scale, limit, options.input) if calib else None
     request = QuantizationRequest(
         model=model,

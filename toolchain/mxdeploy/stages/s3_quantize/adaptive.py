@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +12,9 @@ from mxdeploy.ops.layer import Activation, LayerSpec
 from mxdeploy.stages.s3_quantize.bias import rounded_bias
 from mxdeploy.stages.s3_quantize.calibration import LayerSeen
 from mxdeploy.stages.s3_quantize.columns import columns_of
-from mxdeploy.stages.s3_quantize.compensation import Samples, target_of
+from mxdeploy.stages.s3_quantize.compensation import Samples, Target, target_of
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
+from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.refinement import Stage, refined
 from mxdeploy.stages.s3_quantize.weights import BIAS_STEP, WeightChoice, WeightProblem
 
@@ -36,17 +39,34 @@ class AdaptiveWeights:
     Stands in for the :class:`WeightProblem` it is made from.
     """
 
-    def __init__(self, problem: WeightProblem, samples: Samples, *, wide: bool) -> None:
-        """Fit real weights to the samples; ``wide``: the layer writes its accumulator."""
+    def __init__(
+        self,
+        problem: WeightProblem,
+        samples: Samples,
+        *,
+        wide: bool,
+        target: Target | None = None,
+    ) -> None:
+        """Fit real weights to the samples.
+
+        Args:
+            problem: the layer.
+            samples: what it reads and should give.
+            wide: the layer writes its accumulator.
+            target: the fitted weights, when they are known.
+        """
         self._problem = problem
         self._samples = samples
+        self._least: float | None = None
+        self._wide = wide
         weight = problem.features.reshape(len(problem.features), -1).astype(np.float64)
-        self._target = target_of(weight, samples, with_bias=problem.bias is not None)
+        self._target = target or target_of(weight, samples, with_bias=problem.bias is not None)
         self._limits = (-(1 << problem.bits - 1), (1 << problem.bits - 1) - 1)
-        low, high = np.log2(self.factors)
-        coarse = 2.0 ** np.arange(high, low, -1 / _STEPS_PER_OCTAVE)
-        least = min(problem.error(float(factor)) for factor in coarse)
-        self._hopeless = (_HOPELESS_WIDE if wide else _HOPELESS) * least
+
+    def at_width(self, bits: WeightBits) -> AdaptiveWeights:
+        """The same weights in another width."""
+        problem = replace(self._problem, bits=bits)
+        return AdaptiveWeights(problem, self._samples, wide=self._wide, target=self._target)
 
     @property
     def input_scale(self) -> float:
@@ -60,7 +80,7 @@ class AdaptiveWeights:
 
     def error(self, factor: float) -> float:
         """Mean square error of the output (before rounding it) that weights and biases cause."""
-        if self._problem.error(factor) > self._hopeless:
+        if self._problem.error(factor) > self._hopeless():
             return np.inf
         integers = self._target.rounded(factor, self._limits)
         errors = self._problem.statistics.active * self._target.errors(integers / factor)
@@ -68,6 +88,16 @@ class AdaptiveWeights:
         if wanted is not None:
             errors += self._problem.bias_errors(factor, wanted)
         return float(errors.mean())
+
+    @property
+    def problem(self) -> WeightProblem:
+        """The weights that are rounded one by one."""
+        return self._problem
+
+    def fitted(self, factor: float) -> FloatArray:
+        """Integer weights (outputs, features, taps) whose errors compensate each other."""
+        integers = self._target.rounded(factor, self._limits)
+        return integers.reshape(self._problem.features.shape).astype(np.float32)
 
     def rounded(self, choice: WeightChoice, spec: LayerSpec) -> FloatArray:
         """Integer weights (outputs, features, taps) for a choice of scales."""
@@ -90,6 +120,14 @@ class AdaptiveWeights:
     def wanted_bias(self, factor: float, integers: FloatArray) -> DoubleArray | None:
         """Biases in integer steps, not rounded, that leave no mean error."""
         return self._wanted(factor, integers.reshape(len(integers), -1).astype(np.float64))
+
+    def _hopeless(self) -> float:
+        """Error of plain rounding beyond which a factor is not tried."""
+        if self._least is None:
+            low, high = np.log2(self.factors)
+            coarse = 2.0 ** np.arange(high, low, -1 / _STEPS_PER_OCTAVE)
+            self._least = min(self._problem.error(float(factor)) for factor in coarse)
+        return (_HOPELESS_WIDE if self._wide else _HOPELESS) * self._least
 
     def _wanted(self, factor: float, integers: DoubleArray) -> DoubleArray | None:
         if self._problem.bias is None:

@@ -1,0 +1,125 @@
+"""Narrower weights within a memory, and for an accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mxdeploy.errors import ModelError, UsageError
+from mxdeploy.ir.network import Network
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.narrowing import kernel_bytes, one_wish, quantize_to_drop, quantize_to_size
+from mxdeploy.ops.layer import Activation, Kind, LayerSpec
+from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
+from mxdeploy.stages.s3_quantize.sensitivity import sensitivities
+from mxdeploy.width_choice import WeightMemory, weight_memory
+from tests.stages.s3_quantize.branching import Draft
+
+OPTIONS = QuantizeOptions()
+
+
+def chain(*channels: int) -> Network:
+    """3x3 convolutions on 4x4 pixels, the last without activation."""
+    draft = Draft((channels[0], 4, 4), seed=0)
+    name = "x"
+    for inputs, outputs in pairwise(channels):
+        last = outputs == channels[-1]
+        name = draft.layer(
+            LayerSpec(
+                kind=Kind.CONV2D, in_channels=inputs, in_size=(4, 4), out_channels=outputs,
+                kernel=(3, 3), pad=(1, 1), activation=Activation.NONE if last else Activation.RELU,
+            ),
+            (name,),
+        )  # fmt: skip
+    return draft.network((name,))
+
+
+def data(count: int = 64) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (count, 8, 4, 4)).astype(np.float32)
+
+
+def widths(network: QuantNetwork) -> list[int]:
+    return [layer.weight_bits for layer in network.layers]
+
+
+NETWORK = chain(8, 16, 16, 5)
+
+
+def test_noise_grows_with_narrower_weights() -> None:
+    for noise in sensitivities(NETWORK, data(), OPTIONS).values():
+        assert noise[8] < noise[4] < noise[2]
+        assert noise[8] < 1e-3
+
+
+def test_noise_of_one_layer_is_that_of_the_network() -> None:
+    """What is predicted for one narrow layer is what quantizing it so costs, within 5 dB."""
+    noise = sensitivities(NETWORK, data(128), OPTIONS)
+    for name in ("nv0", "nv1"):
+        options = QuantizeOptions(widths=(WidthRule(pattern=name, bits=2),))
+        quality = quantize(NETWORK, data(128), options).layers[-1].quality
+        assert quality is not None
+        assert quality.sqnr_db == pytest.approx(-10 * np.log10(noise[name][2]), abs=5)
+
+
+@pytest.mark.parametrize("text", ["100%", "60%", "30%"])
+def test_weights_stay_within_the_memory(text: str) -> None:
+    whole = kernel_bytes(quantize(NETWORK, data(), OPTIONS))
+    result, notes = quantize_to_size(NETWORK, data(), OPTIONS, weight_memory(text))
+    assert kernel_bytes(result) <= float(text[:-1]) / 100 * whole
+    assert [note.code for note in notes] == ([] if text == "100%" else ["MX3016"])
+
+
+def test_chosen_widths_stay() -> None:
+    options = QuantizeOptions(widths=(WidthRule(pattern="nv1", bits=8),))
+    result, _ = quantize_to_size(NETWORK, data(), options, weight_memory("70%"))
+    assert widths(result)[1] == 8
+    assert min(widths(result)) < 8
+
+
+def test_too_little_memory() -> None:
+    with pytest.raises(ModelError) as raised:
+        quantize_to_size(NETWORK, data(), OPTIONS, WeightMemory(size=10))
+    assert raised.value.diagnostics[0].code == "MX3020"
+
+
+def test_smallest_weights_that_keep_the_answers() -> None:
+    """More may be lost, less memory is taken; what is kept is kept on the judging half."""
+    sizes = []
+    for points in (2.0, 10.0, 100.0):
+        result, notes = quantize_to_drop(NETWORK, data(), OPTIONS, points)
+        sizes.append(kernel_bytes(result))
+        assert all(f"{points:g} points" in note.what for note in notes)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1]
+    assert set(widths(result)) == {2}
+
+
+def test_labels_judge() -> None:
+    """Labels that the network never gives right cannot be lost."""
+    draft = Draft((8, 3, 3), seed=0)
+    spec = LayerSpec(kind=Kind.CONV2D, in_channels=8, in_size=(3, 3), out_channels=5, kernel=(3, 3))
+    network = draft.network((draft.layer(spec, ("x",)),))
+    inputs = data()[:, :, :3, :3]
+    wrong = np.full(len(inputs), 99)
+    assert widths(quantize_to_drop(network, inputs, OPTIONS, 0.0, wrong)[0]) == [2]
+    assert widths(quantize_to_drop(network, inputs, OPTIONS, 5.0)[0]) != [2]
+
+
+def test_no_data() -> None:
+    for call in (
+        lambda: quantize_to_size(NETWORK, None, OPTIONS, WeightMemory(share=0.5)),
+        lambda: quantize_to_drop(NETWORK, data(1), replace(OPTIONS), 1.0),
+    ):
+        with pytest.raises(UsageError) as raised:
+            call()
+        assert raised.value.diagnostics[0].code == "MX3019"
+
+
+def test_one_wish_only() -> None:
+    one_wish(fit=True, memory=None, drop=None)
+    with pytest.raises(UsageError) as raised:
+        one_wish(fit=True, memory="50%", drop=None)
+    assert raised.value.diagnostics[0].code == "MX3022"
