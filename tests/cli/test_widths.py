@@ -64,3 +64,20 @@ def test_narrow_weights_to_fit(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
     report = json.loads((folder / "report.json").read_text())
     assert sorted(layer["weight_bits"] for layer in report["layers"]) == [4, 4, 8, 8, 8]
     assert any("MX3016" in warning for warning in report["warnings"])
+
+
+def test_widths_within_a_memory(mxdeploy: Mxdeploy, model: Path, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (16, *tiny().shape[1:])).astype(np.float32)
+    np.savez(tmp_path / "calib.npz", x=x)
+    command = ("quantize", model, "--calib", tmp_path / "calib.npz", "--json")
+    ran = mxdeploy(*command, "--weight-memory", "60%")
+    assert (ran.exit_code, ran.codes) == (0, ["MX3016"])
+    assert min(bits(ran.document)) < 8
+    ran = mxdeploy(*command, "--weight-memory", "half")
+    assert (ran.exit_code, ran.codes) == (2, ["MX3018"])
+    ran = mxdeploy(*command, "--max-drop=100")
+    assert (ran.exit_code, ran.codes) == (0, ["MX3016"])
+    ran = mxdeploy(*command, "--max-drop=1", "--weight-memory=50%")
+    assert (ran.exit_code, ran.codes) == (2, ["MX3022"])
+    ran = mxdeploy("quantize", model, "--max-drop=1", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX3019"])
