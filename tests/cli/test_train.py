@@ -140,6 +140,20 @@ def test_what_the_chip_will_not_take_is_told_before(mxdeploy: Mxdeploy, folder: 
     ]
 
 
+def test_only_checked(mxdeploy: Mxdeploy, folder: Path) -> None:
+    result = train(mxdeploy, folder, "--check").document["result"]
+    assert result["fits"]
+    assert result["cycles"] > 0
+    assert sum(result["examples"].values()) == 80
+    assert sum(result["classes"].values()) == result["examples"]["training"]
+    assert not (folder / "run").exists()
+    text = (folder / "train.toml").read_text()
+    (folder / "train.toml").write_text(text.replace("Small", "Odd"))
+    ran = train(mxdeploy, folder, "--check")
+    assert ran.exit_code == 3
+    assert ran.codes == ["MX2005", "MX2001"]
+
+
 def test_a_file_that_computes_something_else_is_refused(mxdeploy: Mxdeploy, folder: Path) -> None:
     """The exporter follows zeros, other inputs take another way."""
     text = (folder / "train.toml").read_text()

@@ -11,11 +11,11 @@ import click
 
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import Output
-from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.recipe import RECIPE_FILE, OptimizerName, load_recipe
 
 if TYPE_CHECKING:
-    from mxdeploy.training import Aware, Contender, Trained, TrainRequest
+    from mxdeploy.training import Aware, Checked, Contender, Trained, TrainRequest
 
 ONNX = ".onnx"
 """What to start from is a model, not a checkpoint."""
@@ -33,15 +33,16 @@ ONNX = ".onnx"
 @click.option("--resume", is_flag=True, help="Go on where a training was interrupted.")
 @click.option("--start", type=click.Path(path_type=Path), help="Checkpoint, or ONNX to quantize.")
 @click.option("--force", is_flag=True, help="Replace a training that is in the result folder.")
+@click.option("--check", "only_check", is_flag=True, help="Data and network only; train nothing.")
 @click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Any key.")
 @talking
-def command(output: Output, source: Path | None, **options: object) -> None:
+def command(output: Output, source: Path | None, *, only_check: bool, **options: object) -> None:
     """Train a network on labelled data, for the chip.
 
     RECIPE is a train.toml, or the folder of one; without it --network and --data say what to
     train. All keys: toolchain/docs/training.md.
     """
-    from mxdeploy.training import Talk, train, tune
+    from mxdeploy.training import Talk, check, train, tune
 
     talks = os.environ.get("RANK", "0") == "0"  # of several processes under torchrun, the first
     output.as_json = output.as_json and talks
@@ -52,6 +53,9 @@ def command(output: Output, source: Path | None, **options: object) -> None:
         progress=output.steps,
         on_epoch=output.detail,
     )
+    if only_check:
+        _show_check(output, check(request, talk))
+        return
     if request.start is not None and request.start.suffix == ONNX:
         aware = tune(request.start, request, talk)
         output.result = {"out": str(request.out), "aware": aware.to_dict()}
@@ -191,6 +195,18 @@ def _resumable(request: TrainRequest) -> tuple[Diagnostic, ...]:
     )
 
 
+def _show_check(output: Output, found: Checked) -> None:
+    output.result = found.to_dict()
+    parts = ", ".join(f"{count:,} {name}" for name, count in found.examples.items())
+    output.say(f"{parts} examples of {'x'.join(map(str, found.shape))}")
+    for name, count in found.counts.items():
+        output.say(f"  {count:7,} {name}")
+    if not found.mapped.warnings:
+        output.say(f"the network fits: {found.mapped.to_text()}")
+        return
+    raise ModelError(replace(d, severity="error") for d in found.mapped.warnings)
+
+
 def _show(output: Output, result: Trained) -> None:
     for run in result.runs:
         best = run.history.best
@@ -209,6 +225,8 @@ def _show(output: Output, result: Trained) -> None:
         output.say(f"test: {result.test_accuracy:.2%} of {result.test_examples:,} examples")
     if result.aware is not None:
         _show_aware(output, result.aware)
+    if result.mapped.layers is not None:
+        output.say(f"fits: {result.mapped.to_text()}")
     output.say(f"{result.parameters:,} parameters; results in {result.out}")
 
 

@@ -23,15 +23,17 @@ from mxdeploy.training.request import (
     require_libraries,
     stored_request,
 )
-from mxdeploy.training.result import Trained
-from mxdeploy.training.run import train, tune
+from mxdeploy.training.result import Checked, Trained
+from mxdeploy.training.run import check, train, tune
 
 __all__ = [
     "Aware",
+    "Checked",
     "Contender",
     "Talk",
     "TrainRequest",
     "Trained",
+    "check",
     "export_checkpoint",
     "require_libraries",
     "stored_request",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mxdeploy.builds import write_file
+from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 from mxdeploy.errors import Diagnostic, MxdeployError
 from mxdeploy.options import ProjectOptions
 
@@ -15,7 +16,29 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.network import Trainable
 
 
-def mapping_warnings(network: Trainable, shape: tuple[int, ...]) -> tuple[Diagnostic, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """Whether a network fits.
+
+    Attributes:
+        layers: of the hardware; None if it does not fit.
+        cycles: of one inference, estimated; None if it does not fit.
+        warnings: why it does not fit.
+    """
+
+    layers: int | None = None
+    cycles: int | None = None
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def to_text(self) -> str:
+        """In a few words; empty if it does not fit."""
+        if self.layers is None or self.cycles is None:
+            return ""
+        time = self.cycles / CNN_CLOCK_HZ * 1e3
+        return f"{self.layers} hardware layers, {self.cycles:,} cycles = {time:.3f} ms (estimated)"
+
+
+def mapping_of(network: Trainable, shape: tuple[int, ...]) -> Mapped:
     """What ``mxdeploy check`` says against an untrained network, by the names of its modules.
 
     Weights decide nothing about the placement, so the finding is worth as much before the training
@@ -25,8 +48,6 @@ def mapping_warnings(network: Trainable, shape: tuple[int, ...]) -> tuple[Diagno
         network: the module, normalization included.
         shape: of one input.
 
-    Returns:
-        Warnings; none if it fits.
     """
     from mxdeploy.pipeline import placement_of
     from mxdeploy.stages.s0_train.export import export_onnx
@@ -36,10 +57,10 @@ def mapping_warnings(network: Trainable, shape: tuple[int, ...]) -> tuple[Diagno
         model = Path(folder) / "network.onnx"
         try:
             write_file(model, export_onnx(network, shape))
-            placement_of(model, ProjectOptions(), Trace())
+            _, plan = placement_of(model, ProjectOptions(), Trace())
         except MxdeployError as error:
-            return tuple(_as_warning(diagnostic, model) for diagnostic in error.diagnostics)
-    return ()
+            return Mapped(warnings=tuple(_as_warning(d, model) for d in error.diagnostics))
+    return Mapped(layers=len(plan.layers), cycles=plan.cycles)
 
 
 def _as_warning(diagnostic: Diagnostic, model: Path) -> Diagnostic:

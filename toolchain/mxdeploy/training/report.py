@@ -61,6 +61,7 @@ def report_files(
         judgement=judgement,
         outputs=outputs,
         test=test_text(trained, material),
+        chip=trained.mapped.to_text(),
         warnings=warnings,
         curves=curves,
         comparison=comparison,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.diagnosis import Verdict
     from mxdeploy.stages.s0_train.history import Epoch, History
     from mxdeploy.training.aware import Aware
+    from mxdeploy.training.mapping import Mapped
 
 BEST_FILE = "best.ckpt"
 LAST_FILE = "last.ckpt"
@@ -37,6 +38,34 @@ class Run:
         return diagnose(self.history)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What is known before anything is trained.
+
+    Attributes:
+        shape: of one input.
+        examples: how many there are, by part.
+        counts: training examples of each class.
+        mapped: whether the chip takes the network.
+    """
+
+    shape: tuple[int, ...]
+    examples: dict[str, int]
+    counts: dict[str, int]
+    mapped: Mapped
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "input": list(self.shape),
+            "examples": self.examples,
+            "classes": self.counts,
+            "fits": self.mapped.layers is not None,
+            "layers": self.mapped.layers,
+            "cycles": self.mapped.cycles,
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
     """The result.
@@ -47,6 +76,7 @@ class Trained:
         chosen: the one with the best epoch.
         test_accuracy, test_loss, test_examples: of the chosen one, on test examples; None without.
         parameters: numbers that were learned.
+        mapped: whether the chip takes the network.
         aware: what training with the chip's arithmetic gave afterwards; None without.
     """
 
@@ -57,6 +87,7 @@ class Trained:
     test_loss: float | None
     test_examples: int
     parameters: int
+    mapped: Mapped
     aware: Aware | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,6 +97,8 @@ class Trained:
             "chosen": self.chosen.name,
             "best_epoch": None if best is None else best.number,
             "parameters": self.parameters,
+            "layers": self.mapped.layers,
+            "cycles": self.mapped.cycles,
             "test": {
                 "examples": self.test_examples,
                 "accuracy": self.test_accuracy,

@@ -14,7 +14,7 @@ from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, train_aware
 from mxdeploy.training.export import export_checkpoint
-from mxdeploy.training.mapping import mapping_warnings
+from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
 from mxdeploy.training.report import CURVES_FILE, report_files
 from mxdeploy.training.request import (
@@ -33,6 +33,7 @@ from mxdeploy.training.result import (
     HISTORY_FILE,
     LAST_FILE,
     MODEL_FILE,
+    Checked,
     Run,
     Trained,
     epoch_text,
@@ -57,6 +58,16 @@ def train(request: TrainRequest, talk: Talk) -> Trained:
     """
     with _begun(request, talk) as training:
         return training.run()
+
+
+def check(request: TrainRequest, talk: Talk) -> Checked:
+    """Read the data and check the network, but train nothing and write nothing.
+
+    Raises:
+        UsageError: with the recipe, the data or the network's file.
+    """
+    with _begun(replace(request, force=True), talk) as training:
+        return training.check()
 
 
 def tune(model: Path, request: TrainRequest, talk: Talk) -> Aware:
@@ -130,6 +141,7 @@ class _Training:
     def __init__(self, request: TrainRequest, talk: Talk, device: Device, *, writes: bool) -> None:
         self._request = request
         self._said: list[str] = []
+        self._mapped = Mapped()
         self._talk = replace(talk, report=lambda found: self._report(talk, found))
         self._device = device
         self._writes = writes
@@ -144,7 +156,8 @@ class _Training:
         talk.report(diagnostics)
 
     def run(self) -> Trained:
-        self._check_network()
+        self._mapped = self._check_network()
+        self._talk.report(self._mapped.warnings)
         if self._writes:
             _make_folder(self._request.out)
             self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
@@ -171,7 +184,19 @@ class _Training:
             load_weights(network, read_checkpoint(start).weights, start)
         return network
 
-    def _check_network(self) -> None:
+    def check(self) -> Checked:
+        """Everything that happens before the first step."""
+        material, mapped = self._material, self._check_network()
+        parts = {"training": material.train, "validation": material.validation}
+        parts |= {"test": material.test}
+        return Checked(
+            shape=material.shape,
+            examples={name: 0 if part is None else len(part) for name, part in parts.items()},
+            counts=material.counts,
+            mapped=mapped,
+        )
+
+    def _check_network(self) -> Mapped:
         """Does it compute what is wanted, and will the chip take it? Before anything is trained."""
         from mxdeploy.stages.s0_train.network import check_outputs
 
@@ -179,8 +204,7 @@ class _Training:
         self._talk.on_stage("checking the network")
         network = self._network(recipe)
         check_outputs(network, recipe.network, material.shape, material.task, material.outputs)
-        if self._writes:
-            self._talk.report(mapping_warnings(network, material.shape))
+        return mapping_of(network, material.shape) if self._writes else Mapped()
 
     def _settings(self, recipe: Recipe) -> FitSettings:
         from mxdeploy.stages.s0_train.loop import FitSettings
@@ -294,6 +318,7 @@ class _Training:
             test_loss=None if test is None else test.loss,
             test_examples=0 if material.test is None else len(material.test),
             parameters=sum(p.numel() for p in network.parameters()),
+            mapped=self._mapped,
         )
         if self._writes:
             self._write(out / BEST_FILE, best.to_bytes())

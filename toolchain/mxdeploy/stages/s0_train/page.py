@@ -60,6 +60,7 @@ class Findings:
         judgement: on them.
         outputs: of the network for them.
         test: accuracy on test examples in words; empty without.
+        chip: what the network takes on the chip, in words; empty if it does not fit.
         warnings: of the data, the network and its way to the chip.
         curves: drawing of the training that is kept.
         comparison: drawing of all, if there are several.
@@ -77,6 +78,7 @@ class Findings:
     judgement: Judgement | None
     outputs: FloatArray | None
     test: tuple[str, str]
+    chip: str
     warnings: tuple[str, ...]
     curves: Figure
     comparison: Figure | None
@@ -162,6 +164,7 @@ def _cards(found: Findings, history: History) -> list[_Card]:
     if found.test[0]:
         cards.append(_Card("test", *found.test))
     cards.append(_Card("parameters", f"{found.parameters:,}", "numbers that were learned"))
+    cards.append(_Card("on the chip", "fits" if found.chip else "does not fit", found.chip))
     if found.trained:
         count = sum(found.trained.values())
         cards.append(_Card("training examples", f"{count:,}", f"in {len(found.trained)} classes"))
