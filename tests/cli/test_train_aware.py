@@ -148,6 +148,23 @@ def test_a_model_with_its_channels_last(mxdeploy: Mxdeploy, folder: Path) -> Non
     assert accuracy["trained"] == (answers_of_the_emulator(network, real) == y[40:]).mean()
 
 
+def test_pixels_have_classes_too(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """The loss of the integers, before and after, where no example has a class as a whole."""
+    model = ModelBuilder((1, 1, 8, 8), seed=3).conv(1, 4).relu().conv(4, 2)
+    model.save(folder / "pixels.onnx")
+    x = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8)).astype(np.uint8)
+    np.savez(folder / "pixels.npz", x=x, y=(x[:, 0] > 127).astype(np.int64))
+    options = ("--set", "quantize.epochs=3", "--set", "quantize.rate=0.02", "--out", folder / "run")
+    data = ("--data", folder / "pixels.npz", "--set", "training.batch=8")
+    ran = mxdeploy("train", "--start", folder / "pixels.onnx", *data, *options, "--json")
+    assert ran.exit_code == 0, ran.err
+    aware = ran.document["result"]["aware"]
+    before, after = aware["measured"]
+    assert aware["answers"] is None
+    assert after["loss"] < before["loss"]
+    assert after["accuracy"] > before["accuracy"]
+
+
 def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert train(mxdeploy, folder, "--set", "quantize.aware=false").exit_code == 0
     start = ("--start", folder / "run" / "model.onnx", "--out", folder / "tuned")

@@ -242,4 +242,7 @@ def _show_aware(output: Output, aware: Aware) -> None:
             output.say(f"{names[name]}: {accuracy.share:.2%} of {accuracy.total:,} examples")
         output.say(f"trained against float: {answers.against_float.to_text()}")
         output.say(f"trained against rounded: {answers.against_rounded.to_text()}")
+    for name, measured in zip(("rounded", "trained"), aware.measured or (), strict=False):
+        share = "" if measured.accuracy is None else f", {measured.accuracy:.2%} of the pixels"
+        output.say(f"integers, {name}: loss {measured.loss:.4g}{share}")
     output.say(f"integers in {aware.file}: build it without calibration")

@@ -7,7 +7,7 @@ numbers behind those integers. So any trained network will do, wherever it comes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.measure import Measured
     from mxdeploy.stages.s0_train.processes import Device
     from mxdeploy.stages.s0_train.qat import IntegerNetwork
+    from mxdeploy.stages.s0_train.samples import Samples
 
 QUANTIZED_FILE = "quantized.onnx"
 
@@ -53,12 +54,15 @@ class Aware:
         network: with the integers of the best epoch, or those of the start if none was better.
         answers: of the float model and of its integers before and after training, to the test
             examples (without any, to the validation examples); None where nothing tells classes.
+        measured: there, of the integers before and after on the same examples: loss, and share of
+            right pixels.
         file: the quantized model.
     """
 
     history: History
     network: QuantNetwork
     answers: Answers | None
+    measured: tuple[Measured, Measured] | None
     file: Path
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +79,7 @@ class Aware:
         return {
             "file": self.file.name,
             "answers": counted,
+            "measured": None if self.measured is None else list(map(asdict, self.measured)),
             "weight_bits": widths,
             **self.history.to_dict(),
         }
@@ -123,11 +128,24 @@ def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     if request.writes:
         _write(request, best)
     judged = request.material.test or request.material.validation
-    answers = None
+    answers = measured = None
     if judged is not None:
         talk.on_stage("measuring integers")
         answers = answers_of(request.model, start, best, judged)
-    return Aware(history=history, network=best, answers=answers, file=request.out / QUANTIZED_FILE)
+        if answers is None:
+            measured = _measured(request, start, judged), _measured(request, best, judged)
+    file = request.out / QUANTIZED_FILE
+    return Aware(history=history, network=best, answers=answers, measured=measured, file=file)
+
+
+def _measured(request: AwareRequest, network: QuantNetwork, samples: Samples) -> Measured:
+    """Loss of the integers, which tell no classes of whole examples."""
+    from mxdeploy.stages.s0_train.measure import measure
+    from mxdeploy.stages.s0_train.qat import trainable_network
+
+    module = trainable_network(network).to(request.device)
+    module.channels_last = takes_channels_last(network, request.material.shape)
+    return measure(module, samples.to(request.device), _settings(request).objective)
 
 
 def _quantized(request: AwareRequest) -> tuple[Network, QuantNetwork]:
