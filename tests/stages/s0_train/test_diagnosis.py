@@ -99,6 +99,7 @@ def test_the_rate_is_too_low() -> None:
     found = diagnose(history([START - 0.03 * k for k in range(1, 9)]))
     assert found.kind == "rate_too_low"
     assert "0.01" in found.advice[0]
+    assert any("adam" in advice for advice in found.advice)
 
 
 def test_the_rate_is_too_high() -> None:

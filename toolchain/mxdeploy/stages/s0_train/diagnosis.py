@@ -123,6 +123,7 @@ def _rate_too_high(history: History) -> Verdict | None:
     )
 
 
+_OWN_STEPS = {"adam", "adamw"}
 _FEW = 4
 """Fewer epochs show no pattern."""
 
@@ -200,7 +201,8 @@ def _rate_too_low(history: History) -> Verdict | None:
         return None
     return Verdict(
         kind="rate_too_low",
-        sentence="The learning rate is too low: the loss falls evenly and slowly.",
+        sentence="The learning rate is too low or the training too short: the loss falls evenly, "
+        "and has not come far.",
         evidence=(
             (
                 f"the mean loss of the steps was {losses[0]:.3g} in the first epoch, and "
@@ -210,8 +212,8 @@ def _rate_too_low(history: History) -> Verdict | None:
         ),
         advice=(
             f"a greater rate than {_greatest_rate(history):g}: three or ten times",
-            "adam or adamw, which choose their own steps",
             "more epochs",
+            *(() if history.optimizer in _OWN_STEPS else ("adam, which chooses its own steps",)),
         ),
     )
 
