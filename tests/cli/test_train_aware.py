@@ -117,8 +117,9 @@ def test_any_trained_onnx(mxdeploy: Mxdeploy, folder: Path) -> None:
 
     # And on from there: the widths are those of the file.
     again = ("--start", out / "quantized.onnx", "--out", folder / "further")
-    ran = mxdeploy("train", *again, *data, "--set", "quantize.epochs=1", "--json")
+    ran = mxdeploy("train", *again, *data, "--epochs", 1, "--json")
     assert ran.exit_code == 0, ran.err
+    assert len(ran.document["result"]["aware"]["epochs"]) == 1
     second = integers_in(folder / "further" / "quantized.onnx")
     assert [layer.weight_bits for layer in second.layers] == [
         layer.weight_bits for layer in first.layers
@@ -178,8 +179,9 @@ def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:
     )
     ran = mxdeploy("train", *start, "--data", folder / "five.npz", "--json", "--force")
     assert (ran.exit_code, ran.codes) == (2, ["MX0081"])
-    ran = mxdeploy("train", *start, "--data", folder / "bars.npz", "--resume", "--json")
-    assert (ran.exit_code, ran.codes) == (2, ["MX0072"])
+    for option in ("--resume", "--check"):
+        ran = mxdeploy("train", *start, "--data", folder / "bars.npz", option, "--json")
+        assert (ran.exit_code, ran.codes) == (2, ["MX0072"])
 
 
 def test_a_width_for_a_layer_that_is_not_there(mxdeploy: Mxdeploy, folder: Path) -> None:

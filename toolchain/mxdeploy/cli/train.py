@@ -53,11 +53,16 @@ def command(output: Output, source: Path | None, *, only_check: bool, **options:
         progress=output.steps,
         on_epoch=output.detail,
     )
-    if only_check:
+    tunes = request.start is not None and request.start.suffix == ONNX
+    if only_check and not tunes:
         _show_check(output, check(request, talk))
         return
-    if request.start is not None and request.start.suffix == ONNX:
+    if request.start is not None and tunes:
+        if only_check:
+            raise UsageError(_not_tuned(request.start))
         aware = tune(request.start, request, talk)
+        if not talks:
+            return
         output.result = {"out": str(request.out), "aware": aware.to_dict()}
         _show_aware(output, aware)
         return
@@ -99,8 +104,11 @@ def _request(  # noqa: PLR0913 - one per option
         return replace(stored, recipe=recipe, resume=True)
     file = None if source is None else source / RECIPE_FILE if source.is_dir() else source
     given = _changes(network, data, epochs, optimizer, seeds)
-    recipe = load_recipe(file, [*given, *changes])
     name = file.absolute().parent.name if file else (network or "network").rpartition(":")[2]
+    if start is not None and start.suffix == ONNX:
+        given += [] if epochs is None else [f"quantize.epochs={epochs}"]
+        name = start.stem
+    recipe = load_recipe(file, [*given, *changes])
     return TrainRequest(
         recipe=recipe,
         folder=file.parent if file else Path(),
@@ -174,9 +182,9 @@ def _not_tuned(model: Path) -> Diagnostic:
     return Diagnostic(
         code="MX0072",
         where=f"--start {model}",
-        what="goes neither with --resume nor with --compare",
+        what="does not go with --resume, --compare or --check",
         why="a trained model is trained on with the chip's arithmetic, from its own weights, once",
-        fix="--force begins again",
+        fix=f"--force begins again; mxdeploy check {model} says whether it fits",
     )
 
 
