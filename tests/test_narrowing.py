@@ -123,3 +123,14 @@ def test_one_wish_only() -> None:
     with pytest.raises(UsageError) as raised:
         one_wish(fit=True, memory="50%", drop=None)
     assert raised.value.diagnostics[0].code == "MX3022"
+
+
+def test_layers_that_share_a_node_have_widths_of_their_own() -> None:
+    """A layer may be named like an ONNX node that another layer comes from, too."""
+    nodes = [replace(node, origin=("nv1",)) for node in NETWORK.nodes]
+    shared = replace(NETWORK, nodes=tuple(nodes))
+    whole = kernel_bytes(quantize(shared, data(), OPTIONS))
+    for share in (0.7, 0.6, 0.4):
+        result, _ = quantize_to_size(shared, data(), OPTIONS, WeightMemory(share=share))
+        assert kernel_bytes(result) <= share * whole
+    assert len(set(widths(result))) > 1

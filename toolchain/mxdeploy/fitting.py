@@ -69,7 +69,7 @@ def fitting_steps(network: Network, options: QuantizeOptions) -> tuple[Step, ...
 
 def with_steps(options: QuantizeOptions, steps: Sequence[Step]) -> QuantizeOptions:
     """The options with other widths for the layers of ``steps``."""
-    rules = tuple(WidthRule(pattern=step.layer, bits=step.bits) for step in steps)
+    rules = tuple(WidthRule(pattern=step.layer, bits=step.bits, exact=True) for step in steps)
     return replace(options, widths=(*options.widths, *rules))
 
 

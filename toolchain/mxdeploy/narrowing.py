@@ -84,7 +84,9 @@ def choices(network: Network, data: FloatArray, options: QuantizeOptions) -> tup
 
 def with_choice(options: QuantizeOptions, choice: Choice) -> QuantizeOptions:
     """The options with the widths of a choice."""
-    rules = tuple(WidthRule(pattern=name, bits=bits) for name, bits in choice.widths.items())
+    rules = tuple(
+        WidthRule(pattern=name, bits=bits, exact=True) for name, bits in choice.widths.items()
+    )
     return replace(options, widths=(*options.widths, *rules))
 
 

@@ -189,7 +189,7 @@ def _widths_of(network: QuantNetwork) -> tuple[WidthRule, ...]:
     from mxdeploy.stages.s3_quantize import WidthRule
 
     return tuple(
-        WidthRule(pattern=layer.name, bits=bits)
+        WidthRule(pattern=layer.name, bits=bits, exact=True)
         for layer in network.layers
         for bits in _WIDTHS
         if layer.weight is not None and layer.weight_bits == bits

@@ -17,10 +17,12 @@ class WidthRule:
     Attributes:
         pattern: name of a layer, or of an ONNX node in it, or a shell pattern for such names.
         bits: width of their weights.
+        exact: the pattern is the name of one layer, and nothing else.
     """
 
     pattern: str
     bits: WeightBits
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

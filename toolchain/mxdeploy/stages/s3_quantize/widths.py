@@ -11,7 +11,7 @@ from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.network import Network, Node
 from mxdeploy.stages.s3_quantize import findings
 from mxdeploy.stages.s3_quantize.copies import copy_bits, is_copy
-from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
+from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits, WidthRule
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 
 
@@ -25,15 +25,13 @@ def layer_widths(network: Network, options: QuantizeOptions) -> Mapping[str, Wei
     """
     layers = [node for node in layer_nodes(network) if layer_of(node).weight is not None]
     unused = [
-        rule.pattern
-        for rule in options.widths
-        if not any(_matches(node, rule.pattern) for node in layers)
+        rule.pattern for rule in options.widths if not any(_matches(node, rule) for node in layers)
     ]
     if unused:
         raise UsageError(_unknown_layers(unused, layers))
     widths = {}
     for node in layers:
-        chosen = [rule.bits for rule in options.widths if _matches(node, rule.pattern)]
+        chosen = [rule.bits for rule in options.widths if _matches(node, rule)]
         bits = chosen[-1] if chosen else options.weight_bits
         widths[node.name] = copy_bits(bits) if is_copy(layer_of(node)) else bits
     return widths
@@ -68,8 +66,11 @@ def is_adaptive(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> b
     return options.rounding == "adaptive"
 
 
-def _matches(node: Node, pattern: str) -> bool:
-    return any(name == pattern or fnmatchcase(name, pattern) for name in (node.name, *node.origin))
+def _matches(node: Node, rule: WidthRule) -> bool:
+    if rule.exact:
+        return node.name == rule.pattern
+    names = (node.name, *node.origin)
+    return any(name == rule.pattern or fnmatchcase(name, rule.pattern) for name in names)
 
 
 def _unknown_layers(patterns: list[str], layers: Iterable[Node]) -> Iterable[Diagnostic]:
