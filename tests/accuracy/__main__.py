@@ -11,12 +11,10 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from tests.accuracy.measure import Measurement, measure
 from tests.accuracy.subjects import SUBJECTS
 
-_WIDTHS: dict[str, Literal[8, 4, 2, 1]] = {"8": 8, "4": 4, "2": 2, "1": 1}
 _SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
 
@@ -28,7 +26,9 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--models", help=f"some of {', '.join(SUBJECTS)} (default: with bars)")
-    parser.add_argument("--bits", default="8,4", help="widths of all weights (default 8,4)")
+    parser.add_argument(
+        "--bits", default="8,4,50%", help="widths of all weights, or memory (8,4,50%%)"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="choices of calibration inputs")
     parser.add_argument("--calibration", type=int, default=1024, help="inputs of each choice")
     parser.add_argument("--data-free", action="store_true", help="calibrate on made-up inputs")
@@ -44,7 +44,7 @@ def main() -> int:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(SUBJECTS)}")
     found: list[Measurement] = []
     for name in names:
-        for bits in (_WIDTHS[text] for text in chosen.bits.split(",")):
+        for bits in chosen.bits.split(","):
             for one in measure(
                 chosen.shared,
                 name,
@@ -68,13 +68,17 @@ def _with_bars(*, data_free: bool) -> list[str]:
     return [name for name, bar in bars.items() if bar.drop or bar.least]
 
 
+def _width(bits: str) -> str:
+    return f"{bits} of the weight memory" if bits.endswith("%") else f"{bits}-bit weights"
+
+
 def _say(one: Measurement) -> None:
     emulated = ""
     if one.emulated is not None:
         emulated = f"; emulator = integer on {one.emulated} of {one.paired.total}"
     missed = "".join(f"  MISSED: {text}" for text in one.missed)
     sys.stdout.write(
-        f"{one.model:24} {one.bits}-bit weights, "
+        f"{one.model:24} {_width(one.bits)}, "
         f"{f'seed {one.seed}' if one.calibration else 'data-free'}, n = {one.paired.total}: "
         f"float {one.float_points:.2f}, integer {one.integer_points:.2f}; "
         f"{one.paired.to_text()}; {one.seconds:.0f} s{emulated}{missed}\n"

@@ -6,21 +6,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from mxdeploy.accuracy import PairedComparison, compare_answers
 from mxdeploy.answers import float_answers, integer_answers
-from mxdeploy.arith.head import apply_head
+from mxdeploy.data import DataSet, Layout
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.options import QuantizeSection
-from mxdeploy.pipeline import quantize_options
+from mxdeploy.options import ProjectOptions, QuantizeSection
+from mxdeploy.pipeline import Legalized, quantize_as_chosen
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
-from mxdeploy.stages.s3_quantize import quantize
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
@@ -38,7 +36,7 @@ class Measurement:
 
     Attributes:
         model: its name.
-        bits: width of all weights.
+        bits: width of all weights; or the share of the memory of 8-bit ones that they may take.
         seed: of the choice of calibration inputs.
         calibration: number of calibration inputs; 0: made-up ones.
         paired: integer against float.
@@ -50,7 +48,7 @@ class Measurement:
     """
 
     model: str
-    bits: int
+    bits: str
     seed: int
     calibration: int
     paired: PairedComparison
@@ -74,7 +72,7 @@ def measure(
     shared: Path,
     name: str,
     *,
-    bits: Literal[8, 4, 2, 1],
+    bits: str,
     seeds: int,
     calibration: int,
     limit: int | None = None,
@@ -85,7 +83,7 @@ def measure(
     Args:
         shared: folder with models and data.
         name: of the subject.
-        bits: width of all weights.
+        bits: width of all weights (``8`` .. ``1``), or what they may take (``50%``).
         seeds: how many choices of calibration inputs.
         calibration: calibration inputs of each choice; never more than three quarters of what
             there is, so that the choices differ. 0: no data at all, so that seeds change nothing.
@@ -121,7 +119,7 @@ def measure(
 
 
 def missed_bars(
-    bars: Bars, bits: int, float_correct: int, paired: PairedComparison
+    bars: Bars, bits: str, float_correct: int, paired: PairedComparison
 ) -> Iterator[str]:
     """What the bars at this width ask for and is not reached."""
     lost = -100 * paired.difference
@@ -156,13 +154,15 @@ def _chosen(data: Data, calibration: int, seed: int) -> FloatArray | None:
 
 
 def _quantize(
-    network: Network, subject: Subject, chosen: FloatArray | None, bits: Literal[8, 4, 2, 1]
+    network: Network, subject: Subject, chosen: FloatArray | None, bits: str
 ) -> QuantNetwork:
     """Quantize as ``build`` does; ``chosen`` None: with made-up inputs."""
+    synthetic = SyntheticChoice(scale=subject.scale)
     if chosen is None:
-        x = synthetic_data(network, SyntheticChoice(scale=subject.scale)).x
+        data = synthetic_data(network, synthetic)
     else:
-        x = chosen
-    section = QuantizeSection(weight_bits=bits)
-    options = quantize_options(section, data_free=chosen is None)
-    return quantize(network, apply_head(network.head, x), options)
+        data = DataSet(source="", x=chosen, labels=None, layout=Layout.AUTO, scale=subject.scale)
+    widths = {"weight_memory": bits} if bits.endswith("%") else {"weight_bits": int(bits)}
+    options = ProjectOptions(quantize=QuantizeSection.model_validate(widths))
+    choice = synthetic if chosen is None else None
+    return quantize_as_chosen(Legalized(network), data, options, choice)[0]

@@ -23,12 +23,13 @@ class Bars:
     """How near integers must come.
 
     Attributes:
-        drop: by width of the weights, the points that integers may lose against float.
-        least: by width of the weights, the accuracy in points that integers must reach.
+        drop: points that integers may lose against float, by width of the weights, or by the
+            share of the memory of 8-bit ones that they take.
+        least: accuracy in points that integers must reach, by the same.
     """
 
-    drop: dict[int, float] = field(default_factory=dict)
-    least: dict[int, float] = field(default_factory=dict)
+    drop: dict[str, float] = field(default_factory=dict)
+    least: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +69,26 @@ class Data:
 _CIFAR = (("cifar10_small.npz", "x_train"), ("cifar10_small.npz", "x_test"))
 _MNIST = (("mnist.npz", "x_train"), ("mnist.npz", "x_test"))
 _KWS = (("kws20_small.npz", "x"), ("kws20_test.npz", "x"))
-_CLOSE = {8: 0.5}
-_NEAR = Bars(drop={8: 2.0})
+_CLOSE = {"8": 0.5, "50%": 1.5}
+_NEAR = Bars(drop={"8": 2.0})
 
 SUBJECTS = {
     "cifar10": Subject(
         train=_CIFAR[0],
         test=_CIFAR[1],
-        bars=Bars(drop=_CLOSE, least={4: 89.0}),
+        bars=Bars(drop=_CLOSE, least={"4": 89.0}),
         data_free=_NEAR,
     ),
     "mnist": Subject(
         train=_MNIST[0],
         test=_MNIST[1],
-        bars=Bars(drop=_CLOSE, least={4: 99.4}),
+        bars=Bars(drop=_CLOSE, least={"4": 99.4}),
         data_free=_NEAR,
     ),
     "mnist-extrasmall": Subject(
         train=_MNIST[0],
         test=_MNIST[1],
-        bars=Bars(drop=_CLOSE, least={4: 94.0}),
+        bars=Bars(drop=_CLOSE, least={"4": 94.0}),
         data_free=_NEAR,
     ),
     "kws20_v3": Subject(train=_KWS[0], test=_KWS[1], bars=Bars(drop=_CLOSE), data_free=_NEAR),

@@ -17,7 +17,7 @@ from tests.accuracy.subjects import SUBJECTS, Bars, read_data
 @pytest.mark.shared
 def test_a_real_network_keeps_its_accuracy_in_integers(shared: Path) -> None:
     """Its float accuracy on all 10,000 test images is known to be 94.5 %."""
-    (one,) = measure(shared, "mnist-extrasmall", bits=8, seeds=1, calibration=64, limit=1000)
+    (one,) = measure(shared, "mnist-extrasmall", bits="8", seeds=1, calibration=64, limit=1000)
     assert one.emulated is None
     assert one.paired.total == 1000
     assert one.calibration == 64
@@ -28,7 +28,7 @@ def test_a_real_network_keeps_its_accuracy_in_integers(shared: Path) -> None:
 
 @pytest.mark.shared
 def test_a_real_network_without_any_data(shared: Path) -> None:
-    (one,) = measure(shared, "mnist-extrasmall", bits=8, seeds=1, calibration=0, limit=1000)
+    (one,) = measure(shared, "mnist-extrasmall", bits="8", seeds=1, calibration=0, limit=1000)
     assert one.calibration == 0
     assert one.paired.changed < 30
     assert one.missed == ()
@@ -37,7 +37,7 @@ def test_a_real_network_without_any_data(shared: Path) -> None:
 @pytest.mark.shared
 def test_the_accelerator_model_answers_as_the_integers(shared: Path) -> None:
     (one,) = measure(
-        shared, "mnist-extrasmall", bits=4, seeds=1, calibration=64, limit=40, emulate=True
+        shared, "mnist-extrasmall", bits="4", seeds=1, calibration=64, limit=40, emulate=True
     )
     assert one.emulated == 40
 
@@ -66,7 +66,7 @@ def test_test_inputs_never_calibrate(shared: Path) -> None:
     ],
 )
 def test_bars(gained: int, lost: int, missed: list[str]) -> None:
-    bars = Bars(drop={8: 0.5}, least={8: 89.0})
+    bars = Bars(drop={"8": 0.5}, least={"8": 89.0})
     paired = PairedComparison(total=1000, changed=gained + lost, gained=gained, lost=lost)
-    assert list(missed_bars(bars, 8, 900, paired)) == missed
-    assert list(missed_bars(bars, 4, 900, paired)) == []
+    assert list(missed_bars(bars, "8", 900, paired)) == missed
+    assert list(missed_bars(bars, "4", 900, paired)) == []
