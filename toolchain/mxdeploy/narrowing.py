@@ -16,7 +16,7 @@ from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
 from mxdeploy.stages.s3_quantize.float_model import build_float_model
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s3_quantize.options import WeightBits
-from mxdeploy.stages.s3_quantize.sensitivity import WIDTHS, sensitivities
+from mxdeploy.stages.s3_quantize.sensitivity import WIDTHS, Noise, sensitivities
 from mxdeploy.stages.s3_quantize.session import Session
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map.needs import layer_need
@@ -27,6 +27,8 @@ Answers = NDArray[np.integer]
 
 _JUDGES = 1024
 """Calibration inputs that judge accuracy, at most."""
+_MODERATE: tuple[WeightBits, ...] = (8, 4)
+"""Later layers take up less of what two bits lose than of other noise: so both are tried."""
 _TRIALS = 33
 """Choices between the largest and the smallest among which accuracy decides."""
 _BATCH = 64
@@ -63,8 +65,17 @@ def choices(network: Network, data: FloatArray, options: QuantizeOptions) -> tup
         data: calibration data, after the network's head.
         options: the widths to start from.
     """
+    return _choices(network, options, sensitivities(network, data, options), WIDTHS)
+
+
+def _choices(
+    network: Network,
+    options: QuantizeOptions,
+    noise: Mapping[str, Noise],
+    widths: tuple[WeightBits, ...],
+) -> tuple[Choice, ...]:
+    """The best choices among these widths, and those that cost a layer nothing."""
     guessed = quantize(network, None, replace(options, guess_ranges=True))
-    noise = sensitivities(network, data, options)
     free = set(free_layers(network, options))
     costs: dict[str, Mapping[WeightBits, Cost]] = {}
     fixed = 0
@@ -77,7 +88,7 @@ def choices(network: Network, data: FloatArray, options: QuantizeOptions) -> tup
                 layer_need(guessed, hollow(layer, bits)).kernel_bytes, noise[layer.name][bits]
             )
             for bits in WIDTHS
-            if bits <= layer.weight_bits
+            if bits <= layer.weight_bits and (bits in widths or not noise[layer.name][bits])
         } or {layer.weight_bits: Cost(layer_need(guessed, layer).kernel_bytes, 0.0)}  # type: ignore[dict-item]
     return tuple(replace(choice, size=choice.size + fixed) for choice in best_choices(costs))
 
@@ -109,11 +120,16 @@ def quantize_to_size(
         raise UsageError(_no_data("--weight-memory"))
     guessed = quantize(network, None, replace(options, guess_ranges=True))
     limit = memory.bytes_of(kernel_bytes(guessed))
-    known = choices(network, data, options)
-    place = first_good(len(known), lambda k: known[k].size <= limit)
-    if place is None:
-        raise ModelError(_too_little(memory, limit, known[-1].size))
-    result = quantize(network, data, with_choice(options, known[place]))
+    noise = sensitivities(network, data, options)
+    found = []
+    for widths in (WIDTHS, _MODERATE):
+        known = _choices(network, options, noise, widths)
+        affordable = [choice for choice in known if choice.size <= limit]
+        if affordable:
+            found.append(quantize(network, data, with_choice(options, affordable[0])))
+        elif not found:
+            raise ModelError(_too_little(memory, limit, known[-1].size))
+    result = min(found, key=_output_noise)
     return result, price(network, data, options, result, f"to take at most {limit:,} bytes")
 
 
@@ -163,6 +179,16 @@ def quantize_to_drop(
     reason = f"as far as {points:g} points allow: {drops[last]:.2f} % {what} on {len(judge)} inputs"
     result = quantize(network, data, with_choice(options, found[last]))
     return result, price(network, data, options, result, reason)
+
+
+def _output_noise(network: QuantNetwork) -> float:
+    """Noise of the outputs on the calibration data, relative to their power."""
+    ratios = [
+        layer.quality.sqnr_db
+        for layer in network.layers
+        if layer.output in network.outputs and layer.quality is not None
+    ]
+    return sum(10 ** (-ratio / 10) for ratio in ratios if ratio is not None)
 
 
 def price(
