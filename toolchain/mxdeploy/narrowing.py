@@ -12,7 +12,7 @@ from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
+from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, output_noise, quantize
 from mxdeploy.stages.s3_quantize.float_model import build_float_model
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s3_quantize.options import WeightBits
@@ -129,7 +129,7 @@ def quantize_to_size(
             found.append(quantize(network, data, with_choice(options, affordable[0])))
         elif not found:
             raise ModelError(_too_little(memory, limit, known[-1].size))
-    result = min(found, key=_output_noise)
+    result = min(found, key=output_noise)
     return result, price(network, data, options, result, f"to take at most {limit:,} bytes")
 
 
@@ -179,16 +179,6 @@ def quantize_to_drop(
     reason = f"as far as {points:g} points allow: {drops[last]:.2f} % {what} on {len(judge)} inputs"
     result = quantize(network, data, with_choice(options, found[last]))
     return result, price(network, data, options, result, reason)
-
-
-def _output_noise(network: QuantNetwork) -> float:
-    """Noise of the outputs on the calibration data, relative to their power."""
-    ratios = [
-        layer.quality.sqnr_db
-        for layer in network.layers
-        if layer.output in network.outputs and layer.quality is not None
-    ]
-    return sum(10 ** (-ratio / 10) for ratio in ratios if ratio is not None)
 
 
 def price(

@@ -10,18 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mxdeploy.ir.network import Network
 from mxdeploy.ops.layer import LayerSpec
-from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
+from mxdeploy.stages.s3_quantize import QuantizeOptions, output_noise, quantize
 from mxdeploy.stages.s3_quantize.columns import columns_of
 from mxdeploy.stages.s3_quantize.compensation import Samples, target_of
 from mxdeploy.stages.s3_quantize.integer_model import build_accumulator_model
 from mxdeploy.stages.s3_quantize.refinement import Stage, refined
 from mxdeploy.stages.s3_quantize.session import Session
+from tests.stages.s3_quantize.branching import branching_networks
+from tests.stages.s3_quantize.test_equalization import data_for
 from tests.stages.s3_quantize.test_integer_model import specs
 from tests.stages.s3_quantize.test_quantize import pixels, small, sqnr_db
 
 Floats = NDArray[np.float32]
 FOUR_BITS = (-8, 7)
+QUIET = 10**-3
+"""30 dB below the output."""
 
 
 @settings(max_examples=40, deadline=None)
@@ -143,3 +148,18 @@ def test_four_bits_in_a_network() -> None:
         network, quantize(network, data, nearest), fresh, "v2"
     )
     assert gain > 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(network=branching_networks(), seed=st.integers(0, 99))
+def test_noisy_outputs_become_quieter(network: Network, seed: int) -> None:
+    """Left to us, rounding is adaptive only where nearest rounding is noisy and it helps."""
+    data = data_for(network, seed=seed)
+    nearest, adaptive, chosen = (
+        quantize(network, data, QuantizeOptions(rounding=rounding, max_samples=8))
+        for rounding in ("nearest", "adaptive", "auto")
+    )
+    if output_noise(nearest) <= QUIET or output_noise(nearest) <= output_noise(adaptive):
+        assert chosen == nearest
+    else:
+        assert chosen == adaptive

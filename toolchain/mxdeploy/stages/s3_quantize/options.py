@@ -36,7 +36,8 @@ class QuantizeOptions:
             ``max`` covers everything seen, ``percentile`` all but a ten-thousandth, ``kl`` keeps
             the distribution as far as 8 bits can.
         rounding: ``nearest`` rounds each weight by itself, ``adaptive`` so that the layer's output
-            comes close; ``auto`` does the latter in networks with weights of less than 8 bits.
+            comes close; ``auto`` does the latter in networks with weights of less than 8 bits, and
+            in those of 8 bits whose outputs are noisy (below 30 dB) where that makes them quieter.
         equalize: scale channels so that one scale per tensor suits all of them.
         bias_correction: let biases take up the mean error that rounding leaves, where measuring
             on the calibration data says that it helps.

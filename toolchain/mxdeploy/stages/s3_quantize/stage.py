@@ -30,6 +30,9 @@ from mxdeploy.stages.s3_quantize.quantizer import Quantizer
 from mxdeploy.stages.s3_quantize.scales import Scales
 from mxdeploy.stages.s3_quantize.widths import is_adaptive, layer_called, layer_widths
 
+_NOISY_DB = 30
+"""Signal to noise of outputs below which more care is taken; most 8-bit networks are above."""
+
 
 def quantize(
     network: Network,
@@ -64,8 +67,7 @@ def quantize_with_source(
 
     That is ``network`` with its channels equalized; training starts from it.
     """
-    start = _prepared(network, calibration, options or QuantizeOptions())
-    result = Quantizer(start.network, start.scales, start.seen, start.options, start.widths).run()
+    start, result = _decided(network, calibration, options or QuantizeOptions())
     result.verify()
     return start.network, result
 
@@ -93,7 +95,8 @@ def explain_layer(
         ModelError: as :func:`quantize`.
     """
     name = layer_called(network, layer)
-    start = _prepared(network, calibration, options)
+    decided, _ = _decided(network, calibration, options)
+    start = _prepared(network, calibration, decided.options)  # scales are fixed by a run
     quantizer = ExplainingQuantizer(
         start.network, start.scales, start.seen, start.options, start.widths
     )
@@ -111,6 +114,46 @@ class _Start:
     seen: Calibration | None
     options: QuantizeOptions
     widths: Mapping[str, WeightBits]
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether rounding is for the layers' outputs."""
+        return is_adaptive(self.options, self.widths)
+
+
+def _decided(
+    network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
+) -> tuple[_Start, QuantNetwork]:
+    """The integer network and what it was made from.
+
+    Where the user leaves rounding to us and the outputs are noisy, adaptive rounding is tried as
+    well, on as few inputs as nearest rounding sees; the quieter outputs decide.
+    """
+    plain = _attempt(network, calibration, options)
+    noise = output_noise(plain[1])
+    if options.rounding != "auto" or plain[0].is_adaptive or noise <= 10 ** (-_NOISY_DB / 10):
+        return plain
+    few = BRIEF.samples if options.max_samples is None else options.max_samples
+    careful = _attempt(network, calibration, replace(options, rounding="adaptive", max_samples=few))
+    return careful if output_noise(careful[1]) < noise else plain
+
+
+def _attempt(
+    network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
+) -> tuple[_Start, QuantNetwork]:
+    start = _prepared(network, calibration, options)
+    quantizer = Quantizer(start.network, start.scales, start.seen, start.options, start.widths)
+    return start, quantizer.run()
+
+
+def output_noise(network: QuantNetwork) -> float:
+    """Noise of the outputs on the calibration data, relative to their power, in sum; else 0."""
+    ratios = [
+        layer.quality.sqnr_db
+        for layer in network.layers
+        if layer.output in network.outputs and layer.quality is not None
+    ]
+    return float(sum(10 ** (-ratio / 10) for ratio in ratios if ratio is not None))
 
 
 def _prepared(
