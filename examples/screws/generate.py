@@ -165,7 +165,7 @@ def main() -> None:
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description="Draw pictures of good and defective screws.")
     parser.add_argument("folder", type=Path, help="where the folders of pictures go")
-    parser.add_argument("--train", type=int, default=6000, help="pictures to learn from")
+    parser.add_argument("--train", type=int, default=9000, help="pictures to learn from")
     parser.add_argument("--test", type=int, default=1000, help="pictures to measure with")
     parser.add_argument("--side", type=int, default=SIDE, help="rows and columns of a picture")
     parser.add_argument("--seed", type=int, default=SEED, help="other pictures of the same kind")

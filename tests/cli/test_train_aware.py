@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "train.toml").write_text(
         '[network]\nfile = "net.py:Small"\n'
         '[data]\npath = "bars.npz"\nvalidation = 0.4\n'
-        "[training]\nepochs = 4\nbatch = 16\n[optimizer]\nrate = 0.02\n"
+        "[training]\nepochs = 12\nbatch = 16\n[optimizer]\nrate = 0.02\n"
         "[quantize]\naware = true\nepochs = 4\nrate = 0.02\nweight_bits = 2\n"
     )
     return tmp_path
