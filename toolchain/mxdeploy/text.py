@@ -20,3 +20,16 @@ def count(number: int, noun: str) -> str:
     """``1 word``, ``2,048 words``, ``2 passes``."""
     plural = noun + ("es" if noun.endswith("s") else "s")
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+_SMALLEST_SHARE = 0.0005
+"""Shares below this would be shown as 0.0 %."""
+
+
+def share(part: float | None) -> str:
+    """``12.5%``, ``3e-05`` for what is very small, ``-`` for what is not known."""
+    if part is None:
+        return "-"
+    if part == 0:
+        return "0"
+    return f"{part:.1%}" if part >= _SMALLEST_SHARE else f"{part:.0e}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mxdeploy.cli.render import plain_table
+from mxdeploy.text import share
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,8 +25,6 @@ ALTERNATIVES_LEGEND = (
     "the layer is chosen anew for it. Outputs, weights, biases: how many are cut off."
 )
 _NAME, _RANGE = 30, 40
-_SMALL = 0.0005
-"""Shares below this would be shown as 0.0 %."""
 
 
 def scales_table(layers: Sequence[LayerQuantization]) -> Table:
@@ -59,10 +58,10 @@ def errors_table(layers: Sequence[LayerQuantization]) -> Table:
         table.add_row(
             str(layer.index),
             Text(_short(layer.name, _NAME)),
-            _share(layer.beyond),
-            _share(layer.weights_cut),
+            share(layer.beyond),
+            share(layer.weights_cut),
             _count(layer.biases_cut),
-            _share(layer.saturated),
+            share(layer.saturated),
             _decibel(layer.sqnr_db),
             "-" if noise is None else _noise(noise.inherited_db),
             "-" if noise is None else _noise(noise.own_db),
@@ -94,7 +93,7 @@ def layer_lines(layer: LayerQuantization) -> Iterator[str]:
         yield (
             f"  weights: {layer.weights:,} of {layer.weight_bits} bits, one step is "
             f"{layer.weight_scale:.6g}, so they reach {low * layer.weight_scale:.4g} .. "
-            f"{high * layer.weight_scale:.4g}; {_share(layer.weights_cut)} are cut off"
+            f"{high * layer.weight_scale:.4g}; {share(layer.weights_cut)} are cut off"
         )
     if layer.biases:
         yield (
@@ -106,12 +105,12 @@ def layer_lines(layer: LayerQuantization) -> Iterator[str]:
     if layer.reach is not None:
         held = ""
         if layer.limits is not None:
-            held = f", 8 bits hold {_range(layer.limits)}; {_share(layer.beyond)} are cut off"
+            held = f", 8 bits hold {_range(layer.limits)}; {share(layer.beyond)} are cut off"
         reached = f"the float network reaches {_range(layer.reach)}"
         yield f"  range from {layer.range_from}: {reached}{held}"
     yield (
         f"  result: SQNR {_decibel(layer.sqnr_db)} dB; "
-        f"{_share(layer.saturated)} of the outputs at the limits of 8 bits"
+        f"{share(layer.saturated)} of the outputs at the limits of 8 bits"
     )
     if layer.noise is not None:
         noise = layer.noise
@@ -136,8 +135,8 @@ def alternatives_table(alternatives: Sequence[Alternative]) -> Table:
             f"{'*' if one.chosen else ' '} {one.name}",
             _number(one.output_scale),
             "-" if one.shift is None else f"{one.shift:+d}",
-            _share(one.beyond),
-            _share(one.weights_cut),
+            share(one.beyond),
+            share(one.weights_cut),
             _count(one.biases_cut),
             f"{one.weight_bytes:,}",
             _decibel(one.sqnr_db),
@@ -149,14 +148,6 @@ def alternatives_table(alternatives: Sequence[Alternative]) -> Table:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else str(number)
-
-
-def _share(share: float | None) -> str:
-    if share is None:
-        return "-"
-    if share == 0:
-        return "0"
-    return f"{share:.1%}" if share >= _SMALL else f"{share:.0e}"
 
 
 def _number(value: float | None) -> str:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from mxdeploy.stages.s9_report.pictures import Mark, hue
 from mxdeploy.stages.s9_report.schema import HistogramReport, LayerQuantization
+from mxdeploy.text import share
 
 _WIDTH, _HEIGHT, _AXIS = 236.0, 56.0, 13.0
 _FULL_DB = 60.0
 """Signal to noise at which a bar is full."""
-_SMALL = 0.0005
-"""Shares below this would be shown as 0.0 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +115,10 @@ def _row(layer: LayerQuantization) -> Row:
         hue=hue(layer.index),
         percent=round(100 * min(max(layer.sqnr_db or 0.0, 0.0) / _FULL_DB, 1.0), 1),
         weight_step="-" if layer.weight_scale is None else f"{layer.weight_scale:.4g}",
-        outputs_cut=_share(layer.beyond),
-        weights_cut=_share(layer.weights_cut),
-        saturated=_share(layer.saturated),
+        outputs_cut=share(layer.beyond),
+        weights_cut=share(layer.weights_cut),
+        saturated=share(layer.saturated),
     )
-
-
-def _share(share: float | None) -> str:
-    if share is None:
-        return "-"
-    if share == 0:
-        return "0"
-    return f"{share:.1%}" if share >= _SMALL else f"{share:.0e}"
 
 
 def _figures(layers: Sequence[LayerQuantization]) -> Iterable[Figure]:
