@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxdeploy.cli.calibration import CalibrationArguments, calibration_options
 from mxdeploy.cli.common import (
-    calibration_choice,
-    data_choice,
-    data_free_options,
-    data_options,
     explain,
     explain_option,
     narrowing_options,
@@ -40,8 +37,7 @@ BOARD = "max78000fthr"
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Build folder.")
 @click.option("--force", is_flag=True, help="Replace a build that is there.")
 @click.option("--board", default=BOARD, show_default=True, help="Board the firmware is for.")
-@data_options("calib", "Calibration data (when the model declares no ranges)", required=False)
-@data_free_options
+@calibration_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
 @narrowing_options
@@ -74,12 +70,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     target: Path | None,
     force: bool,
     board: str,
-    calib: str | None,
-    layout: str,
-    scale: str | None,
-    limit: int | None,
-    data_free: bool,
-    input_range: str | None,
+    calibration: CalibrationArguments,
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
@@ -105,20 +96,16 @@ def command(  # noqa: PLR0913 - one parameter per option
     options = with_widths(read_options(model, config), weight_bits, fit)
     options = with_narrowing(options, weight_memory, max_drop)
     options = with_objective(options, objective)
-    data = data_choice(calib, layout, scale, limit, options.input) if calib else None
-    choice = calibration_choice(
-        data, data_free=data_free, input_range=input_range, scale=scale, options=options
-    )
     request = BuildRequest(
         model=model,
         options=options,
         board=board,
-        calibration=choice,
+        calibration=calibration.choice(options),
         compiler=compiler,
         run=run,
         placement=placement,
         app=app,
-        scale=Scale(scale) if scale else options.input.scale,
+        scale=Scale(calibration.scale) if calibration.scale else options.input.scale,
     )
     folder = target or Path("build") / model.stem
     report, network = _build(output, request, folder, force)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.objective import Objective
 from mxdeploy.options import InputOptions, ProjectOptions, WeightBits, load_options, options_path
-from mxdeploy.synthetic import SyntheticChoice
 
 if TYPE_CHECKING:
     from mxdeploy.builds import BuildFolder
@@ -70,93 +68,6 @@ def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body
         return body
 
     return decorate
-
-
-def data_free_options(body: Body) -> Body:
-    """Add ``--data-free`` and ``--input-range``."""
-    for option in (
-        click.option(
-            "--input-range",
-            metavar="LOW:HIGH",
-            help="With --data-free: how large the inputs are, where --scale does not say it.",
-        ),
-        click.option(
-            "--data-free", is_flag=True, help="No calibration data: calibrate on made-up inputs."
-        ),
-    ):
-        body = option(body)
-    return body
-
-
-def calibration_choice(
-    data: DataChoice | None,
-    *,
-    data_free: bool,
-    input_range: str | None,
-    scale: str | None,
-    options: ProjectOptions,
-) -> DataChoice | SyntheticChoice | None:
-    """Calibration data, or made-up inputs; None when the model must say all ranges itself.
-
-    Args:
-        data: what ``--calib`` and its options chose.
-        data_free: whether ``--data-free`` was given.
-        input_range: text of ``--input-range``.
-        scale: of the command line, which comes before ``[input] range`` of the options.
-        options: the model's project options.
-
-    Raises:
-        UsageError: options that contradict each other, or no range.
-    """
-    if not data_free:
-        if input_range is not None:
-            raise UsageError(_without_data_free())
-        return data
-    if data is not None:
-        raise UsageError(_data_and_data_free())
-    if input_range is not None:
-        return SyntheticChoice(bounds=_bounds(input_range))
-    if scale is not None:
-        return SyntheticChoice(scale=Scale(scale))
-    return SyntheticChoice(bounds=options.input.range, scale=options.input.stated_scale)
-
-
-def _bounds(text: str) -> tuple[float, float]:
-    low, _, high = text.partition(":")
-    try:
-        bounds = float(low), float(high)
-    except ValueError:
-        bounds = (0.0, 0.0)
-    if bounds[0] < bounds[1] and all(math.isfinite(bound) for bound in bounds):
-        return bounds
-    raise UsageError(
-        Diagnostic(
-            code="MX8025",
-            where=f"--input-range {text}",
-            what="is no range",
-            fix="give the smallest and the largest number, as in --input-range -1:1",
-        )
-    )
-
-
-def _without_data_free() -> Diagnostic:
-    return Diagnostic(
-        code="MX8026",
-        where="--input-range",
-        what="has no meaning without --data-free",
-        why="calibration data show their range themselves",
-        fix="leave it out, or calibrate with --data-free in place of data",
-    )
-
-
-def _data_and_data_free() -> Diagnostic:
-    return Diagnostic(
-        code="MX8024",
-        where="--calib",
-        what="cannot be used with --data-free",
-        why="one calibrates on the data given, the other on made-up inputs",
-        fix="give --calib alone: data are better than made-up inputs",
-    )
 
 
 def optimize_option(body: Body) -> Body:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mxdeploy.cli.calibration import CalibrationArguments, calibration_options
 from mxdeploy.cli.common import (
-    calibration_choice,
-    data_choice,
-    data_free_options,
-    data_options,
     narrowing_options,
     read_options,
     talking,
@@ -27,8 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(name="quantize")
 @click.argument("model", type=click.Path(path_type=Path))
-@data_options("calib", "Calibration data (when the model declares no ranges).", required=False)
-@data_free_options
+@calibration_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
 @narrowing_options
@@ -52,12 +49,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     output: Output,
     model: Path,
     *,
-    calib: str | None,
-    layout: str,
-    scale: str | None,
-    limit: int | None,
-    data_free: bool,
-    input_range: str | None,
+    calibration: CalibrationArguments,
     config: Path | None,
     weight_bits: tuple[str, ...],
     fit: bool,
@@ -81,15 +73,12 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     options = with_widths(read_options(model, config), weight_bits, fit)
     options = with_narrowing(options, weight_memory, max_drop)
-    data = data_choice(calib, layout, scale, limit, options.input) if calib else None
     request = QuantizationRequest(
         model=model,
         options=options,
-        calibration=calibration_choice(
-            data, data_free=data_free, input_range=input_range, scale=scale, options=options
-        ),
+        calibration=calibration.choice(options),
         layer=layer,
-        test=data_choice(test, layout, scale, None, options.input) if test else None,
+        test=replace(calibration, limit=None).data(test, options) if test else None,
     )
     if target is not None:
         check_target(target, force=force, marker=QUANTIZATION_FILE)
