@@ -11,16 +11,13 @@ from mxdeploy.cli.calibration import CalibrationArguments, calibration_options
 from mxdeploy.cli.common import (
     explain,
     explain_option,
-    narrowing_options,
     optimize_option,
     read_options,
     talking,
-    width_options,
-    with_narrowing,
     with_objective,
-    with_widths,
 )
 from mxdeploy.cli.output import Output
+from mxdeploy.cli.widths import WidthArguments, width_options
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, MismatchError, ToolError, UsageError
 
@@ -40,7 +37,6 @@ BOARD = "max78000fthr"
 @calibration_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
-@narrowing_options
 @optimize_option
 @click.option(
     "--compiler",
@@ -72,10 +68,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     board: str,
     calibration: CalibrationArguments,
     config: Path | None,
-    weight_bits: tuple[str, ...],
-    fit: bool,
-    weight_memory: str | None,
-    max_drop: float | None,
+    widths: WidthArguments,
     objective: str | None,
     compiler: str,
     app: tuple[Path, ...],
@@ -93,8 +86,7 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     if app and run:
         raise UsageError(_run_with_app())
-    options = with_widths(read_options(model, config), weight_bits, fit)
-    options = with_narrowing(options, weight_memory, max_drop)
+    options = widths.applied(read_options(model, config))
     options = with_objective(options, objective)
     request = BuildRequest(
         model=model,

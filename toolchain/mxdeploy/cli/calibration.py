@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from mxdeploy.chosen_data import DataChoice
-from mxdeploy.cli.common import Body, data_choice, data_options
+from mxdeploy.cli.common import Body, data_choice, data_options, gathered
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.options import ProjectOptions
@@ -56,14 +54,7 @@ class CalibrationArguments:
 
 def calibration_options(body: Body) -> Body:
     """Add the options; the body gets them together, as ``calibration``."""
-    names = [field.name for field in fields(CalibrationArguments)]
-
-    @functools.wraps(body)
-    def together(*args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever click gives
-        mine = {name: options.pop(name) for name in names}
-        body(*args, calibration=CalibrationArguments(**mine), **options)
-
-    command: Body = together
+    command = gathered(body, "calibration", CalibrationArguments)
     for option in (
         click.option(
             "--input-range",

@@ -13,11 +13,10 @@ from mxdeploy.cli.common import (
     optimize_option,
     read_options,
     talking,
-    width_options,
     with_objective,
-    with_widths,
 )
 from mxdeploy.cli.output import Output
+from mxdeploy.cli.widths import WidthArguments, width_options
 
 if TYPE_CHECKING:
     from mxdeploy.ir.plan import Plan
@@ -35,8 +34,7 @@ def command(
     model: Path,
     *,
     config: Path | None,
-    weight_bits: tuple[str, ...],
-    fit: bool,
+    widths: WidthArguments,
     explain_rewrites: bool,
     objective: str | None,
 ) -> None:
@@ -47,7 +45,7 @@ def command(
     from mxdeploy.pipeline import placement_of
     from mxdeploy.trace import Trace
 
-    options = with_widths(read_options(model, config), weight_bits, fit)
+    options = widths.applied(read_options(model, config))
     options = with_objective(options, objective)
     with output.stages() as listener:
         trace = Trace(on_stage=listener)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from mxdeploy.cli.output import Output, run
 from mxdeploy.data import Layout, Scale, parse_reference
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.objective import Objective
-from mxdeploy.options import InputOptions, ProjectOptions, WeightBits, load_options, options_path
+from mxdeploy.options import InputOptions, ProjectOptions, load_options, options_path
 
 if TYPE_CHECKING:
     from mxdeploy.builds import BuildFolder
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 Body = Callable[..., None]
 
 DATA_HELP = "an .npz file (FILE[:KEY]), or a folder of images or WAV files"
-
-_WIDTHS: dict[str, WeightBits] = {"8": 8, "4": 4, "2": 2, "1": 1}
 
 
 def talking(body: Body) -> Callable[..., None]:
@@ -40,6 +38,18 @@ def talking(body: Body) -> Callable[..., None]:
         run(output, lambda: body(output, *args, **options))
 
     return command
+
+
+def gathered(body: Body, name: str, kind: type) -> Body:
+    """``body``, given the options called as the fields of ``kind`` (a dataclass) as one."""
+    names = [field.name for field in fields(kind)]
+
+    @functools.wraps(body)
+    def together(*args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever click gives
+        mine = {key: options.pop(key) for key in names}
+        body(*args, **{name: kind(**mine)}, **options)
+
+    return together
 
 
 def data_options(name: str, help_text: str, *, required: bool) -> Callable[[Body], Body]:
@@ -88,53 +98,6 @@ def with_objective(options: ProjectOptions, objective: str | None) -> ProjectOpt
     return options.model_copy(update={"map": section})
 
 
-def width_options(body: Body) -> Body:
-    """Add ``--weight-bits`` and ``--fit``."""
-    for option in (
-        click.option(
-            "--fit", is_flag=True, help="If weights do not fit, narrow those that cost least."
-        ),
-        click.option(
-            "--weight-bits",
-            metavar="[LAYER=]BITS",
-            multiple=True,
-            help="Width of weights: 8, 4, 2 or 1; of some layers with their name or pattern.",
-        ),
-    ):
-        body = option(body)
-    return body
-
-
-def narrowing_options(body: Body) -> Body:
-    """Add ``--weight-memory`` and ``--max-drop``."""
-    for option in (
-        click.option(
-            "--max-drop",
-            type=click.FloatRange(0, 100),
-            metavar="POINTS",
-            help="The smallest weights that lose at most so many percent of the answers.",
-        ),
-        click.option(
-            "--weight-memory",
-            metavar="SIZE",
-            help="The best widths of weights within SIZE: 50%, or bytes, or 216K.",
-        ),
-    ):
-        body = option(body)
-    return body
-
-
-def with_narrowing(
-    options: ProjectOptions, weight_memory: str | None, max_drop: float | None
-) -> ProjectOptions:
-    """Project options with the command line's way of making weights narrower, if it gives one."""
-    if weight_memory is None and max_drop is None:
-        return options
-    changes = {"weight_memory": weight_memory, "max_drop": max_drop}
-    section = options.quantize.model_copy(update=changes)
-    return options.model_copy(update={"quantize": section})
-
-
 def explain_option(body: Body) -> Body:
     """Add ``--explain-rewrites``."""
     text = "Show what became of every node of the model."
@@ -149,38 +112,6 @@ def explain(output: Output, network: QuantNetwork) -> None:
     found = fates(network)
     output.result["nodes"] = [fate.to_dict() for fate in found]
     output.show(render.fate_table(found))
-
-
-def with_widths(options: ProjectOptions, weight_bits: tuple[str, ...], fit: bool) -> ProjectOptions:
-    """Project options with the widths of the command line; these come after those of the file.
-
-    Raises:
-        UsageError: not a width.
-    """
-    section = options.quantize
-    default, layers = section.weight_bits, dict(section.layers)
-    for text in weight_bits:
-        pattern, equals, number = text.rpartition("=")
-        bits = _WIDTHS.get(number)
-        if bits is None:
-            raise UsageError(_no_width(text))
-        if equals:
-            layers.pop(pattern, None)
-            layers[pattern] = bits
-        else:
-            default = bits
-    changes = {"weight_bits": default, "layers": layers, "fit": fit or section.fit}
-    return options.model_copy(update={"quantize": section.model_copy(update=changes)})
-
-
-def _no_width(text: str) -> Diagnostic:
-    return Diagnostic(
-        code="MX8023",
-        where=f"--weight-bits {text}",
-        what="is no width of weights",
-        why=f"the accelerator has weights of {', '.join(_WIDTHS)} bits",
-        fix="--weight-bits 4, or --weight-bits LAYER=4 for one layer, or a pattern as conv*=4",
-    )
 
 
 def data_choice(

@@ -10,14 +10,11 @@ import click
 
 from mxdeploy.cli.calibration import CalibrationArguments, calibration_options
 from mxdeploy.cli.common import (
-    narrowing_options,
     read_options,
     talking,
-    width_options,
-    with_narrowing,
-    with_widths,
 )
 from mxdeploy.cli.output import Output
+from mxdeploy.cli.widths import WidthArguments, width_options
 
 if TYPE_CHECKING:
     from mxdeploy.quantization import Quantization
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 @calibration_options
 @click.option("--config", type=click.Path(path_type=Path), help="Options (default: MODEL.toml).")
 @width_options
-@narrowing_options
 @click.option(
     "--explain",
     "layer",
@@ -51,10 +47,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     *,
     calibration: CalibrationArguments,
     config: Path | None,
-    weight_bits: tuple[str, ...],
-    fit: bool,
-    weight_memory: str | None,
-    max_drop: float | None,
+    widths: WidthArguments,
     layer: str | None,
     test: str | None,
     target: Path | None,
@@ -71,8 +64,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     from mxdeploy.quantization import QUANTIZATION_FILE, QuantizationRequest, quantize_model
     from mxdeploy.trace import Trace
 
-    options = with_widths(read_options(model, config), weight_bits, fit)
-    options = with_narrowing(options, weight_memory, max_drop)
+    options = widths.applied(read_options(model, config))
     request = QuantizationRequest(
         model=model,
         options=options,

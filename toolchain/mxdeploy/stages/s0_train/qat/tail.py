@@ -9,36 +9,15 @@ import torch
 from torch import Tensor
 
 from mxdeploy.ir import tensor as ir
-from mxdeploy.ops.graph import (
-    Abs,
-    Affine,
-    ArgMax,
-    Clip,
-    Concat,
-    Exp,
-    HardSigmoid,
-    LogSoftmax,
-    Multiply,
-    PerElement,
-    Reduce,
-    Relu,
-    Reshape,
-    Sigmoid,
-    Slice,
-    Softmax,
-    Tanh,
-    TopK,
-    Transpose,
-    Upsample,
-)
+from mxdeploy.ops import graph as ops
 from mxdeploy.ops.tail import TailChoice, TailFunction, TailMove, TailStep
 
 _SIMPLE: dict[type, Callable[[Tensor], Tensor]] = {
-    Relu: torch.relu,
-    Abs: torch.abs,
-    Sigmoid: torch.sigmoid,
-    Tanh: torch.tanh,
-    Exp: torch.exp,
+    ops.Relu: torch.relu,
+    ops.Abs: torch.abs,
+    ops.Sigmoid: torch.sigmoid,
+    ops.Tanh: torch.tanh,
+    ops.Exp: torch.exp,
 }
 _REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "mean": torch.mean,
@@ -58,40 +37,40 @@ def apply_step(step: TailStep, inputs: Sequence[Tensor]) -> Tensor:
         return _function(op, x)
     if isinstance(op, TailChoice):
         return _chosen(op, x).reshape(-1, *step.shape)
-    if isinstance(op, Softmax | LogSoftmax):
+    if isinstance(op, ops.Softmax | ops.LogSoftmax):
         scores = x.log_softmax(op.axis + 1)
-        return scores if isinstance(op, LogSoftmax) else scores.exp()
-    return reduce(torch.mul if isinstance(op, Multiply) else _PAIRS[op.function], inputs)
+        return scores if isinstance(op, ops.LogSoftmax) else scores.exp()
+    return reduce(torch.mul if isinstance(op, ops.Multiply) else _PAIRS[op.function], inputs)
 
 
 def _moved(op: TailMove, inputs: Sequence[Tensor]) -> Tensor:
     x = inputs[0]
     match op:
-        case Concat():
+        case ops.Concat():
             return torch.cat(list(inputs), dim=op.axis + 1)
-        case Slice():
+        case ops.Slice():
             kept = (slice(None),) * (op.axis + 1)
             return x[(*kept, slice(op.start, op.stop, op.step))]
-        case Transpose():
+        case ops.Transpose():
             return x.permute(0, *(axis + 1 for axis in op.axes))
-        case Upsample():
+        case ops.Upsample():
             for axis, factor in enumerate(op.factors):
                 x = x.repeat_interleave(factor, dim=axis + 2)
             return x
-        case Reshape():
+        case ops.Reshape():
             return x
 
 
 def _function(op: TailFunction, x: Tensor) -> Tensor:
     match op:
-        case Clip():
+        case ops.Clip():
             return x.clamp(op.low, op.high)
-        case HardSigmoid():
+        case ops.HardSigmoid():
             return (x * op.alpha + op.beta).clamp(0, 1)
-        case PerElement():
+        case ops.PerElement():
             x = x if op.scale is None else x * _like(op.scale, x)
             return x if op.offset is None else x + _like(op.offset, x)
-        case Affine():
+        case ops.Affine():
             axes = (-1, *(1,) * (x.dim() - 2))
             return x * _like(op.scale, x).reshape(axes) + _like(op.offset, x).reshape(axes)
         case _:
@@ -101,13 +80,13 @@ def _function(op: TailFunction, x: Tensor) -> Tensor:
 def _chosen(op: TailChoice, x: Tensor) -> Tensor:
     axis = op.axis + 1
     match op:
-        case ArgMax(last=True):
+        case ops.ArgMax(last=True):
             return x.shape[axis] - 1 - x.flip(axis).argmax(axis)
-        case ArgMax():
+        case ops.ArgMax():
             return x.argmax(axis)
-        case Reduce():
+        case ops.Reduce():
             return _REDUCTIONS[op.function](x, axis)
-        case TopK():
+        case ops.TopK():
             values, places = x.topk(op.count, axis, largest=op.largest)
             return places if op.indices else values
 
