@@ -17,9 +17,6 @@ from mxdeploy.recipe import RECIPE_FILE, OptimizerName, load_recipe
 if TYPE_CHECKING:
     from mxdeploy.training import Aware, Checked, Contender, Trained, TrainRequest
 
-ONNX = ".onnx"
-"""What to start from is a model, not a checkpoint."""
-
 
 @click.command(name="train")
 @click.argument("source", required=False, type=click.Path(path_type=Path), metavar="[RECIPE]")
@@ -46,35 +43,30 @@ def command(output: Output, source: Path | None, *, only_check: bool, **options:
 
     talks = os.environ.get("RANK", "0") == "0"  # of several processes under torchrun, the first
     output.as_json = output.as_json and talks
-    request = _request(source, **options)  # type: ignore[arg-type]  # click gives what is declared
+    request = _request(source, only_check=only_check, **options)  # type: ignore[arg-type]  # click gives what is declared
     talk = Talk(
         on_stage=output.detail,
         report=output.report,
         progress=output.steps,
         on_epoch=output.detail,
     )
-    tunes = request.start is not None and request.start.suffix == ONNX
-    if only_check and not tunes:
+    if only_check:
         _show_check(output, check(request, talk))
         return
-    if request.start is not None and tunes:
-        if only_check:
-            raise UsageError(_not_tuned(request.start))
-        aware = tune(request.start, request, talk)
-        if not talks:
-            return
-        output.result = {"out": str(request.out), "aware": aware.to_dict()}
-        _show_aware(output, aware)
-        return
     try:
+        if request.start is not None and request.tunes:
+            aware = tune(request.start, request, talk)
+            if talks:
+                output.result = {"out": str(request.out), "aware": aware.to_dict()}
+                _show_aware(output, aware)
+            return
         result = train(request, talk)
     except KeyboardInterrupt:
         output.report(_resumable(request))
         raise
-    if not talks:
-        return
-    output.result = {"out": str(result.out), **result.to_dict()}
-    _show(output, result)
+    if talks:
+        output.result = {"out": str(result.out), **result.to_dict()}
+        _show(output, result)
 
 
 def _request(  # noqa: PLR0913 - one per option
@@ -90,22 +82,24 @@ def _request(  # noqa: PLR0913 - one per option
     resume: bool,
     start: Path | None,
     force: bool,
+    only_check: bool,
     changes: tuple[str, ...],
 ) -> TrainRequest:
     """The recipe, changed by what the command line says."""
-    from mxdeploy.training import TrainRequest, stored_request
+    from mxdeploy.training import TrainRequest, is_model, stored_request
 
-    if start is not None and start.suffix == ONNX and (resume or compare):
+    if start is not None and is_model(start) and (only_check or compare):
         raise UsageError(_not_tuned(start))
-    if resume and source is None and network is None and out is not None:
+    if resume and source is None and network is None and start is None and out is not None:
         stored = stored_request(out)
-        more = [] if epochs is None else [f"training.epochs={epochs}"]
+        section = "quantize" if stored.tunes else "training"
+        more = [] if epochs is None else [f"{section}.epochs={epochs}"]
         recipe = load_recipe(stored.recipe, [*more, *changes])
         return replace(stored, recipe=recipe, resume=True)
     file = None if source is None else source / RECIPE_FILE if source.is_dir() else source
     given = _changes(network, data, epochs, optimizer, seeds)
     name = file.absolute().parent.name if file else (network or "network").rpartition(":")[2]
-    if start is not None and start.suffix == ONNX:
+    if start is not None and is_model(start):
         given += [] if epochs is None else [f"quantize.epochs={epochs}"]
         name = start.stem
     recipe = load_recipe(file, [*given, *changes])
@@ -182,15 +176,15 @@ def _not_tuned(model: Path) -> Diagnostic:
     return Diagnostic(
         code="MX0072",
         where=f"--start {model}",
-        what="does not go with --resume, --compare or --check",
-        why="a trained model is trained on with the chip's arithmetic, from its own weights, once",
-        fix=f"--force begins again; mxdeploy check {model} says whether it fits",
+        what="does not go with --compare or --check",
+        why="a trained model is trained on with the chip's arithmetic, from its own weights",
+        fix=f"leave it away; mxdeploy check {model} says whether it fits",
     )
 
 
 def _resumable(request: TrainRequest) -> tuple[Diagnostic, ...]:
     """What is left of an interrupted training."""
-    if not any(request.out.rglob("last.ckpt")):
+    if not any(any(request.out.rglob(name)) for name in ("last.ckpt", "quantized.ckpt")):
         return ()
     return (
         Diagnostic(

@@ -9,6 +9,7 @@
 | ``model.onnx``, ``model.toml`` | the network for ``mxdeploy build``, with its classes and scale |
 | ``quantized.onnx``, ``quantized.toml`` | the same with its integers, trained with the chip's |
 |   | arithmetic, if the recipe wants that |
+| ``quantized.ckpt`` | the last complete epoch of that, from which ``--resume`` goes on |
 
 Trainings of one start with several optimizers or from several starts have a folder each with
 ``last.ckpt`` and ``history.json``; the best of them is the result.
@@ -20,6 +21,7 @@ from mxdeploy.training.request import (
     Contender,
     Talk,
     TrainRequest,
+    is_model,
     require_libraries,
     stored_request,
 )
@@ -35,6 +37,7 @@ __all__ = [
     "Trained",
     "check",
     "export_checkpoint",
+    "is_model",
     "require_libraries",
     "stored_request",
     "train",

@@ -6,6 +6,7 @@ numbers behind those integers. So any trained network will do, wherever it comes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,18 +24,21 @@ from mxdeploy.recipe import Recipe
 from mxdeploy.training.answers import Answers, answers_of, as_taken, takes_channels_last
 from mxdeploy.training.export import options_text
 from mxdeploy.training.material import Material
-from mxdeploy.training.request import Progress, Talk
+from mxdeploy.training.request import INTEGERS, Progress, Talk, require_same_integers
 from mxdeploy.training.result import epoch_text
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.history import History
-    from mxdeploy.stages.s0_train.loop import FitSettings, State
+    from mxdeploy.stages.s0_train.loop import FitData, FitSettings, State
     from mxdeploy.stages.s0_train.measure import Measured
     from mxdeploy.stages.s0_train.processes import Device
     from mxdeploy.stages.s0_train.qat import IntegerNetwork
+    from mxdeploy.stages.s0_train.qat.checkpoint import IntegerCheckpoint
     from mxdeploy.stages.s0_train.samples import Samples
 
 QUANTIZED_FILE = "quantized.onnx"
+AWARE_FILE = "quantized.ckpt"
+"""The last complete epoch of integers."""
 
 _CALIBRATION = 1024
 """Training examples that choose the scales."""
@@ -96,6 +100,7 @@ class AwareRequest:
         out: result folder.
         device: torch's.
         writes: whether this process writes files.
+        resume: go on behind the last complete epoch of integers in ``out``, if there is one.
     """
 
     model: Path
@@ -104,12 +109,14 @@ class AwareRequest:
     out: Path
     device: Device
     writes: bool
+    resume: bool = False
 
 
 def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     """Quantize a trained network and train it with the chip's arithmetic.
 
-    ``quantized.onnx`` is written whenever an epoch is the best so far.
+    ``quantized.onnx`` is written whenever an epoch is the best so far, ``quantized.ckpt`` after
+    each.
 
     Raises:
         UsageError: the model is unreadable, or does not suit the examples.
@@ -122,9 +129,13 @@ def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     module = trainable_network(start, source).to(request.device)
     module.channels_last = takes_channels_last(start, request.material.shape)
     _check_outputs(request, module)
-    if request.writes:
+    stored = _stored(request, start, talk)
+    if request.writes and stored is None:
         _write(request, start)
-    best, history = _fitted(request, module, start, talk)
+    before = _at_first(request, module) if stored is None else stored.before
+    begun = _Begun(model=_digest(request.model), integers=start.digest, before=before)
+    history = _fitted(request, module, begun, talk, stored)
+    best = module.quantized() if _is_worth_it(request, history, before) else start
     if request.writes:
         _write(request, best)
     judged = request.material.test or request.material.validation
@@ -176,6 +187,37 @@ def _quantized(request: AwareRequest) -> tuple[Network, QuantNetwork]:
     return source, replace(quantized, classes=material.classes or quantized.classes)
 
 
+def require_same_begun(out: Path, recipe: Recipe, sections: tuple[str, ...] = INTEGERS) -> None:
+    """The recipe of integers that are to be trained on is what it was, where it counts.
+
+    Raises:
+        UsageError: it is not, or their checkpoint is damaged.
+    """
+    from mxdeploy.stages.s0_train.qat.checkpoint import read_integer_checkpoint
+
+    path = out / AWARE_FILE
+    if path.exists():
+        require_same_integers(read_integer_checkpoint(path).recipe, recipe, path, sections)
+
+
+def _digest(model: Path) -> str:
+    return hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def _stored(request: AwareRequest, start: QuantNetwork, talk: Talk) -> IntegerCheckpoint | None:
+    """What to go on from; None: the integers are trained from their beginning."""
+    from mxdeploy.stages.s0_train.qat.checkpoint import read_integer_checkpoint
+
+    path = request.out / AWARE_FILE
+    if not request.resume or not path.exists():
+        return None
+    stored = read_integer_checkpoint(path)
+    if stored.model == _digest(request.model) and stored.integers == start.digest:
+        return stored
+    talk.report([_other_integers(path)])
+    return None
+
+
 def _calibration(material: Material) -> np.ndarray[Any, np.dtype[np.float32]]:
     from mxdeploy.stages.s0_train.samples import in_units
 
@@ -184,28 +226,51 @@ def _calibration(material: Material) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.asarray(inputs.numpy(), np.float32)
 
 
-def _fitted(
-    request: AwareRequest, module: IntegerNetwork, start: QuantNetwork, talk: Talk
-) -> tuple[QuantNetwork, History]:
-    """The best integers on the validation examples, those of the start included."""
-    from mxdeploy.stages.s0_train.loop import FitData, Watcher, fit
-    from mxdeploy.stages.s0_train.measure import measure
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Begun:
+    """Before the first step: digests of the model and its integers, their loss and accuracy."""
 
-    material = request.material
-    data = FitData(train=material.train, validation=material.validation).to(request.device)
-    settings = _settings(request)
+    model: str
+    integers: str
+    before: Measured
+
+
+def _fitted(
+    request: AwareRequest,
+    module: IntegerNetwork,
+    begun: _Begun,
+    talk: Talk,
+    stored: IntegerCheckpoint | None,
+) -> History:
+    """Train the module, or go on with it."""
+    from mxdeploy.stages.s0_train.loop import Watcher, fit
+
+    data, settings = _fit_data(request), _settings(request)
     epochs, batches = settings.training.epochs, -(-len(data.train) // settings.training.batch)
     module.ramp = int(_RAMP * epochs * batches)
-    judged = data.validation or data.train
-    before = measure(module, judged, settings.objective)
     with talk.progress("quantized", epochs * batches) as advance:
+        if stored is not None:
+            advance(stored.epoch * batches, "")
         watcher = Watcher(
-            on_batch=_on_batch(advance, epochs), on_epoch=_on_epoch(request, module, before, talk)
+            on_batch=_on_batch(advance, epochs), on_epoch=_on_epoch(request, module, begun, talk)
         )
-        history = fit(module, data, settings, watcher=watcher)
-    if history.best is None or (data.validation and not _better(history, before)):
-        return start, history
-    return module.quantized(), history
+        resume = None if stored is None else stored.state
+        return fit(module, data, settings, watcher=watcher, resume=resume)
+
+
+def _fit_data(request: AwareRequest) -> FitData:
+    from mxdeploy.stages.s0_train.loop import FitData
+
+    material = request.material
+    return FitData(train=material.train, validation=material.validation).to(request.device)
+
+
+def _at_first(request: AwareRequest, module: IntegerNetwork) -> Measured:
+    """Loss and accuracy before the first step, on what epochs are judged by."""
+    from mxdeploy.stages.s0_train.measure import measure
+
+    data = _fit_data(request)
+    return measure(module, data.validation or data.train, _settings(request).objective)
 
 
 def _on_batch(advance: Progress, epochs: int) -> Callable[[int, int, float], None]:
@@ -216,14 +281,35 @@ def _on_batch(advance: Progress, epochs: int) -> Callable[[int, int, float], Non
 
 
 def _on_epoch(
-    request: AwareRequest, module: IntegerNetwork, before: Measured, talk: Talk
+    request: AwareRequest, module: IntegerNetwork, begun: _Begun, talk: Talk
 ) -> Callable[[History, Callable[[], State]], None]:
-    def on_epoch(history: History, _state: Callable[[], State]) -> None:
+    from mxdeploy.stages.s0_train.qat.checkpoint import IntegerCheckpoint
+
+    def on_epoch(history: History, state: Callable[[], State]) -> None:
         talk.on_epoch(epoch_text(history, request.recipe.quantize.epochs, "quantized"))
-        if request.writes and history.best is history.epochs[-1] and _better(history, before):
+        if not request.writes:
+            return
+        epoch = history.epochs[-1]
+        if history.best is epoch and _better(history, begun.before):
             _write(request, module.quantized())
+        checkpoint = IntegerCheckpoint(
+            recipe=request.recipe,
+            model=begun.model,
+            integers=begun.integers,
+            before=begun.before,
+            epoch=epoch.number,
+            state=state(),
+        )
+        write_file(request.out / AWARE_FILE, checkpoint.to_bytes())
 
     return on_epoch
+
+
+def _is_worth_it(request: AwareRequest, history: History, before: Measured) -> bool:
+    """Whether the best epoch is kept; without validation examples every one is."""
+    if request.material.validation is None:
+        return history.best is not None
+    return _better(history, before)
 
 
 def _better(history: History, before: Measured) -> bool:
@@ -290,4 +376,15 @@ def _other_shape(request: AwareRequest, shape: tuple[int, ...]) -> Diagnostic:
         what=f"takes inputs of {list(shape)}",
         why=f"the examples have {list(request.material.shape)}",
         fix="give data of the model's size: --set data.image_size, --set data.channels",
+    )
+
+
+def _other_integers(path: Path) -> Diagnostic:
+    return Diagnostic(
+        code="MX0082",
+        where=str(path),
+        what="belongs to other integers",
+        why="the trained network, or what rounding makes of it, is not what it was",
+        fix="nothing: the integers are trained from their beginning",
+        severity="note",
     )

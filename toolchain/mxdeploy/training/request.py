@@ -20,6 +20,11 @@ Progress = Callable[[int, str], None]
 """So many more batches are done, and what there is to say."""
 
 
+def is_model(start: Path) -> bool:
+    """Whether what to start from is a model, not a checkpoint."""
+    return start.suffix == ".onnx"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
     """One of several optimizers that are compared."""
@@ -38,7 +43,8 @@ class TrainRequest:
         out: result folder.
         resume: go on where a training in ``out`` was interrupted.
         force: replace a training that is in ``out``.
-        start: checkpoint whose weights are the first ones, instead of random ones.
+        start: checkpoint whose weights are the first ones, instead of random ones; or a trained
+            model (``.onnx``) of which the integers are trained.
         compare: optimizers that are tried from the same start.
     """
 
@@ -49,6 +55,11 @@ class TrainRequest:
     force: bool = False
     start: Path | None = None
     compare: tuple[Contender, ...] = ()
+
+    @property
+    def tunes(self) -> bool:
+        """Whether it starts from a trained model, of which the integers are trained."""
+        return self.start is not None and is_model(self.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,30 +110,75 @@ def _with_training(recipe: Recipe, changes: dict[str, object]) -> Recipe:
     return recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
 
 
-_FREE = {"threads", "device", "stop_below", "patience", "max_minutes"}
+_FREE = {
+    f"training.{key}" for key in ("threads", "device", "stop_below", "patience", "max_minutes")
+}
 """What may be changed when a training goes on."""
+_FLOAT = ("network", "data", "training", "optimizer", "schedule")
+INTEGERS = ("quantize", "data", "training", "optimizer", "schedule")
+"""Sections that a training follows, in floating point and of integers."""
 
 
 def require_same(stored: Recipe, wanted: Recipe, path: Path) -> None:
-    """Going on with another recipe would be neither the one training nor the other."""
-    free = _FREE if wanted.schedule.name in {"cosine", "one_cycle"} else _FREE | {"epochs"}
-    before, now = stored.model_dump(), wanted.model_dump()
-    changed = [
-        f"{section}.{key}"
-        for section in ("network", "data", "training", "optimizer", "schedule")
-        for key in now[section]
-        if before[section][key] != now[section][key] and not (section == "training" and key in free)
-    ]
+    """Going on with another recipe would be neither the one training nor the other.
+
+    Raises:
+        UsageError: something else than how long to train is different.
+    """
+    free = _FREE if wanted.schedule.name in {"cosine", "one_cycle"} else _FREE | {"training.epochs"}
+    changed = _changed(stored, wanted, _FLOAT, free)
     if changed:
         raise UsageError(
-            Diagnostic(
-                code="MX0064",
-                where=str(path),
-                what=f"was begun with another {', '.join(changed)}",
-                why="a training that goes on must be the same training",
-                fix=f"go on without the change, or begin anew from its weights: --start {path}",
+            _begun_with_another(
+                path,
+                changed,
+                f"go on without the change, or begin anew from its weights: --start {path}",
             )
         )
+
+
+def require_same_integers(
+    stored: Recipe, wanted: Recipe, path: Path, sections: tuple[str, ...] = INTEGERS
+) -> None:
+    """The same of a training of integers; epochs of the one in floating point do not count.
+
+    Raises:
+        UsageError: something else than how long to train is different.
+    """
+    free = _FREE | {"training.epochs", "quantize.aware"}
+    changed = _changed(stored, wanted, sections, free)
+    if changed:
+        raise UsageError(
+            _begun_with_another(
+                path,
+                changed,
+                "go on without the change, or train integers anew in another "
+                "folder: --start MODEL.onnx --out FOLDER",
+            )
+        )
+
+
+def _changed(
+    stored: Recipe, wanted: Recipe, sections: tuple[str, ...], free: set[str]
+) -> list[str]:
+    """``section.key`` of everything that is different."""
+    before, now = stored.model_dump(), wanted.model_dump()
+    return [
+        f"{section}.{key}"
+        for section in sections
+        for key in now[section]
+        if before[section][key] != now[section][key] and f"{section}.{key}" not in free
+    ]
+
+
+def _begun_with_another(path: Path, changed: list[str], fix: str) -> Diagnostic:
+    return Diagnostic(
+        code="MX0064",
+        where=str(path),
+        what=f"was begun with another {', '.join(changed)}",
+        why="a training that goes on must be the same training",
+        fix=fix,
+    )
 
 
 def require_libraries() -> None:
@@ -152,12 +208,17 @@ def seen_from(folder: Path, place: Path) -> str:
         return str(folder.absolute())
 
 
+def _file_seen_from(file: Path, place: Path) -> str:
+    return (Path(seen_from(file.parent, place)) / file.name).as_posix()
+
+
 def recipe_document(request: TrainRequest) -> dict[str, Any]:
     """What ``recipe.json`` holds."""
     return {
         "recipe": request.recipe.model_dump(mode="json"),
         "folder": seen_from(request.folder, request.out),
         "compare": [[c.name, c.rate] for c in request.compare],
+        "start": None if request.start is None else _file_seen_from(request.start, request.out),
     }
 
 
@@ -173,6 +234,8 @@ def stored_request(out: Path) -> TrainRequest:
         compare = tuple(Contender(name=name, rate=rate) for name, rate in document["compare"])
         folder = Path(os.path.normpath(out / document["folder"]))
         recipe = check_recipe(document["recipe"], str(path))
+        start = document.get("start")  # files of older trainings have none
+        first = None if start is None else Path(os.path.normpath(out / start))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             Diagnostic(
@@ -182,4 +245,4 @@ def stored_request(out: Path) -> TrainRequest:
                 fix="name the folder of a training with --out",
             )
         ) from error
-    return TrainRequest(recipe=recipe, folder=folder, out=out, compare=compare)
+    return TrainRequest(recipe=recipe, folder=folder, out=out, start=first, compare=compare)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mxdeploy.builds import to_json, write_file
 from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
-from mxdeploy.training.aware import Aware, AwareRequest, train_aware
+from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
 from mxdeploy.training.export import export_checkpoint
 from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
@@ -158,14 +158,21 @@ class _Training:
     def run(self) -> Trained:
         self._mapped = self._check_network()
         self._talk.report(self._mapped.warnings)
-        if self._writes:
-            _make_folder(self._request.out)
-            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
-        runs = tuple(self._train(name, recipe) for name, recipe in variants(self._request))
+        request = self._request
+        found = [(name, recipe, self._stored(name, recipe)) for name, recipe in variants(request)]
+        if request.resume and request.recipe.quantize.aware:
+            require_same_begun(request.out, request.recipe, ("quantize", "data"))
+        self._write_recipe()
+        runs = tuple(self._train(name, recipe, stored) for name, recipe, stored in found)
         chosen = max(runs, key=_score)
         if chosen.history.best is None:
             raise UsageError([_diverged(run) for run in runs])
         return self._finish(runs, chosen)
+
+    def _write_recipe(self) -> None:
+        if self._writes:
+            _make_folder(self._request.out)
+            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
 
     def _network(self, recipe: Recipe) -> Trainable:
         """A new network with the first weights that belong to the recipe's seed."""
@@ -220,16 +227,22 @@ class _Training:
             classes=material.outputs,
         )
 
-    def _train(self, name: str, recipe: Recipe) -> Run:
-        """One training, or the rest of it."""
+    def _stored(self, name: str, recipe: Recipe) -> Checkpoint | None:
+        """Where a training is to go on; None: from its beginning."""
         from mxdeploy.stages.s0_train.checkpoint import read_checkpoint
+
+        last = self._request.out / name / LAST_FILE
+        if not self._request.resume or not last.exists():
+            return None
+        stored = read_checkpoint(last)
+        require_same(stored.recipe, recipe, last)
+        return stored
+
+    def _train(self, name: str, recipe: Recipe, stored: Checkpoint | None) -> Run:
+        """One training, or the rest of it."""
         from mxdeploy.stages.s0_train.loop import FitData, fit
 
         folder, material = self._request.out / name, self._material
-        last = folder / LAST_FILE
-        stored = read_checkpoint(last) if self._request.resume and last.exists() else None
-        if stored is not None:
-            require_same(stored.recipe, recipe, last)
         if self._writes:
             _make_folder(folder)
         network = self._network(recipe).to(self._device)
@@ -358,15 +371,16 @@ class _Training:
             out=self._request.out,
             device=self._device,
             writes=self._writes,
+            resume=self._request.resume,
         )
 
     def tune(self, model: Path) -> Aware:
         """Train a model that is trained already, with the chip's arithmetic."""
         from mxdeploy.stages.s0_train.curves import draw_history, to_png
 
-        if self._writes:
-            _make_folder(self._request.out)
-            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
+        if self._request.resume:
+            require_same_begun(self._request.out, self._request.recipe)
+        self._write_recipe()
         aware = train_aware(self.aware_request(model, self._request.recipe), self._talk)
         if self._writes:
             self._write(self._request.out / HISTORY_FILE, to_json({"aware": aware.to_dict()}))

@@ -87,7 +87,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         UsageError: there is none, or it is damaged or something else.
     """
     if not zipfile.is_zipfile(path):
-        raise _unreadable(path, "it is no file of torch" if path.exists() else "there is no file")
+        raise unreadable(path, "it is no file of torch" if path.exists() else "there is no file")
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
         return Checkpoint(
@@ -103,9 +103,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             state=document["state"],
         )
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise _unreadable(path, str(error)) from error
+        raise unreadable(path, str(error)) from error
     except pickle.UnpicklingError as error:
-        raise _unreadable(path, "it holds more than tensors, numbers and text") from error
+        raise unreadable(path, "it holds more than tensors, numbers and text") from error
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -113,13 +113,14 @@ def _json(text: str) -> dict[str, Any]:
     return document
 
 
-def _unreadable(path: Path, reason: str) -> UsageError:
+def unreadable(path: Path, reason: str) -> UsageError:
+    """A file is no checkpoint, for this reason."""
     return UsageError(
         Diagnostic(
             code="MX0040",
             where=str(path),
             what=f"is no checkpoint that can be read: {reason.splitlines()[0] if reason else ''}",
-            fix="name the best.ckpt or last.ckpt that mxdeploy train wrote",
+            fix="name a checkpoint that mxdeploy train wrote: best.ckpt or last.ckpt",
         )
     )
 

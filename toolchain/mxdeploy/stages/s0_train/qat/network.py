@@ -67,6 +67,14 @@ class IntegerNetwork(nn.Module):
         shapes |= {step.output: step.shape for step in network.tail}
         return tuple(shapes[name] for name in self._results)
 
+    def get_extra_state(self) -> Tensor:
+        """For checkpoints: how many steps were taken, on which the share of rounding depends."""
+        return torch.tensor(self._steps)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on behind so many steps."""
+        self._steps = int(state)
+
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Outputs of the model for a batch of its inputs, (n, *shape), real numbers.
 
