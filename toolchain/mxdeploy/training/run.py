@@ -107,7 +107,7 @@ def _device(name: str) -> Device:
                 code="MX0060",
                 where="training.device",
                 what=f"{name} cannot be used: {str(error).splitlines()[0]}",
-                fix="--set training.device=cpu",
+                fix="--set training.device=cpu; of several processes, each needs its own GPU",
             )
         ) from error
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from mxdeploy.data import FloatArray
 from mxdeploy.stages.s0_train.losses import Objective
+from mxdeploy.stages.s0_train.processes import shared_sums
 from mxdeploy.stages.s0_train.samples import Samples
 
 BATCH = 256
@@ -27,7 +28,7 @@ class Measured:
 
 def measure(network: nn.Module, samples: Samples, objective: Objective) -> Measured:
     """In evaluation mode; several processes divide the examples and share the result."""
-    loss, hits, counted, examples = 0.0, 0, 0, 0
+    loss, hits, counted, examples = 0.0, 0.0, 0.0, 0.0
     with evaluating(network):
         for chosen in _parts(len(samples), idist.get_rank(), idist.get_world_size()):
             inputs, targets = samples.batch(chosen)
@@ -35,10 +36,7 @@ def measure(network: nn.Module, samples: Samples, objective: Objective) -> Measu
             loss += float(objective.loss(outputs, targets)) * len(chosen)
             right, of = objective.hits(outputs, targets)
             hits, counted, examples = hits + right, counted + of, examples + len(chosen)
-    sums = torch.tensor([loss, hits, counted, examples], dtype=torch.float64)
-    if idist.get_world_size() > 1:
-        idist.all_reduce(sums)
-    loss, hits, counted, examples = sums.tolist()
+    loss, hits, counted, examples = shared_sums([loss, hits, counted, examples])
     return Measured(loss=loss / examples, accuracy=hits / counted if counted else None)
 
 

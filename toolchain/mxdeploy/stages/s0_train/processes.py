@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import ignite.distributed as idist
 import torch
+import torch.distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -27,15 +28,29 @@ def seed_all(seed: int) -> None:
 
 @contextmanager
 def together(device: torch.device) -> Iterator[None]:
-    """Join the processes that ``torchrun`` started, if it did; leave them at the end."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    """Join the processes that ``torchrun`` started, if it did; leave them at the end.
+
+    GPUs talk through NCCL, which needs to know each process's own; all others through Gloo. (ignite
+    would take a GPU for every process as soon as there is one, also where CPUs are to train.)
+    """
+    if _world() == 1:
         yield
         return
-    idist.initialize("nccl" if device.type == "cuda" else "gloo")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.distributed.init_process_group("nccl", device_id=device)
+    else:
+        torch.distributed.init_process_group("gloo")
+    idist.sync()
     try:
         yield
     finally:
         idist.finalize()
+
+
+def _world() -> int:
+    """How many processes there are, also before they have joined."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
@@ -44,15 +59,17 @@ def is_first() -> bool:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is a GPU where there is one.
+    """The device of a name; ``auto`` is a GPU where there is one, to each process its own.
 
     Raises:
-        RuntimeError: torch does not know it, or it is not there.
+        RuntimeError: torch does not know it, it is not there, or several processes would share it.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
+    elif name.startswith("cuda:") and _world() > 1:
+        raise RuntimeError(f"{_world()} processes cannot share a GPU; cuda gives each its own")
     device = torch.device(name)
     torch.zeros(1, device=device)
     return device
@@ -74,6 +91,19 @@ def shared_mean(value: float) -> float:
     return float(idist.all_reduce(value)) / idist.get_world_size()
 
 
+def shared_sums(values: list[float]) -> list[float]:
+    """The sums over all processes of numbers that each has."""
+    if idist.get_world_size() == 1:
+        return values
+    found: list[float] = _sum(torch.tensor(values, dtype=torch.float64)).tolist()
+    return found
+
+
+def _sum(tensor: torch.Tensor) -> torch.Tensor:
+    """Over all processes. What comes back counts: NCCL cannot change a tensor on the CPU."""
+    return torch.as_tensor(idist.all_reduce(tensor))
+
+
 def average_buffers(module: nn.Module) -> None:
     """Give all processes the mean of their buffers (running means of batch normalization)."""
     world = idist.get_world_size()
@@ -81,6 +111,4 @@ def average_buffers(module: nn.Module) -> None:
         return
     for buffer in module.buffers():
         if buffer.is_floating_point():
-            total = buffer.clone()
-            idist.all_reduce(total)
-            buffer.copy_(total / world)
+            buffer.copy_(_sum(buffer.clone()) / world)

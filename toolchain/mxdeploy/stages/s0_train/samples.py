@@ -169,7 +169,8 @@ class Batches:
         for all_of_it in np.array_split(order, self._count):
             part = np.array_split(all_of_it, self._world)[self._rank]
             share = len(part) * self._world / len(all_of_it)
-            yield self._batch(torch.from_numpy(part), random, share)
+            # A process without a part takes one that does not count: all step together.
+            yield self._batch(torch.from_numpy(part if share else all_of_it[:1]), random, share)
 
     def _batch(self, chosen: torch.Tensor, random: torch.Generator, share: float) -> Batch:
         shape = tuple(self._samples.inputs.shape[1:])
