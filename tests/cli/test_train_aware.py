@@ -126,6 +126,19 @@ def test_any_trained_onnx(mxdeploy: Mxdeploy, folder: Path) -> None:
     ]
 
 
+def test_the_optimizer_of_a_model_is_that_of_its_integers(mxdeploy: Mxdeploy, folder: Path) -> None:
+    ModelBuilder((1, 1, 8, 8), seed=3).conv(1, 4).relu().pool(4).node("Flatten").linear(16, 3).save(
+        folder / "start.onnx"
+    )
+    data = ("--data", folder / "bars.npz", "--out", folder / "tuned", "--epochs", 1)
+    options = ("--optimizer", "momentum:0.003", "--set", "quantize.distill=1")
+    ran = mxdeploy("train", "--start", folder / "start.onnx", *data, *options, "--json")
+    assert ran.exit_code == 0, ran.err
+    aware = ran.document["result"]["aware"]
+    assert aware["optimizer"] == "momentum"
+    assert aware["epochs"][0]["rate"] == 0.003
+
+
 def test_a_model_with_its_channels_last(mxdeploy: Mxdeploy, folder: Path) -> None:
     """Examples are read channels first; three channels tell the two apart."""
     model = ModelBuilder((1, 8, 8, 3), seed=3).node("Transpose", perm=[0, 3, 1, 2])

@@ -258,8 +258,12 @@ class AwareSection(_Section):
     Attributes:
         aware: do it.
         epochs: passes over the training examples.
-        rate: learning rate; without it a share of the optimizer's, the greater the narrower the
-            weights.
+        optimizer: steps. What the training in floating point took is too wild behind it: batch
+            normalization, which bears great rates, is folded.
+        rate: the first learning rate, from where it falls to nothing as half a cosine; without it
+            a share of the optimizer's in ``DEFAULT_RATES``, the greater the narrower the weights.
+        distill: share of the loss that is unlikeness to the network before its numbers were
+            rounded; the rest is the labels'.
         weight_bits: width of all weights but those of ``layers``.
         layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
             counts.
@@ -267,7 +271,9 @@ class AwareSection(_Section):
 
     aware: bool = False
     epochs: PositiveInt = 5
+    optimizer: OptimizerName = "adamw"
     rate: PositiveFloat | None = None
+    distill: float = Field(default=0.5, ge=0, le=1)
     weight_bits: WeightBits = 8
     layers: dict[str, WeightBits] = Field(default_factory=dict)
 

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from mxdeploy.recipe import TrainingSection  # noqa: E402 - torch is optional
 from mxdeploy.stages.s0_train.history import Epoch, History  # noqa: E402
-from mxdeploy.stages.s0_train.loop import Watcher, fit, why_stop  # noqa: E402
+from mxdeploy.stages.s0_train.loop import Teacher, Watcher, fit, why_stop  # noqa: E402
 from mxdeploy.stages.s0_train.samples import Batches  # noqa: E402
 from tests.stages.s0_train import small  # noqa: E402
 
@@ -72,6 +72,42 @@ def test_losses_of_the_batches_are_those_of_torch() -> None:
     assert seen == pytest.approx(expected, rel=1e-5)
     for one, other in zip(module.state_dict().values(), by_hand.state_dict().values(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_a_teacher_instead_of_labels() -> None:
+    """With a share of 1 labels do not count: here they are the opposite of what is taught."""
+    data = small.data(96, 32)
+    assert data.train.targets is not None
+    wrong = replace(data, train=replace(data.train, targets=1 - data.train.targets))
+    chosen = small.settings(data, training={"epochs": 8}, optimizer={"rate": 0.01})
+    taught = small.network()
+    fit(taught, data, chosen)
+
+    def answer(inputs: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return taught(inputs)
+
+    # A single epoch, so that none is chosen by its answers.
+    once = small.settings(data, training={"epochs": 1, "batch": 4}, optimizer={"rate": 0.02})
+    hits = []
+    for share in (1.0, 0.0):
+        pupil = small.network()
+        fit(pupil, wrong, replace(once, teacher=Teacher(answer=answer, share=share)))
+        inputs, targets = data.validation.batch(torch.arange(32))  # type: ignore[union-attr]
+        hits.append(float((pupil(inputs).argmax(1) == targets).float().mean()))
+    assert hits[0] > 0.8
+    assert hits[1] < 0.4
+
+
+def test_the_rate_of_an_epoch_is_its_greatest() -> None:
+    data = small.data(40, 0)
+    chosen = small.settings(
+        data,
+        training={"epochs": 1, "batch": 4},
+        optimizer={"rate": 0.01},
+        schedule={"name": "one_cycle"},
+    )
+    assert fit(small.network(), data, chosen).epochs[0].rate == pytest.approx(0.01, rel=0.05)
 
 
 def test_gradient_descent_takes_one_step_of_all_examples_per_epoch() -> None:

@@ -37,6 +37,31 @@ def test_label_smoothing() -> None:
     assert float(found) == pytest.approx(float(-(wanted * OUTPUTS.log_softmax(1)).sum() / 2))
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "hinge", "bce"])
+def test_unlikeness_is_the_divergence_of_probabilities(name: str) -> None:
+    taught = torch.tensor([[0.0, 3.0, -1.0], [0.2, 0.1, 0.0]])
+    found = objective(LABELS, loss=name).unlikeness(OUTPUTS, taught)
+    judge = torch.nn.functional.kl_div(
+        OUTPUTS.log_softmax(1), taught.softmax(1), reduction="batchmean"
+    )
+    assert float(found) == pytest.approx(float(judge))
+
+
+def test_unlikeness_of_pixels_is_a_mean_over_all_of_them() -> None:
+    one, other = torch.randn(2, 4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    found = objective(torch.zeros(4, 5, 5, dtype=torch.int64)).unlikeness(one, other)
+    flat = [x.movedim(1, -1).reshape(-1, 3) for x in (one, other)]
+    judge = torch.nn.functional.kl_div(
+        flat[0].log_softmax(1), flat[1].softmax(1), reduction="batchmean"
+    )
+    assert float(found) == pytest.approx(float(judge), rel=1e-5)
+
+
+def test_unlikeness_of_a_reconstruction_is_its_loss() -> None:
+    found = objective(None).unlikeness(OUTPUTS, OUTPUTS + 0.5)
+    assert float(found) == pytest.approx(0.25)
+
+
 def test_hinge() -> None:
     found = objective(LABELS, loss="hinge").loss(OUTPUTS, LABELS)
     by_hand = ((0) + (0.9 + 1.2)) / 3 / 2

@@ -98,5 +98,13 @@ def test_one_cycle_is_torchs() -> None:
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (1, 2), (1, 5), (5, 1)])
+def test_one_cycle_of_few_steps(epochs: int, steps: int) -> None:
+    """With a fifth of five steps rising, that would be a single one."""
+    found = rates(epochs, steps, name="one_cycle")
+    assert all(0 < rate <= 1 for rate in found)
+    assert max(found) > 0.9 or len(found) < 5
+
+
 def test_plateau_waits() -> None:
     assert rates(6, 1, name="plateau", patience=2, factor=0.5) == [1, 1, 1, 1, 0.5, 0.5]

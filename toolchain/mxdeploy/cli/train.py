@@ -97,9 +97,12 @@ def _request(  # noqa: PLR0913 - one per option
         recipe = load_recipe(stored.recipe, [*more, *changes])
         return replace(stored, recipe=recipe, resume=True)
     file = None if source is None else source / RECIPE_FILE if source.is_dir() else source
-    given = _changes(network, data, epochs, optimizer, seeds)
+    given = _changes(network, data, epochs, seeds)
     name = file.absolute().parent.name if file else (network or "network").rpartition(":")[2]
-    if start is not None and is_model(start):
+    if start is None or not is_model(start):
+        given += _steps(optimizer, "optimizer.name", "optimizer.rate")
+    else:
+        given += _steps(optimizer, "quantize.optimizer", "quantize.rate")
         given += [] if epochs is None else [f"quantize.epochs={epochs}"]
         name = start.stem
     recipe = load_recipe(file, [*given, *changes])
@@ -118,7 +121,6 @@ def _changes(
     network: str | None,
     data: Path | None,
     epochs: int | None,
-    optimizer: str | None,
     seeds: int | None,
 ) -> list[str]:
     """Options as texts for the recipe; paths are relative to where the command is called."""
@@ -133,12 +135,15 @@ def _changes(
         found.append(f"training.epochs={epochs}")
     if seeds is not None:
         found.append(f"training.seeds={seeds}")
-    if optimizer is not None:
-        name, _, rate = optimizer.partition(":")
-        found.append(f"optimizer.name={name}")
-        if rate:
-            found.append(f"optimizer.rate={rate}")
     return found
+
+
+def _steps(optimizer: str | None, name_key: str, rate_key: str) -> list[str]:
+    """``--optimizer NAME[:RATE]`` as texts for the recipe."""
+    if optimizer is None:
+        return []
+    name, _, rate = optimizer.partition(":")
+    return [f"{name_key}={name}", *([f"{rate_key}={rate}"] if rate else [])]
 
 
 def _contenders(text: str) -> tuple[Contender, ...]:

@@ -12,24 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mxdeploy.arith.head import apply_head
 from mxdeploy.builds import write_file
 from mxdeploy.errors import Diagnostic, UsageError
-from mxdeploy.ir.network import Network
-from mxdeploy.ir.objective import Objective
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.recipe import Recipe
-from mxdeploy.training.answers import Answers, answers_of, as_taken, takes_channels_last
+from mxdeploy.recipe import DEFAULT_RATES, OptimizerSection, Recipe, ScheduleSection
+from mxdeploy.training.answers import Answers, answers_of, takes_channels_last
 from mxdeploy.training.export import options_text
 from mxdeploy.training.material import Material
 from mxdeploy.training.request import INTEGERS, Progress, Talk, require_same_integers
 from mxdeploy.training.result import epoch_text
+from mxdeploy.training.rounded import rounded, teacher_of
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s0_train.history import History
-    from mxdeploy.stages.s0_train.loop import FitData, FitSettings, State
+    from mxdeploy.stages.s0_train.loop import FitData, FitSettings, State, Teacher
     from mxdeploy.stages.s0_train.measure import Measured
     from mxdeploy.stages.s0_train.processes import Device
     from mxdeploy.stages.s0_train.qat import IntegerNetwork
@@ -40,13 +36,11 @@ QUANTIZED_FILE = "quantized.onnx"
 AWARE_FILE = "quantized.ckpt"
 """The last complete epoch of integers."""
 
-_CALIBRATION = 1024
-"""Training examples that choose the scales."""
 _RAMP = 0.1
 """Share of all steps in which rounding comes in."""
 _GENTLE = {8: 1 / 20, 4: 1 / 4, 2: 1.0, 1: 1.0}
-"""Learning rate by width, as a share of the optimizer's for training from nothing: the narrower the
-weights, the further they have to go from where rounding has left them."""
+"""Learning rate by width, as a share of the optimizer's usual one: the narrower the weights, the
+further they have to go from where rounding has left them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +90,7 @@ class AwareRequest:
     Attributes:
         model: ONNX file to start from.
         material: examples.
-        recipe: its sections ``quantize``, ``training``, ``optimizer``, ``schedule``, ``data``.
+        recipe: its sections ``quantize``, ``training``, ``data``.
         out: result folder.
         device: torch's.
         writes: whether this process writes files.
@@ -125,15 +119,21 @@ def train_aware(request: AwareRequest, talk: Talk) -> Aware:
     from mxdeploy.stages.s0_train.qat import trainable_network
 
     talk.on_stage("quantizing")
-    source, start = _quantized(request)
-    module = trainable_network(start, source).to(request.device)
+    found = rounded(request.model, request.material, request.recipe.quantize)
+    start = found.integers
+    module = trainable_network(start, found.source).to(request.device)
     module.channels_last = takes_channels_last(start, request.material.shape)
     _check_outputs(request, module)
     stored = _stored(request, start, talk)
     if request.writes and stored is None:
         _write(request, start)
     before = _at_first(request, module) if stored is None else stored.before
-    begun = _Begun(model=_digest(request.model), integers=start.digest, before=before)
+    begun = _Begun(
+        model=_digest(request.model),
+        integers=start.digest,
+        before=before,
+        teacher=teacher_of(found, request.recipe.quantize, request.material, request.device),
+    )
     history = _fitted(request, module, begun, talk, stored)
     best = module.quantized() if _is_worth_it(request, history, before) else start
     if request.writes:
@@ -157,34 +157,6 @@ def _measured(request: AwareRequest, network: QuantNetwork, samples: Samples) ->
     module = trainable_network(network).to(request.device)
     module.channels_last = takes_channels_last(network, request.material.shape)
     return measure(module, samples.to(request.device), _settings(request).objective)
-
-
-def _quantized(request: AwareRequest) -> tuple[Network, QuantNetwork]:
-    """The float network as it was rounded, and its integers, in a form that fits on the chip."""
-    from mxdeploy.pipeline import Legalized, first_that_fits
-    from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize_with_source
-    from mxdeploy.stages.s4_map import map_network
-    from mxdeploy.trace import Trace
-
-    section, material = request.recipe.quantize, request.material
-    rules = tuple(WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
-    options = QuantizeOptions(weight_bits=section.weight_bits, widths=rules)
-
-    def place(model: Legalized) -> tuple[Network, QuantNetwork]:
-        network = model.network
-        channels_last = takes_channels_last(network, material.shape)
-        if network.input_shape != material.shape and not channels_last:
-            raise UsageError(_other_shape(request, network.input_shape))
-        if model.integers is not None:
-            found = network, model.integers
-        else:
-            inputs = as_taken(_calibration(material), channels_last=channels_last)
-            found = quantize_with_source(network, apply_head(network.head, inputs), options)
-        map_network(found[1])
-        return found
-
-    source, quantized = first_that_fits(request.model, Objective.LATENCY, Trace(), place)
-    return source, replace(quantized, classes=material.classes or quantized.classes)
 
 
 def require_same_begun(out: Path, recipe: Recipe, sections: tuple[str, ...] = INTEGERS) -> None:
@@ -218,21 +190,17 @@ def _stored(request: AwareRequest, start: QuantNetwork, talk: Talk) -> IntegerCh
     return None
 
 
-def _calibration(material: Material) -> np.ndarray[Any, np.dtype[np.float32]]:
-    from mxdeploy.stages.s0_train.samples import in_units
-
-    step = -(-len(material.train) // _CALIBRATION)
-    inputs = in_units(material.train.inputs[::step], material.scale)
-    return np.asarray(inputs.numpy(), np.float32)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Begun:
-    """Before the first step: digests of the model and its integers, their loss and accuracy."""
+    """Before the first step.
+
+    Digests of the model and its integers, their loss and accuracy, and whom they are to imitate.
+    """
 
     model: str
     integers: str
     before: Measured
+    teacher: Teacher | None
 
 
 def _fitted(
@@ -245,7 +213,8 @@ def _fitted(
     """Train the module, or go on with it."""
     from mxdeploy.stages.s0_train.loop import Watcher, fit
 
-    data, settings = _fit_data(request), _settings(request)
+    data = _fit_data(request)
+    settings = replace(_settings(request), teacher=begun.teacher)
     epochs, batches = settings.training.epochs, -(-len(data.train) // settings.training.batch)
     module.ramp = int(_RAMP * epochs * batches)
     with talk.progress("quantized", epochs * batches) as advance:
@@ -325,12 +294,12 @@ def _settings(request: AwareRequest) -> FitSettings:
     section = recipe.quantize
     training = recipe.training.model_copy(update={"epochs": section.epochs, "stop_below": None})
     widths = (section.weight_bits, *section.layers.values())
-    rate = section.rate or recipe.optimizer.used_rate * _GENTLE[min(widths)]
+    rate = section.rate or DEFAULT_RATES[section.optimizer] * _GENTLE[min(widths)]
     return FitSettings(
         objective=make_objective(recipe.training, material.train, material.outputs),
         training=training,
-        optimizer=recipe.optimizer.model_copy(update={"rate": rate}),
-        schedule=recipe.schedule,
+        optimizer=OptimizerSection(name=section.optimizer, rate=rate),
+        schedule=ScheduleSection(),
         strengths=recipe.data.strengths,
         classes=material.outputs,
     )
@@ -367,16 +336,6 @@ def _check_outputs(request: AwareRequest, module: IntegerNetwork) -> None:
                 fix="give examples of the classes that the model was trained for",
             )
         )
-
-
-def _other_shape(request: AwareRequest, shape: tuple[int, ...]) -> Diagnostic:
-    return Diagnostic(
-        code="MX0080",
-        where=str(request.model),
-        what=f"takes inputs of {list(shape)}",
-        why=f"the examples have {list(request.material.shape)}",
-        fix="give data of the model's size: --set data.image_size, --set data.channels",
-    )
 
 
 def _other_integers(path: Path) -> Diagnostic:

@@ -115,7 +115,7 @@ _FREE = {
 }
 """What may be changed when a training goes on."""
 _FLOAT = ("network", "data", "training", "optimizer", "schedule")
-INTEGERS = ("quantize", "data", "training", "optimizer", "schedule")
+INTEGERS = ("quantize", "data", "training")
 """Sections that a training follows, in floating point and of integers."""
 
 

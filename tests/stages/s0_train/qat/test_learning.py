@@ -85,6 +85,16 @@ def test_a_start_without_rounding_is_the_float_network() -> None:
     assert errors[0] < errors[1] < errors[2]
 
 
+def test_unrounded_is_nearer_to_the_float_network() -> None:
+    source = float_network()
+    x = np.random.default_rng(0).uniform(-1, 1, (32, 3, 6, 6)).astype(np.float32)
+    options = QuantizeOptions(method="max", bias_correction=False, equalize=False, threads=1)
+    module = trainable_network(quantize(source, x, options), source)
+    real = Session(build_float_model(source), 1).run({"x": x})["y"]
+    whole, unrounded = (f(torch.from_numpy(x)).detach().numpy() for f in (module, module.unrounded))
+    assert np.abs(unrounded - real).mean() < np.abs(whole - real).mean() / 2
+
+
 def test_rounding_comes_in_step_by_step() -> None:
     """In the end, and in evaluation mode always, it is the chip's arithmetic."""
     network = build((3, 6, 6), [conv(4, 3, 1, bias=True), linear(3, flatten=True)], seed=4)

@@ -17,7 +17,7 @@ class Epoch:
 
     Attributes:
         number: counted from 1.
-        rate: learning rate of its last step.
+        rate: greatest learning rate of its steps.
         batch_losses: means over up to ``TRACE_POINTS`` equal parts of the epoch, measured while
             the weights changed, on augmented examples.
         train_loss, train_accuracy: afterwards, on training examples as they are (a sample of

@@ -50,6 +50,19 @@ class FitData:
         return FitData(train=self.train.to(device), validation=validation)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Teacher:
+    """A network that does not learn, to be imitated.
+
+    Attributes:
+        answer: its outputs to a batch of inputs, without gradients.
+        share: of the loss that is unlikeness to them, 0..1; the rest is the labels'.
+    """
+
+    answer: Callable[[torch.Tensor], torch.Tensor]
+    share: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
     """How to train.
@@ -61,6 +74,7 @@ class FitSettings:
         schedule: learning rates.
         strengths: augmentations.
         classes: how many there are; 0 for a reconstruction.
+        teacher: a network whose outputs are to be met as well as the labels.
     """
 
     objective: Objective
@@ -69,6 +83,7 @@ class FitSettings:
     schedule: ScheduleSection
     strengths: Strengths
     classes: int
+    teacher: Teacher | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,21 +190,31 @@ class _Fit:
     def _before_epoch(self, _engine: Engine) -> None:
         self._replica.train()
         self._losses = []
+        self._rate = 0.0
         self._epoch_began = time.monotonic()
         self._optimizer.zero_grad(set_to_none=True)
 
     def _step(self, batch: Batch) -> float:
         """One batch; gradient descent only takes a step at the end of the epoch."""
-        settings = self._settings
-        loss = settings.objective.loss(self._replica(batch.inputs), batch.targets) * batch.share
+        loss = self._loss(batch) * batch.share
         part = len(self._batches) if self._whole else 1
         torch.autograd.backward(loss / part)
         if not self._whole or len(self._losses) + 1 == len(self._batches):
             self._optimizer.step()
             self._optimizer.zero_grad(set_to_none=True)
-            self._rate = self._schedule.rate
+            self._rate = max(self._rate, self._schedule.rate)
             self._schedule.after_step()
         return shared_mean(float(loss.detach()))
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        """How far the outputs are from what they should be, and from the teacher's."""
+        objective, teacher = self._settings.objective, self._settings.teacher
+        outputs = self._replica(batch.inputs)
+        loss = objective.loss(outputs, batch.targets)
+        if teacher is None:
+            return loss
+        unlike = objective.unlikeness(outputs, teacher.answer(batch.inputs))
+        return (1 - teacher.share) * loss + teacher.share * unlike
 
     def _after_step(self, engine: Engine) -> None:
         loss = float(engine.state.output)  # type: ignore[arg-type]

@@ -37,6 +37,17 @@ class Objective:
     task: Task
     loss: LossFunction
 
+    def unlikeness(self, outputs: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+        """How far ``outputs`` are from those of another network: mean over a batch, a scalar.
+
+        Of classes it is the Kullback-Leibler divergence of the probabilities, of a reconstruction
+        the loss.
+        """
+        if self.task == "reconstruction":
+            return self.loss(outputs, taught)
+        ours, theirs = (functional.log_softmax(x, dim=1) for x in (outputs, taught))
+        return (theirs.exp() * (theirs - ours)).sum(dim=1).mean()
+
     def hits(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[int, int]:
         """How many classes (of examples or pixels) are right, of how many; 0 of 0 if none are."""
         if self.task == "reconstruction":

@@ -52,11 +52,14 @@ class Schedule:
         self._per_step: LRScheduler | None = None
         self._per_epoch: ReduceLROnPlateau | None = None
         if section.name == "one_cycle":
+            total = max(2, epochs * steps)
+            # torch divides by the number of steps that rise, less one
+            rising = 0.0 if section.used_warmup * total == 1 else section.used_warmup
             self._per_step = OneCycleLR(
                 optimizer,
                 max_lr=optimizer.param_groups[0]["lr"],
-                total_steps=max(2, epochs * steps),
-                pct_start=section.used_warmup,
+                total_steps=total,
+                pct_start=rising,
                 cycle_momentum=optimizer.defaults.get("momentum", 0) > 0,
             )
         elif section.name == "plateau":

@@ -86,6 +86,17 @@ class IntegerNetwork(nn.Module):
             share = min(1.0, self._steps / (self.ramp + 1))
         return self.scores(self.values(self.quantized_input(x), share))
 
+    @torch.no_grad()
+    def unrounded(self, x: Tensor) -> Tensor:
+        """The only output, of the real numbers behind the integers: nothing is rounded.
+
+        Inputs are still the integers that the chip gets, and what saturates there does here.
+        """
+        outputs = self.scores(self.values(self.quantized_input(x), 0.0))
+        if isinstance(outputs, tuple):
+            raise TypeError("several outputs")
+        return outputs
+
     def quantized_input(self, x: Tensor) -> Tensor:
         """The integers that the chip gets for a batch of the model's inputs; float32."""
         network = self.network
