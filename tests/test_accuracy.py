@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -98,6 +99,17 @@ def test_every_answer_gained() -> None:
     low, high = paired(30, 0, 30).interval
     assert high == 1.0
     assert low == pytest.approx(2 * 30 / (30 + Z_95**2) - 1, abs=1e-6)
+
+
+def test_the_limit_on_one_side() -> None:
+    """Without any change it is z^2 / (n + z^2); with many, that of the normal distribution."""
+    z = NormalDist().inv_cdf(0.95)
+    assert paired(0, 0, 200).most_lost == pytest.approx(z * z / (200 + z * z), abs=1e-6)
+    lost, gained, total = 700, 300, 1_000_000
+    spread = (lost + gained - (lost - gained) ** 2 / total) ** 0.5 / total
+    wanted = (lost - gained) / total + z * spread
+    assert paired(gained, lost, total).most_lost == pytest.approx(wanted, rel=2e-3)
+    assert paired(6, 16, 161).most_lost < -paired(6, 16, 161).interval[0]
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

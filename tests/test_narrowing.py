@@ -1,4 +1,4 @@
-"""Narrower weights within a memory, and for an accuracy."""
+"""Narrower weights within a memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.narrowing import kernel_bytes, one_wish, quantize_to_drop, quantize_to_size
+from mxdeploy.narrowing import kernel_bytes, one_wish, quantize_to_size
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, quantize
 from mxdeploy.stages.s3_quantize.sensitivity import sensitivities
@@ -85,37 +85,10 @@ def test_too_little_memory() -> None:
     assert raised.value.diagnostics[0].code == "MX3020"
 
 
-def test_smallest_weights_that_keep_the_answers() -> None:
-    """More may be lost, less memory is taken; what is kept is kept on the judging half."""
-    sizes = []
-    for points in (2.0, 10.0, 100.0):
-        result, notes = quantize_to_drop(NETWORK, data(), OPTIONS, points)
-        sizes.append(kernel_bytes(result))
-        assert all(f"{points:g} points" in note.what for note in notes)
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
-    assert set(widths(result)) == {2}
-
-
-def test_labels_judge() -> None:
-    """Labels that the network never gives right cannot be lost."""
-    draft = Draft((8, 3, 3), seed=0)
-    spec = LayerSpec(kind=Kind.CONV2D, in_channels=8, in_size=(3, 3), out_channels=5, kernel=(3, 3))
-    network = draft.network((draft.layer(spec, ("x",)),))
-    inputs = data()[:, :, :3, :3]
-    wrong = np.full(len(inputs), 99)
-    assert widths(quantize_to_drop(network, inputs, OPTIONS, 0.0, wrong)[0]) == [2]
-    assert widths(quantize_to_drop(network, inputs, OPTIONS, 5.0)[0]) != [2]
-
-
 def test_no_data() -> None:
-    for call in (
-        lambda: quantize_to_size(NETWORK, None, OPTIONS, WeightMemory(share=0.5)),
-        lambda: quantize_to_drop(NETWORK, data(1), replace(OPTIONS), 1.0),
-    ):
-        with pytest.raises(UsageError) as raised:
-            call()
-        assert raised.value.diagnostics[0].code == "MX3019"
+    with pytest.raises(UsageError) as raised:
+        quantize_to_size(NETWORK, None, OPTIONS, WeightMemory(share=0.5))
+    assert raised.value.diagnostics[0].code == "MX3019"
 
 
 def test_one_wish_only() -> None:

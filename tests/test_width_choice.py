@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdeploy.errors import UsageError
-from mxdeploy.width_choice import Cost, WeightMemory, best_choices, first_good, weight_memory
+from mxdeploy.width_choice import (
+    Cost,
+    WeightMemory,
+    best_choices,
+    first_good,
+    last_good,
+    weight_memory,
+)
 
 COSTS = st.fixed_dictionaries(
     {
@@ -47,6 +54,24 @@ def test_wider_weights_stay_where_they_cost_nothing() -> None:
 def test_first_good(count: int, start: int) -> None:
     found = first_good(count, lambda place: place >= start)
     assert found == (start if start < count else None)
+
+
+@given(st.lists(st.booleans(), max_size=24))
+def test_last_good(good: list[bool]) -> None:
+    """It is good, and none close behind it; where good ones come first, it is the last."""
+    asked: list[int] = []
+    found = last_good(len(good), lambda place: asked.append(place) or good[place])
+    if found is None:
+        assert not any(good[place] for place in asked)
+    else:
+        assert good[found]
+        assert not any(good[found + 1 : found + 3])
+    if good == sorted(good, reverse=True):
+        assert found == (sum(good) - 1 if any(good) else None)
+
+
+def test_one_bad_choice_does_not_end_the_search() -> None:
+    assert last_good(9, lambda place: place in (0, 1, 3, 5)) == 5
 
 
 @pytest.mark.parametrize(

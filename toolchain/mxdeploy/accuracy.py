@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Z_95 = 1.959964
 """Standard normal quantile of a 95 % interval."""
+Z_95_ONE_SIDED = 1.644854
+"""The same of a 95 % limit on one side."""
 _HALVINGS = 60
 
 
@@ -78,9 +80,14 @@ class PairedComparison:
         asymptotic test is significant at 5 %.
         """
         return (
-            -_upper_limit(gained=self.lost, lost=self.gained, total=self.total),
-            _upper_limit(gained=self.gained, lost=self.lost, total=self.total),
+            -_upper_limit(gained=self.lost, lost=self.gained, total=self.total, z=Z_95),
+            _upper_limit(gained=self.gained, lost=self.lost, total=self.total, z=Z_95),
         )
+
+    @property
+    def most_lost(self) -> float:
+        """The largest loss that agrees with what was seen, at 95 % on this side alone."""
+        return _upper_limit(gained=self.lost, lost=self.gained, total=self.total, z=Z_95_ONE_SIDED)
 
     @property
     def p_value(self) -> float:
@@ -124,12 +131,12 @@ def compare_answers(
     )
 
 
-def _upper_limit(*, gained: int, lost: int, total: int) -> float:
+def _upper_limit(*, gained: int, lost: int, total: int, z: float) -> float:
     """The largest difference that the score test accepts, by halving."""
     low, high = (gained - lost) / total, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _score(middle, gained, lost, total) >= -Z_95:
+        if _score(middle, gained, lost, total) >= -z:
             low = middle
         else:
             high = middle

@@ -18,6 +18,7 @@ from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s4_map.needs import layer_need
+from mxdeploy.trace import Steps, unwatched
 from mxdeploy.width_choice import first_good
 
 NARROWER: tuple[WeightBits, ...] = (4, 2)
@@ -74,7 +75,10 @@ def with_steps(options: QuantizeOptions, steps: Sequence[Step]) -> QuantizeOptio
 
 
 def quantize_to_fit(
-    network: Network, data: NDArray[np.float32] | None, options: QuantizeOptions
+    network: Network,
+    data: NDArray[np.float32] | None,
+    options: QuantizeOptions,
+    on_step: Steps = unwatched,
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """Quantize with narrow layers that let the network fit, and say what that costs.
 
@@ -84,6 +88,7 @@ def quantize_to_fit(
         network: legalized.
         data: calibration data, after the network's head; None when the model declares its ranges.
         options: the widths to start from.
+        on_step: told how far it is.
 
     Raises:
         UsageError, ModelError: as :func:`quantize`, and when nothing makes the network fit.
@@ -94,7 +99,7 @@ def quantize_to_fit(
     chosen = with_steps(options, steps)
     if data is not None:
         guessed = quantize(network, None, replace(options, guess_ranges=True))
-        known = choices(network, data, options)
+        known = choices(network, data, options, on_step)
         # What is smaller fits as well, but for rare cases of awkward placement.
         place = first_good(len(known), lambda k: _failure(guessed, known[k].widths) is None)
         chosen = chosen if place is None else with_choice(options, known[place])

@@ -22,7 +22,7 @@ from mxdeploy.options import MapSection, ProjectOptions, QuantizeSection
 from mxdeploy.proof import Proof, prove, require_checksums, require_equal, require_model_outputs
 from mxdeploy.sample import choose_sample
 from mxdeploy.synthetic import SyntheticChoice
-from mxdeploy.trace import Trace
+from mxdeploy.trace import Steps, Trace, unwatched
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s3_quantize import QuantizeOptions
@@ -99,10 +99,7 @@ def build(request: BuildRequest, trace: Trace) -> Build:
     options = replace(map_options(request.options.map), chosen=chosen)
 
     def place(model: Legalized) -> _Placed:
-        choice = request.calibration
-        calibration = None if choice is None else calibration_data(choice, model.network)
-        with trace.stage("quantize"):
-            quantized, notes = quantize_as_chosen(model, calibration, request.options, choice)
+        calibration, quantized, notes = _quantize(request, model, trace)
         with trace.stage("map"):
             return _Placed(model.network, calibration, notes, map_network(quantized, options))
 
@@ -139,6 +136,17 @@ def build(request: BuildRequest, trace: Trace) -> Build:
         scale=scale,
         diagnostics=(*placed.notes, *warnings, *diagnostics),
     )
+
+
+def _quantize(
+    request: BuildRequest, model: Legalized, trace: Trace
+) -> tuple[DataSet | None, QuantNetwork, tuple[Diagnostic, ...]]:
+    """The calibration data, the integer network, and what the user should know about it."""
+    choice, options = request.calibration, request.options
+    calibration = None if choice is None else calibration_data(choice, model.network)
+    with trace.stage("quantize"):
+        found = quantize_as_chosen(model, calibration, options, choice, trace.on_step)
+    return calibration, *found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,10 +251,11 @@ def quantize_as_chosen(
     calibration: DataSet | None,
     options: ProjectOptions,
     choice: DataChoice | SyntheticChoice | None,
+    on_step: Steps = unwatched,
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """The integer network and what the user should know about it.
 
-    Integers that the model file holds are final.
+    Integers that the model file holds are final. ``on_step`` is told how far long work is.
     """
     from mxdeploy.stages.s3_quantize.findings import integers_are_final
 
@@ -257,30 +266,38 @@ def quantize_as_chosen(
         quantized = model.integers
         notes = () if options.quantize == QuantizeSection() else (integers_are_final(),)
     else:
-        quantized, notes = _with_widths(model.network, calibration, chosen, options.quantize)
+        quantized, notes = _with_widths(
+            model.network, calibration, chosen, options.quantize, on_step
+        )
     quantized = replace(quantized, classes=options.classes or quantized.classes)
     quantized.verify()
     return quantized, (*model.notes, *notes)
 
 
 def _with_widths(
-    network: Network, calibration: DataSet | None, chosen: QuantizeOptions, section: QuantizeSection
+    network: Network,
+    calibration: DataSet | None,
+    chosen: QuantizeOptions,
+    section: QuantizeSection,
+    on_step: Steps,
 ) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """The integer network, weights as narrow as the user wants them."""
     from mxdeploy.fitting import quantize_to_fit
-    from mxdeploy.narrowing import one_wish, quantize_to_drop, quantize_to_size
+    from mxdeploy.keeping import quantize_to_drop
+    from mxdeploy.narrowing import one_wish, quantize_to_size
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.width_choice import weight_memory
 
     one_wish(fit=section.fit, memory=section.weight_memory, drop=section.max_drop)
     data = None if calibration is None else apply_head(network.head, calibration.x)
     if section.weight_memory is not None:
-        return quantize_to_size(network, data, chosen, weight_memory(section.weight_memory))
+        memory = weight_memory(section.weight_memory)
+        return quantize_to_size(network, data, chosen, memory, on_step)
     if section.max_drop is not None:
         labels = None if calibration is None else calibration.labels
-        return quantize_to_drop(network, data, chosen, section.max_drop, labels)
+        return quantize_to_drop(network, data, chosen, section.max_drop, labels, on_step)
     if section.fit:
-        return quantize_to_fit(network, data, chosen)
+        return quantize_to_fit(network, data, chosen, on_step)
     return quantize(network, data, chosen), ()
 
 

@@ -23,7 +23,7 @@ from mxdeploy.pipeline import (
     quantize_options,
 )
 from mxdeploy.synthetic import SyntheticChoice
-from mxdeploy.trace import Trace
+from mxdeploy.trace import Steps, Trace
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
@@ -91,7 +91,7 @@ def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
         calibration = None if choice is None else calibration_data(choice, model.network)
         test = None if request.test is None else read_data(request.test, model.network, "x_test")
         with trace.stage("quantize"):
-            result = _quantized(request, model, calibration)
+            result = _quantized(request, model, calibration, trace.on_step)
         if test is None:
             return result
         with trace.stage("evaluate"):
@@ -144,13 +144,15 @@ def quantization_document(result: Quantization) -> dict[str, object]:
 
 
 def _quantized(
-    request: QuantizationRequest, model: Legalized, calibration: DataSet | None
+    request: QuantizationRequest, model: Legalized, calibration: DataSet | None, on_step: Steps
 ) -> Quantization:
     data_free = isinstance(request.calibration, SyntheticChoice)
     if request.layer is not None and not request.options.quantize.chooses_widths:
         options = quantize_options(request.options.quantize, data_free=data_free)
         return _explained(request, request.layer, model, calibration, options)
-    network, notes = quantize_as_chosen(model, calibration, request.options, request.calibration)
+    network, notes = quantize_as_chosen(
+        model, calibration, request.options, request.calibration, on_step
+    )
     if request.layer is None:
         return Quantization(network=network, calibration=calibration, notes=notes)
     options = quantize_options(request.options.quantize, data_free=data_free)

@@ -8,13 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 Listener = Callable[[str], None]
+Steps = Callable[[int, int, str], None]
+"""Told within long work: how many steps are done, of how many, and what comes now."""
+
+
+def unwatched(_done: int, _total: int, _text: str) -> None:
+    """Nobody watches."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """Times the stages and tells a listener what begins."""
+    """Times the stages and tells listeners what begins, and how far long work is."""
 
     on_stage: Listener = lambda _text: None
+    on_step: Steps = unwatched
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

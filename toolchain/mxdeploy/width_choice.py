@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.stages.s3_quantize.options import WeightBits
 
+_BEYOND = 2
+"""How far behind a good one others are looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -62,6 +65,22 @@ def first_good(count: int, is_good: Callable[[int], bool]) -> int | None:
         else:
             low = middle
     return high if high < count else None
+
+
+def last_good(count: int, is_good: Callable[[int], bool]) -> int | None:
+    """A good one of ``count`` places, if possible the last; None: none was found.
+
+    Places tend from good to bad, but chance may turn single ones: after halving, some more places
+    are looked at, and so on behind each that is good.
+    """
+    bad = first_good(count, lambda place: not is_good(place))
+    found = (count if bad is None else bad) - 1
+    place = found + 1
+    while place - found < _BEYOND and place + 1 < count:
+        place += 1
+        if is_good(place):
+            found = place
+    return found if found >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)

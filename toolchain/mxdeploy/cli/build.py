@@ -114,11 +114,9 @@ def _build(
     from mxdeploy.cli import render
     from mxdeploy.package import package
     from mxdeploy.pipeline import build
-    from mxdeploy.trace import Trace
 
     check_target(target, force=force)
-    with output.stages() as listener:
-        trace = Trace(on_stage=listener)
+    with output.trace() as trace:
         built = build(request, trace)
         report, files = package(built, trace)
         write_build(target, files)

@@ -43,12 +43,10 @@ def command(
     Everything that stands in the way is reported at once: which node, which limit, what to do.
     """
     from mxdeploy.pipeline import placement_of
-    from mxdeploy.trace import Trace
 
     options = widths.applied(read_options(model, config))
     options = with_objective(options, objective)
-    with output.stages() as listener:
-        trace = Trace(on_stage=listener)
+    with output.trace() as trace:
         _, plan = placement_of(model, options, trace)
     output.result = _result(plan)
     _show(output, plan)

@@ -16,6 +16,7 @@ import click
 
 from mxdeploy import __version__
 from mxdeploy.errors import Diagnostic, MxdeployError
+from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,6 +25,7 @@ SCHEMA = "mxdeploy/1"
 DEFECT = 1
 PIPE_WIDTH = 100
 """Columns of tables that nobody watches being printed."""
+_SHORT = 56
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
@@ -76,13 +78,34 @@ class Output:
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str], None]]:
-        """A spinner that names the running stage; silent unless a person watches."""
+        """What names the running stage; shown only where a person watches, else with ``-v``."""
+        with self.trace() as trace:
+            yield trace.on_stage
+
+    @contextmanager
+    def trace(self) -> Iterator[Trace]:
+        """For the pipeline: the running stage, and a bar where a stage says how far it is."""
         if self.as_json or self.verbosity < 0 or not sys.stderr.isatty():
-            yield self.detail
+            yield Trace(on_stage=self.detail, on_step=lambda *step: self.detail(_in_words(*step)))
             return
-        console = self._console(error=True)
-        with console.status("starting") as status:
-            yield lambda name: status.update(f"{name} …")
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn())
+        with Progress(
+            *columns, TimeElapsedColumn(), console=self._console(error=True), transient=True
+        ) as bar:
+            task = bar.add_task("starting", total=None)
+
+            def stage(name: str) -> None:
+                nonlocal task
+                bar.remove_task(task)
+                task = bar.add_task(f"{name} …", total=None)
+
+            def step(done: int, total: int, text: str) -> None:
+                words = _in_words(done, total, text)
+                bar.update(task, description=words, total=total, completed=done, refresh=True)
+
+            yield Trace(on_stage=stage, on_step=step)
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -133,6 +156,12 @@ class Output:
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stdout.flush()
         sys.exit(exit_code)
+
+
+def _in_words(done: int, total: int, text: str) -> str:
+    """What comes now within a stage, on one line: names of layers may be long."""
+    short = text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return f"{done + 1} of {total}: {short}"
 
 
 def run(output: Output, command: Callable[[], None]) -> NoReturn:

@@ -62,7 +62,6 @@ def command(  # noqa: PLR0913 - one parameter per option
     """
     from mxdeploy.builds import check_target
     from mxdeploy.quantization import QUANTIZATION_FILE, QuantizationRequest, quantize_model
-    from mxdeploy.trace import Trace
 
     options = widths.applied(read_options(model, config))
     request = QuantizationRequest(
@@ -74,8 +73,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     )
     if target is not None:
         check_target(target, force=force, marker=QUANTIZATION_FILE)
-    with output.stages() as listener:
-        result = quantize_model(request, Trace(on_stage=listener))
+    with output.trace() as trace:
+        result = quantize_model(request, trace)
     _show(output, result)
     if target is not None:
         _write(output, result, target)

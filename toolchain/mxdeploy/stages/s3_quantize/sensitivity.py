@@ -7,7 +7,7 @@ on each other, so that those of several add up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +61,10 @@ _ROWS = 4096
 
 
 def sensitivities(
-    network: Network, calibration: NDArray[np.generic], options: QuantizeOptions
+    network: Network,
+    calibration: NDArray[np.generic],
+    options: QuantizeOptions,
+    on_step: Callable[[int, int, str], None] = lambda _done, _total, _text: None,
 ) -> dict[str, Noise]:
     """Noise in the outputs, relative to their power, by layer with weights and width.
 
@@ -69,6 +72,7 @@ def sensitivities(
         network: legalized.
         calibration: representative inputs, as for ``quantize``.
         options: what the user chose.
+        on_step: told how many layers are done, of how many, and which comes now.
 
     Raises:
         UsageError: the calibration data are unusable.
@@ -80,11 +84,12 @@ def sensitivities(
         narrow = replace(options, weight_bits=4)
         network = equalized(network, traffic_of(network, glance), layer_widths(network, narrow))
     probe = _Probe(network, calibrate(network, data, _EXTENT, options.threads), options)
-    return {
-        node.name: probe.noise(node)
-        for node in layer_nodes(network)
-        if layer_of(node).weight is not None
-    }
+    nodes = [node for node in layer_nodes(network) if layer_of(node).weight is not None]
+    found = {}
+    for place, node in enumerate(nodes):
+        on_step(place, len(nodes), f"noise of narrow weights in {node.name}")
+        found[node.name] = probe.noise(node)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
