@@ -20,6 +20,7 @@ from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.outputs import Classifier, classifier_of, model_outputs, shapes_of
+from mxdeploy.pixel_evaluation import PixelEvaluation, pixel_meter
 
 if TYPE_CHECKING:
     from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
@@ -59,6 +60,8 @@ class Evaluation:
         paired: integer against float, input by input; None where ``accuracy`` is.
         agreement: share of inputs for which float and integer choose the same class; None when no
             output tells classes.
+        pixels: the same for a map of classes; None where no output is one, or labels are those of
+            whole inputs.
         outputs: the integer model's outputs (the CPU's steps included), in the model's order.
         unequal: inputs on which integer model and emulator differ (there should be none).
     """
@@ -70,6 +73,7 @@ class Evaluation:
     accuracy: dict[str, Accuracy] | None
     paired: PairedComparison | None
     agreement: float | None
+    pixels: PixelEvaluation | None
     outputs: tuple[OutputQuality, ...]
     unequal: tuple[int, ...]
 
@@ -85,6 +89,7 @@ class Evaluation:
             "correct": None if accuracy is None else {k: a.correct for k, a in accuracy.items()},
             "paired": None if self.paired is None else self.paired.to_dict(),
             "agreement": self.agreement,
+            "pixels": None if self.pixels is None else self.pixels.to_dict(),
             "sqnr_db": self.outputs[0].sqnr_db,
             "outputs": [asdict(output) for output in self.outputs],
             "unequal": list(self.unequal),
@@ -108,6 +113,7 @@ def evaluate(
     network = folder.plan.network
     classifier = classifier_of(network)
     check_labels(classifier, dataset)
+    pixels = pixel_meter(network, dataset, folder.info.classes)
     meters = [_Meter(name, shape) for name, shape in shapes_of(network).items()]
     choices: dict[str, list[NDArray[np.int64]]] = {"float": [], "integer": [], "emulator": []}
     unequal: list[int] = []
@@ -120,6 +126,8 @@ def evaluate(
         }
         for meter in meters:
             meter.add(forms["float"][meter.name], forms["integer"][meter.name])
+        if pixels is not None:
+            pixels.add(forms, done)
         if classifier is not None:
             for form, outputs in forms.items():
                 choices[form].append(classifier.choices(outputs))
@@ -136,6 +144,7 @@ def evaluate(
         accuracy=accuracy_of(chosen, dataset.labels),
         paired=paired_of(chosen, dataset.labels, "float", "integer"),
         agreement=None if same is None else float(same.mean()),
+        pixels=None if pixels is None else pixels.result(),
         outputs=tuple(meter.result() for meter in meters),
         unequal=tuple(unequal),
     )

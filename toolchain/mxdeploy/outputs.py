@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.arith.tail import Reals, apply_tail, dequantized
+from mxdeploy.data import Layout
+from mxdeploy.inputs import model_layout
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.graph import ArgMax, LogSoftmax, Sigmoid, Softmax
 from mxdeploy.ops.tail import Result, TailMove, TailStep, integer_values
 
 _HALF = 0.5
+_PLANES = 2
+"""Axes of a map: rows and columns."""
 
 
 def model_outputs(
@@ -123,3 +127,67 @@ def _length(network: QuantNetwork, step: TailStep) -> int:
     shape = shapes[source] if source in shapes else network.value(source).model_shape
     axis = step.op.axis if isinstance(step.op, ArgMax) else 0
     return shape[axis]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapClassifier:
+    """The output of a model that tells a class for every pixel.
+
+    Attributes:
+        name: of the output.
+        classes: how many there are.
+        size: rows and columns of the map.
+        axis: of the classes in a batch of outputs; None when the output is the choice itself, or
+            the probability of the second of two classes.
+        chosen: the output is the choice itself.
+    """
+
+    name: str
+    classes: int
+    size: tuple[int, int]
+    axis: int | None
+    chosen: bool
+
+    def choices(self, outputs: Mapping[str, Reals]) -> NDArray[np.int64]:
+        """The class of every pixel of a batch: (n, rows, columns)."""
+        values = outputs[self.name]
+        if self.axis is not None:
+            shape = (self.classes, *self.size) if self.axis == 1 else (*self.size, self.classes)
+            scores = values.reshape(len(values), *shape)
+            return np.asarray(scores.argmax(axis=self.axis), np.int64)
+        flat = values.reshape(len(values), *self.size)
+        return np.asarray(flat if self.chosen else flat > _HALF, np.int64)
+
+
+def map_classifier_of(network: QuantNetwork) -> MapClassifier | None:
+    """The first output that can tell a class for every pixel.
+
+    That is a map of real numbers with several channels, its index of a largest element along them,
+    or a map of one logistic function per pixel. Channels are first unless the model takes its
+    input with channels last.
+    """
+    shapes, positions = shapes_of(network), integer_values(network.tail)
+    last = model_layout(network.head) is Layout.NHWC
+    for result in network.model_results:
+        shape, maker = shapes[result.name], maker_of(network, result)
+        op = None if maker is None else maker.op
+        if isinstance(op, ArgMax) and maker is not None:
+            size = tuple(n for n in shape if n > 1)
+            if len(size) == _PLANES:
+                classes = _length(network, maker)
+                return _map(result.name, classes, size, axis=None, chosen=True)
+        if len(shape) != _PLANES + 1 or result.value in positions:
+            continue
+        size, channels = (shape[:-1], shape[-1]) if last else (shape[1:], shape[0])
+        if min(size) > 1 and channels > 1:
+            return _map(result.name, channels, size, axis=_PLANES + 1 if last else 1)
+        if min(size) > 1 and isinstance(op, Sigmoid):
+            return _map(result.name, 2, size, axis=None)
+    return None
+
+
+def _map(
+    name: str, classes: int, size: tuple[int, ...], *, axis: int | None, chosen: bool = False
+) -> MapClassifier:
+    rows, columns = size
+    return MapClassifier(name=name, classes=classes, size=(rows, columns), axis=axis, chosen=chosen)

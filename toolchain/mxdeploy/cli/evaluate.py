@@ -35,7 +35,8 @@ def command(
 
     Shows the accuracy of each (with labels), which answers the integer model changes against the
     float model, and checks that integer model and emulator are equal on every input; exit status 6
-    when they are not.
+    when they are not. Where network and labels tell a class for every pixel, pixels are counted,
+    with intervals over images.
     """
     from mxdeploy.builds import open_build
     from mxdeploy.chosen_data import read_data
@@ -64,13 +65,8 @@ def _show(output: Output, result: Evaluation) -> None:
     output.say(
         f"{result.source}: {result.inputs} inputs, layout {result.layout}, scale {result.scale}"
     )
-    if result.accuracy is not None:
-        for name, accuracy in result.accuracy.items():
-            output.say(f"  {name:9} {accuracy.to_text()}")
-        if result.paired is not None:
-            output.say(f"  float -> integer: {result.paired.to_text()}")
-    elif result.agreement is not None:
-        output.say(f"  float and integer choose the same class for {result.agreement:.2%}")
+    for line in _accuracy_lines(result):
+        output.say(f"  {line}")
     for found in result.outputs:
         said = f"output {found.name} ({'x'.join(map(str, found.shape)) or 'number'})"
         if found.sqnr_db is not None:
@@ -79,3 +75,15 @@ def _show(output: Output, result: Evaluation) -> None:
             output.say(f"  {said}: {found.equal:.2%} of the positions are those of the float model")
     if not result.unequal:
         output.say(f"  integer = emulator on all {result.inputs} inputs, bit for bit")
+
+
+def _accuracy_lines(result: Evaluation) -> list[str]:
+    """What is right, and what the integer model answers otherwise."""
+    lines = [] if result.pixels is None else result.pixels.lines()
+    if result.accuracy is not None:
+        lines += [f"{name:9} {accuracy.to_text()}" for name, accuracy in result.accuracy.items()]
+        if result.paired is not None:
+            lines.append(f"float -> integer: {result.paired.to_text()}")
+    elif result.agreement is not None:
+        lines.append(f"float and integer choose the same class for {result.agreement:.2%}")
+    return lines

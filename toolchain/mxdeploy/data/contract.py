@@ -32,6 +32,8 @@ CLASSES_KEY = "classes"
 PART_OF_KEY: dict[str, Part] = {"x_train": "train", "x_test": "test"}
 """The part of a published data set that stands for the default key of an ``.npz`` file."""
 
+_MAPS = 3
+"""Axes of labels for every pixel."""
 ONE_IMAGE = 3
 """Axes of one multi-channel image; a batch has one more."""
 
@@ -79,7 +81,8 @@ class DataSet:
     Attributes:
         source: file and key.
         x: float32 (n, *model input shape).
-        labels: int64 (n,), or None.
+        labels: a class per input, int64 (n,), or None.
+        maps: a class per pixel, int64 (n, H, W), or None.
         layout: order of axes found in the file.
         scale: scaling that was applied.
         problems: what was left out.
@@ -91,6 +94,7 @@ class DataSet:
     layout: Layout
     scale: Scale
     problems: tuple[Diagnostic, ...] = ()
+    maps: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Number of inputs."""
@@ -140,9 +144,19 @@ def load_data(  # noqa: PLR0913 - one parameter per option of the contract
         scale = default_scale if raw.inputs.dtype in (np.uint8, np.int8) else Scale.NONE
     x = _scaled(arranged, scale, raw.source)
     _check_values(x, raw.source)
-    labels = None if raw.labels is None else _check_labels(raw.labels, len(x), raw.source)
+    labels, maps = None, None
+    if raw.labels is not None and raw.labels.size == len(x):
+        labels = _check_labels(raw.labels.reshape(-1), raw.labels.shape, len(x), raw.source)
+    elif raw.labels is not None:
+        maps = _check_labels(_as_maps(raw.labels), raw.labels.shape, len(x), raw.source)
     return DataSet(
-        source=raw.source, x=x, labels=labels, layout=found, scale=scale, problems=raw.problems
+        source=raw.source,
+        x=x,
+        labels=labels,
+        layout=found,
+        scale=scale,
+        problems=raw.problems,
+        maps=maps,
     )
 
 
@@ -326,13 +340,21 @@ def _check_values(x: FloatArray, source: str) -> None:
         raise _fail("MX8008", source, f"input {bad} contains NaN or infinity", "clean the data")
 
 
-def _check_labels(labels: NDArray[np.generic], count: int, source: str) -> NDArray[np.int64]:
-    flat = labels.reshape(-1)
-    if len(flat) != count or flat.dtype.kind not in "ui":
+def _as_maps(labels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Without the axis of one channel: (n, H, W)."""
+    axes = [axis for axis in (1, -1) if labels.ndim == _MAPS + 1 and labels.shape[axis] == 1]
+    return labels.squeeze(axes[0]) if axes else labels
+
+
+def _check_labels(
+    labels: NDArray[np.generic], shape: tuple[int, ...], count: int, source: str
+) -> NDArray[np.int64]:
+    """Labels (n,) or (n, H, W) as numbers; ``shape``: what they have in the file."""
+    if labels.ndim not in (1, _MAPS) or len(labels) != count or labels.dtype.kind not in "ui":
         raise _fail(
             "MX8009",
             source,
-            f"has {count} inputs but labels of shape {labels.shape}, type {labels.dtype}",
-            "give one integer class per input",
+            f"has {count} inputs but labels of shape {shape}, type {labels.dtype}",
+            "give one integer class per input, or per pixel: (n,) or (n, H, W)",
         )
-    return flat.astype(np.int64)
+    return labels.astype(np.int64)

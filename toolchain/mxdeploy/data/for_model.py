@@ -68,8 +68,6 @@ def read_for_model(
     if is_line and len(found.shape) == IMAGE_AXES:
         raise _pictures_for_a_line(path, shape)
     found = replace(found, problems=findings.shortened(found.problems, path))
-    if found.targets is not None and found.targets.ndim != 1:
-        found = replace(found, targets=None)
     return found if classes is None else numbered(found, classes)
 
 
@@ -82,7 +80,7 @@ def named_labels(
     """The labels of a file of arrays as numbers of the model's classes; and what is to be told.
 
     Args:
-        labels: numbers or names, one per input.
+        labels: numbers or names, one per input or per pixel.
         names: of the file's own classes, if it tells them.
         classes: of the model; none if they are not known.
         source: the file.
@@ -93,13 +91,12 @@ def named_labels(
     found = label_numbers([labels.reshape(-1)], class_names(names))
     if found is None or (labels.dtype.kind != "U" and (names is None or not classes)):
         return labels, ()
-    numbers, told = found
+    numbers, told = found[0].reshape(labels.shape), found[1]
     usable = bool(((numbers >= 0) & (numbers < len(told))).all())
     if not usable:
         return numbers, ()
-    examples = Examples(
-        inputs=numbers, targets=numbers, classes=told, names=("",) * len(numbers), source=source
-    )
+    none = ("",) * len(numbers)
+    examples = Examples(inputs=numbers, targets=numbers, classes=told, names=none, source=source)
     moved = numbered(examples, classes)
     return (numbers if moved.targets is None else moved.targets), moved.problems
 
