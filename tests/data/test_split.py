@@ -100,7 +100,7 @@ def test_lengths_must_agree() -> None:
 def test_nobody_is_heard_in_two_parts(spoken: list[tuple[int, int]], seed: int) -> None:
     names = [f"word{w}/s{s}_nohash_{i}.wav" for i, (s, w) in enumerate(spoken)]
     whole = Examples(
-        inputs=np.zeros((len(spoken), 1, 1), np.int8),
+        inputs=np.zeros((len(spoken), 1, 1), np.int8),  # silence joins nobody
         targets=np.array([word for _, word in spoken]),
         classes=("word0", "word1", "word2"),
         names=tuple(names),
@@ -120,7 +120,7 @@ def test_nobody_is_heard_in_two_parts(spoken: list[tuple[int, int]], seed: int) 
 def test_speakers_give_about_the_share_asked_for() -> None:
     names = tuple(f"s{i % 50}_nohash_{i // 50}.wav" for i in range(500))
     whole = Examples(
-        inputs=np.zeros((500, 1, 1), np.int8),
+        inputs=np.arange(1000, dtype=np.int16).reshape(500, 1, 2),
         targets=np.arange(500) // 50 % 5,
         classes=tuple("abcde"),
         names=names,
@@ -129,3 +129,62 @@ def test_speakers_give_about_the_share_asked_for() -> None:
     parts = split(whole, validation=0.1, test=0.2, seed=1)
     assert (len(parts.validation), len(parts.test)) == (50, 100)
     assert len(set(balance(parts.validation).values())) == 1  # each speaker says every word
+
+
+@settings(deadline=None)
+@given(
+    copies=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=60),
+    validation=st.sampled_from([0.0, 0.1, 0.3]),
+    test=st.sampled_from([0.0, 0.2]),
+    seed=st.integers(0, 9),
+    spoken=st.booleans(),
+)
+def test_copies_stay_together(
+    copies: list[tuple[int, int]], validation: float, test: float, seed: int, spoken: bool
+) -> None:
+    """Inputs are numbered 0..12, any number of times; some with several classes."""
+    pictures = [picture for picture, _ in copies]
+    whole = Examples(
+        inputs=np.array([(0, p + 1) for p in pictures], np.uint8).reshape(-1, 1, 2),
+        targets=np.array([label for _, label in copies]),
+        classes=("a", "b", "c"),
+        names=tuple(f"s{i % 4}_nohash_{i}.wav" if spoken else str(i) for i in range(len(copies))),
+        source="made",
+    )
+    parts = split(whole, validation=validation, test=test, seed=seed)
+    three = (parts.train, parts.validation, parts.test)
+    assert sorted(name for part in three for name in part.names) == sorted(whole.names)
+    seen = [set(part.inputs[:, 0, 1].tolist()) for part in three]
+    assert sum(map(len, seen)) == len(set(pictures))
+    for name, count in balance(whole).items():
+        assert balance(parts.train)[name] >= min(count, 1)
+
+
+def test_copies_cost_no_class_its_share() -> None:
+    """Each of 40 pictures is there one to three times, of one class each."""
+    random = np.random.default_rng(1)
+    pictures = np.repeat(np.arange(80), random.integers(1, 4, 80))
+    whole = Examples(
+        inputs=pictures.astype(np.uint8).reshape(-1, 1, 1),
+        targets=(pictures % 2).astype(np.int64),
+        classes=("a", "b"),
+        names=tuple(map(str, range(len(pictures)))),
+        source="made",
+    )
+    parts = split(whole, validation=0.2, test=0.1, seed=1)
+    for name, count in balance(whole).items():
+        assert balance(parts.validation)[name] == round(0.2 * count)
+        assert balance(parts.test)[name] == round(0.1 * count)
+
+
+def test_pairs_of_copies_are_set_aside_too() -> None:
+    """One example is wished for, and there are only pairs."""
+    whole = Examples(
+        inputs=np.repeat(np.arange(4, dtype=np.uint8), 2).reshape(-1, 1, 1),
+        targets=np.zeros(8, np.int64),
+        classes=("a",),
+        names=tuple("abcdefgh"),
+        source="made",
+    )
+    parts = split(whole, validation=0.1, test=0.1, seed=1)
+    assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [4, 2, 2]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mxdeploy.data import Scale
+from mxdeploy.errors import UsageError
 from mxdeploy.options import load_options
 from mxdeploy.recipe import DataSection, Recipe
 from mxdeploy.training.export import options_text
@@ -17,10 +18,10 @@ from mxdeploy.training.material import read_material
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("learn/bird", "learn/cat", "learn/dog", "judge/dog"):
+    for k, name in enumerate(("learn/bird", "learn/cat", "learn/dog", "judge/dog")):
         (tmp_path / name).mkdir(parents=True)
         for i in range(4):
-            Image.new("L", (4, 4), i).save(tmp_path / name / f"{i}.png")
+            Image.new("L", (4, 4), 10 * k + i).save(tmp_path / name / f"{i}.png")
     return tmp_path
 
 
@@ -55,3 +56,43 @@ def test_options_beside_the_model_say_how_data_are_read(tmp_path: Path, rate: in
     options = load_options(file)
     assert options.classes == ("yes", 'a "no"')
     assert (options.input.scale, options.input.rate) == (Scale.CHIP, rate)
+
+
+@pytest.fixture
+def leaking(tmp_path: Path) -> Path:
+    """Ten pictures to learn from, of which two are among the three to measure with."""
+    x = np.arange(10, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(4, axis=2).repeat(4, axis=3)
+    y = np.arange(10) % 2
+    test = x[[8, 3, 0]] + np.array([0, 0, 99], np.uint8).reshape(-1, 1, 1, 1)
+    np.savez(tmp_path / "both.npz", x_train=x, y_train=y, x_test=test, y_test=y[[8, 3, 0]])
+    np.savez(tmp_path / "learn.npz", x=x, y=y)
+    np.savez(tmp_path / "judge.npz", x=test, y=y[[8, 3, 0]])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "path", [{"path": "both.npz"}, {"path": "learn.npz", "test_path": "judge.npz"}]
+)
+def test_test_examples_are_not_learned_from(leaking: Path, path: dict[str, str]) -> None:
+    section = DataSection(**path, validation=0.25)
+    found = read_material(Recipe(data=section), leaking)
+    assert [d.code for d in found.findings] == ["MX8373"]
+    assert found.findings[0].what == "2 of 10 training examples are test examples too"
+    learned = np.concatenate(
+        [p.inputs[:, 0, 0, 0] for p in (found.parts.train, found.parts.validation)]
+    )
+    assert sorted(learned.tolist()) == [0, 1, 2, 4, 5, 6, 7, 9]
+    assert len(found.parts.test) == 3
+
+    kept = read_material(Recipe(data=section.model_copy(update={"leaks": "keep"})), leaking)
+    assert kept.findings == ()
+    assert len(kept.parts.train) + len(kept.parts.validation) == 10
+    strict = Recipe(data=section.model_copy(update={"strict": True}))
+    with pytest.raises(UsageError, match="MX8373"):
+        read_material(strict, leaking)
+
+
+def test_a_test_that_measures_everything_that_is_learned(leaking: Path) -> None:
+    section = DataSection(path="learn.npz", test_path="learn.npz")
+    with pytest.raises(UsageError, match="MX8374"):
+        read_material(Recipe(data=section), leaking)

@@ -111,6 +111,8 @@ class DataSection(_Section):
             costs the CPU a step where the first convolution is padded; ``none``. True is
             ``scale``, false is ``none``.
         augment: what happens to training examples: ``name`` or ``name=strength``.
+        leaks: whether training examples that are test examples too are left out (``drop``) or
+            learned from (``keep``).
         limit: read at most so many examples.
         strict: a file that cannot be read is an error, not a warning.
     """
@@ -127,6 +129,7 @@ class DataSection(_Section):
     seed: int = Field(default=1, ge=0)
     normalize: Literal["scale", "mean", "none"] = "scale"
     augment: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    leaks: Literal["drop", "keep"] = "drop"
     limit: PositiveInt | None = None
     strict: bool = False
 

@@ -17,6 +17,7 @@ from mxdeploy.data.contract import (
     load_input,
     pixels,
 )
+from mxdeploy.data.copies import without_leaks
 from mxdeploy.data.examples import Examples, balance
 from mxdeploy.data.findings import NoPartError
 from mxdeploy.data.numbering import numbered
@@ -44,4 +45,5 @@ __all__ = [
     "pixels",
     "read_examples",
     "split",
+    "without_leaks",
 ]

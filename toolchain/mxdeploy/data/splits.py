@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.data import findings
+from mxdeploy.data.copies import joined, unit_numbers
 from mxdeploy.data.examples import Examples
 
 SPEAKER = "_nohash_"
@@ -28,10 +29,13 @@ def split(examples: Examples, *, validation: float, test: float = 0.0, seed: int
     """Set shares aside, the same examples for the same data and seed.
 
     Every class gives its share, rounded, and at least one example if that leaves one for training:
-    a class with a single example stays in training. Where some examples went through a lossy
+    a class with a single example stays in training. Copies of an input are kept in one part, so
+    that a class with copies may give a little less; copies that are said to be of different classes
+    stay in training. Where some examples went through a lossy
     compression, the others are set aside first: they are what will be measured later. Recordings
     whose names tell the speaker (``SPEAKER_nohash_0.wav``, as in Speech Commands) are divided by
-    speaker: nobody is heard in two parts.
+    speaker: nobody is heard in two parts, and speakers who share a recording (other than silence)
+    go together.
 
     Args:
         examples: the whole.
@@ -50,11 +54,12 @@ def split(examples: Examples, *, validation: float, test: float = 0.0, seed: int
             "give shares of at least 0 that together are less than 1",
         )
     rng = np.random.default_rng(seed)
-    speakers = _speakers(examples.names)
+    speakers, copies = _speakers(examples.names), unit_numbers(examples)
     if speakers is None:
-        found = _by_class(examples, validation, test, rng)
+        found = _by_class(examples, copies, validation, test, rng)
     else:
-        found = _by_speaker(examples, speakers, (validation, test), rng)
+        units = joined(speakers, _apart(copies, examples))
+        found = _by_speaker(examples, units, (validation, test), rng)
     valid, tested = (np.array(sorted(part), dtype=np.int64) for part in found)
     rest = np.setdiff1d(np.arange(len(examples)), np.concatenate([valid, tested]))
     return Split(
@@ -63,18 +68,53 @@ def split(examples: Examples, *, validation: float, test: float = 0.0, seed: int
 
 
 def _by_class(
-    examples: Examples, validation: float, test: float, rng: np.random.Generator
+    examples: Examples,
+    copies: NDArray[np.int64],
+    validation: float,
+    test: float,
+    rng: np.random.Generator,
 ) -> tuple[list[int], list[int]]:
-    """What is set aside for validation and for test: of every class the same shares."""
+    """What is set aside for validation and for test: of every class the same shares.
+
+    Args:
+        examples: the whole.
+        copies: a number for each example, the same for equal inputs.
+        validation: share.
+        test: share.
+        rng: decides who is set aside.
+    """
     parts: tuple[list[int], list[int]] = ([], [])
-    for members in _groups(examples):
+    classes = _groups(examples)
+    everywhere = np.bincount(copies)
+    for members in classes:
         order = rng.permutation(members)
         if examples.lossless is not None:
             order = order[np.argsort(~examples.lossless[order], kind="stable")]
-        first, second = _shares(len(order), validation, test)
-        parts[0].extend(order[:first].tolist())
-        parts[1].extend(order[first : first + second].tolist())
+        units: dict[int, list[int]] = {}
+        for i in order.tolist():
+            units.setdefault(int(copies[i]), []).append(i)
+        whole = [unit for key, unit in units.items() if len(unit) == everywhere[key]]
+        spare = len(order) - 1
+        for part, count in zip(parts, _shares(len(order), validation, test), strict=True):
+            taken = _fitting(whole, count, spare)
+            part.extend(i for unit in taken for i in unit)
+            spare -= sum(map(len, taken))
+            gone = {unit[0] for unit in taken}
+            whole = [unit for unit in whole if unit[0] not in gone]
     return parts
+
+
+def _fitting(units: list[list[int]], count: int, spare: int) -> list[list[int]]:
+    """Units of ``count`` examples, as far as they fit; one at least if ``spare`` examples allow."""
+    taken: list[list[int]] = []
+    left = min(count, spare)
+    for unit in units:
+        if len(unit) <= left:
+            taken.append(unit)
+            left -= len(unit)
+    if count and not taken:
+        return [unit for unit in units if len(unit) <= spare][:1]
+    return taken
 
 
 def _speakers(names: tuple[str, ...]) -> NDArray[np.int64] | None:
@@ -83,6 +123,14 @@ def _speakers(names: tuple[str, ...]) -> NDArray[np.int64] | None:
         return None
     who = [PurePosixPath(n).name.partition(SPEAKER)[0] if SPEAKER in n else n for n in names]
     return np.unique(who, return_inverse=True)[1].astype(np.int64)
+
+
+def _apart(copies: NDArray[np.int64], examples: Examples) -> NDArray[np.int64]:
+    """The same numbers, but new ones for silence, which would join speakers who share nothing."""
+    lowest, highest = (
+        f(examples.inputs.reshape(len(examples), -1), axis=1) for f in (np.min, np.max)
+    )
+    return np.where(lowest == highest, len(copies) + np.arange(len(copies)), copies)
 
 
 def _by_speaker(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mxdeploy.data import findings
+from mxdeploy.data.copies import KEPT_TOGETHER, input_keys
 from mxdeploy.data.examples import Examples, balance
 from mxdeploy.data.numbering import numbered
 from mxdeploy.data.read import read_wish
@@ -91,10 +89,9 @@ def duplicates(source: str, parts: dict[str, Examples]) -> list[Diagnostic]:
     contrary: list[str] = []
     leaked: list[str] = []
     for part, examples in parts.items():
-        for i, x in enumerate(examples.inputs):
+        for i, key in enumerate(input_keys(examples)):
             label = None if examples.targets is None else examples.targets[i].tobytes()
             here = (part, examples.names[i], label)
-            key = hashlib.blake2b(np.ascontiguousarray(x).tobytes(), digest_size=16).digest()
             before = seen.setdefault(key, here)
             if before is here:
                 continue
@@ -126,9 +123,8 @@ def _repeated(source: str, pairs: list[str]) -> list[Diagnostic]:
             code="MX8370",
             where=source,
             what=f"holds {len(pairs)} examples twice: {_listed(pairs)}",
-            why="copies may be divided between training and validation, which then looks better "
-            "than it is",
-            fix="remove the copies",
+            why=f"{KEPT_TOGETHER}; they count more often than others",
+            fix="remove the copies, if they are no others' work",
             severity="note",
         )
     ]
@@ -157,6 +153,6 @@ def _leaked(source: str, pairs: list[str]) -> list[Diagnostic]:
             source,
             f"{len(pairs)} test examples are training examples too: {_listed(pairs)}",
             "remove them from one of the parts",
-            "the test then says less about new data",
+            "training leaves them out: measuring with what was learned would measure memory",
         )
     ]

@@ -16,8 +16,9 @@ from mxdeploy.data import (
     numbered,
     read_examples,
     split,
+    without_leaks,
 )
-from mxdeploy.data.findings import shortened
+from mxdeploy.data.findings import raise_all, shortened
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
 
@@ -122,9 +123,15 @@ def _divided(section: DataSection, folder: Path) -> Split:
         place = _place(folder, section.test_path)
         test = _own_test_part(place, section) or _read(place, section, None)
     train = _read(path, section, "train")
-    share = section.test if test is None else 0.0
-    found = split(train, validation=section.validation, test=share, seed=section.seed)
-    return found if test is None else replace(found, test=numbered(test, train.classes))
+    if test is None:
+        return split(train, validation=section.validation, test=section.test, seed=section.seed)
+    if section.leaks == "drop":
+        train, told = without_leaks(train, test)
+        if section.strict:
+            raise_all(told)
+        train = replace(train, problems=(*train.problems, *told))
+    found = split(train, validation=section.validation, seed=section.seed)
+    return replace(found, test=numbered(test, train.classes))
 
 
 def _place(folder: Path, text: str) -> str:
