@@ -98,6 +98,37 @@ def test_what_was_lost_before_is_taken_up() -> None:
     np.testing.assert_allclose(target.bias(weight / 0.9), 0.5, atol=0.02)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_take_up_what_coarse_biases_lose(seed: int) -> None:
+    """A bias in large steps costs much less than half a step."""
+    rng = np.random.default_rng(seed)
+    weight, bias, step = rng.uniform(-0.8, 0.8, (8, 30)), rng.uniform(-4, 4, 8), 1.5
+    columns = correlated(20000, 30, seed)
+    raw = (columns @ weight.T + bias).astype(np.float32)
+    target = target_of(weight, Samples(columns, raw, raw), with_bias=True)
+    fresh = correlated(20400, 30, seed)[-400:]
+
+    def error(integers: NDArray[np.float64]) -> float:
+        biases = np.rint(target.bias(integers / 7) / step) * step
+        return float(np.square(fresh @ (integers / 7 - weight).T + biases - bias).mean())
+
+    exact, coarse = target.rounded(7.0, FOUR_BITS), target.rounded(7.0, FOUR_BITS, step)
+    assert error(coarse) < 0.25 * error(exact)
+
+
+def test_biases_far_beyond_eight_bits_leave_the_weights_alone() -> None:
+    """They hold a channel at its limit, which no weights are to make up for."""
+    weight = np.random.default_rng(0).uniform(-1, 1, (4, 10))
+    columns = correlated(2000, 10, 0)
+    raw = (columns @ weight.T - np.float32(1000)).astype(np.float32)
+    target = target_of(weight, Samples(columns, raw, np.maximum(raw, 0)), with_bias=True)
+    near = (raw + 1000).astype(np.float32)
+    plain = target_of(weight, Samples(columns, near, near), with_bias=True)
+    np.testing.assert_array_equal(
+        target.rounded(7.0, FOUR_BITS, 0.5), plain.rounded(7.0, FOUR_BITS, 1e-6)
+    )
+
+
 def stage(rows: int, limits: tuple[int, int] = FOUR_BITS) -> Stage:
     return Stage(offset=np.zeros(rows), scale=1 / 3, low=0.0, high=1.5, limits=limits)
 

@@ -82,7 +82,7 @@ class AdaptiveWeights:
         """Mean square error of the output (before rounding it) that weights and biases cause."""
         if self._problem.error(factor) > self._hopeless():
             return np.inf
-        integers = self._target.rounded(factor, self._limits)
+        integers = self._integers(factor)
         errors = self._problem.statistics.active * self._target.errors(integers / factor)
         wanted = self._wanted(factor, integers)
         if wanted is not None:
@@ -96,13 +96,13 @@ class AdaptiveWeights:
 
     def fitted(self, factor: float) -> FloatArray:
         """Integer weights (outputs, features, taps) whose errors compensate each other."""
-        integers = self._target.rounded(factor, self._limits)
+        integers = self._integers(factor)
         return integers.reshape(self._problem.features.shape).astype(np.float32)
 
     def rounded(self, choice: WeightChoice, spec: LayerSpec) -> FloatArray:
         """Integer weights (outputs, features, taps) for a choice of scales."""
         factor = choice.factor
-        integers = self._target.rounded(factor, self._limits)
+        integers = self._integers(factor)
         if self._problem.bits != _WHOLE and spec.activation is not Activation.ABS:
             offset: DoubleArray = np.zeros(len(integers))
             wanted = self._wanted(factor, integers)
@@ -128,6 +128,11 @@ class AdaptiveWeights:
             coarse = 2.0 ** np.arange(high, low, -1 / _STEPS_PER_OCTAVE)
             self._least = min(self._problem.error(float(factor)) for factor in coarse)
         return (_HOPELESS_WIDE if self._wide else _HOPELESS) * self._least
+
+    def _integers(self, factor: float) -> DoubleArray:
+        """Integer weights (outputs, inputs) whose errors compensate each other."""
+        step = None if self._problem.bias is None else BIAS_STEP * self.input_scale / factor
+        return self._target.rounded(factor, self._limits, step)
 
     def _wanted(self, factor: float, integers: DoubleArray) -> DoubleArray | None:
         if self._problem.bias is None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.stages.s3_quantize.bias import rounded_bias
+
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 Limits = tuple[int, int]
@@ -21,6 +23,8 @@ _LIKELY_CHANGE = 0.1
 """By how much the best weights differ from the float ones, relative to the size of these."""
 _DAMPING = 0.005
 """Power that every input has at least, relative to the mean: calibration data are few."""
+_LEAST_DAMPING = 1e-6
+"""The same relative to the sum, means included: where inputs hardly vary."""
 _BLOCK = 64
 _LARGEST_GROUP = 1536
 """Inputs that compensate each other; the time grows with the third power."""
@@ -54,14 +58,16 @@ class _Group:
     """Consecutive inputs that compensate each other.
 
     Attributes:
-        curvature: their second moments.
+        curvature: their second moments around the mean.
         order: in which they are rounded.
         triangle: row j says how the inputs after j, in this order, take up the error of input j.
+        answer: the change of the weights that takes up a mean error of one at least cost.
     """
 
     curvature: DoubleArray
     order: NDArray[np.intp]
     triangle: DoubleArray
+    answer: DoubleArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,14 +89,43 @@ class Target:
         """The real biases (outputs,) with which ``weight`` has no mean error."""
         return self.raw_mean - weight @ self.mean
 
-    def rounded(self, factor: float, limits: Limits) -> DoubleArray:
-        """Integer weights, ``factor`` times as large as real ones, errors compensated."""
-        parts, start = [], 0
+    def rounded(self, factor: float, limits: Limits, bias_step: float | None = None) -> DoubleArray:
+        """Integer weights, ``factor`` times as large as real ones, errors compensated.
+
+        Args:
+            factor: integer steps of a weight of one.
+            limits: smallest and largest integer weight.
+            bias_step: real value of one step of a bias, whose rounding the weights take up, too,
+                as far as 8 bits do not cut it off; None: there is no bias.
+        """
+        none = np.zeros(len(self.weight))
+        plain = self._rounded(factor, limits, none)
+        if bias_step is None:
+            return plain
+        wanted = self.bias(self.weight) / bias_step
+        left = rounded_bias(wanted).values - wanted
+        mean_error = np.where(np.abs(left) <= 1, left, 0.0) * bias_step
+        taken_up = self._rounded(factor, limits, mean_error)
+        better = self._cost(taken_up / factor, bias_step) < self._cost(plain / factor, bias_step)
+        return np.where(better[:, np.newaxis], taken_up, plain)
+
+    def _rounded(self, factor: float, limits: Limits, mean_error: DoubleArray) -> DoubleArray:
+        """Integer weights that take up a mean error (outputs,) as well as their own errors."""
+        parts, start, left = [], 0, mean_error
         for group in self.groups:
             stop = start + len(group.order)
-            parts.append(_compensated(self.weight[:, start:stop] * factor, group, limits))
+            best = self.weight[:, start:stop] - np.outer(left, group.answer)
+            part = _compensated(best * factor, group, limits)
+            left = left + (part / factor - self.weight[:, start:stop]) @ self.mean[start:stop]
+            parts.append(part)
             start = stop
         return np.concatenate(parts, axis=1)
+
+    def _cost(self, weight: DoubleArray, bias_step: float) -> DoubleArray:
+        """Mean square error (outputs,) before activation of real weights and integer biases."""
+        wanted = self.bias(weight) / bias_step
+        left = (rounded_bias(wanted).values - wanted) * bias_step
+        return self.errors(weight) + np.square(left)
 
     def errors(self, weight: DoubleArray) -> DoubleArray:
         """Mean square error (outputs,) before activation of real weights, biases being exact."""
@@ -122,7 +157,7 @@ def target_of(weight: DoubleArray, samples: Samples, *, with_bias: bool) -> Targ
     groups = []
     for start in range(0, inputs, _LARGEST_GROUP):
         part = columns[:, start : start + _LARGEST_GROUP]
-        group = _group(part)
+        group = _group(part, mean[start : start + _LARGEST_GROUP])
         # As in Bayesian regression: few samples, or much noise, leave the weights as they are.
         noise = float(np.square(rest).mean(dtype=np.float64)) / len(part)
         change = _LIKELY_CHANGE**2 * float(np.square(weight).mean())
@@ -135,14 +170,23 @@ def target_of(weight: DoubleArray, samples: Samples, *, with_bias: bool) -> Targ
     return Target(weight=result, mean=mean, raw_mean=raw_mean, groups=tuple(groups))
 
 
-def _group(columns: FloatArray) -> _Group:
+def _group(columns: FloatArray, mean: DoubleArray) -> _Group:
+    """Prepare inputs of which ``columns`` are what goes beyond their ``mean``.
+
+    A bias is as coarse as a good part of the weights' error: so it is fixed before them, and
+    errors of the mean count like any others.
+    """
     curvature = _shrunk(columns)
     size = len(curvature)
-    damping = _DAMPING * float(np.trace(curvature)) / size + _TINY
-    order = np.argsort(-np.diag(curvature), kind="stable")
-    damped = curvature[np.ix_(order, order)] + damping * np.eye(size)
-    triangle = np.linalg.cholesky(np.linalg.inv(damped)).T
-    return _Group(curvature=curvature, order=order, triangle=triangle)
+    moments = curvature + np.outer(mean, mean)
+    damping = _DAMPING * float(np.trace(curvature)) / size
+    damping += _LEAST_DAMPING * float(np.trace(moments)) + _TINY
+    order = np.argsort(-np.diag(moments), kind="stable")
+    inverse = np.linalg.inv(moments[np.ix_(order, order)] + damping * np.eye(size))
+    answer = np.empty(size)
+    answer[order] = inverse @ mean[order]
+    triangle = np.linalg.cholesky(inverse).T
+    return _Group(curvature=curvature, order=order, triangle=triangle, answer=answer)
 
 
 def _shrunk(columns: FloatArray) -> DoubleArray:

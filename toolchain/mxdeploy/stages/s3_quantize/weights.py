@@ -24,7 +24,7 @@ DoubleArray = NDArray[np.float64]
 
 BIAS_STEP = 1 << FRACTION_BITS
 # Factors worth a look, relative to the one at which the largest weight just fits.
-_LARGEST, _SMALLEST = 4.0, 1 / 16
+_LARGEST, _SMALLEST = 32.0, 1 / 16
 # Samples of a normal distribution, all equally likely.
 _EVENLY_LIKELY = np.array([-1.53, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.53])
 _RAW_SAMPLES = 256
