@@ -45,12 +45,18 @@ class Broken(Small):
     def forward(self, x):
         return x.reshape(3, 5)
 
+class Needy(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+
 class Empty(nn.Module):
     def forward(self, x):
         return x
 
 def number(**options):
     return 3
+
+ready = nn.Sequential(nn.Conv2d(1, 2, 4), nn.Flatten(), nn.Linear(2, 5))
 """
 
 
@@ -72,11 +78,12 @@ def test_a_class_in_a_file(folder: Path) -> None:
     ("file", "options", "code", "said"),
     [
         ("net.py:Large", {}, "MX0036", "Small"),
-        ("net.py", {}, "MX0035", "network.py:Class"),
+        ("net.py", {}, "MX0036", "networks in it: Small"),
         ("other.py:Small", {}, "MX0035", "no such file"),
         ("net.py:number", {}, "MX0030", "int"),
         ("net.py:Empty", {}, "MX0031", "nothing to learn"),
-        ("net.py:Small", {"depth": 3}, "MX0037", "depth"),
+        ("net.py:Small", {"depth": 3}, "MX0038", "it takes classes, width"),
+        ("net.py:Needy", {}, "MX0038", "'size'"),
     ],
 )
 def test_faults_in_a_users_file(
@@ -85,6 +92,43 @@ def test_faults_in_a_users_file(
     with pytest.raises(UsageError, match=code) as raised:
         build_network(NetworkSection(file=file, options=options), (1, 4, 4), 5, folder)
     assert said in str(raised.value)
+
+
+def test_a_module_made_in_the_file_begins_with_weights_of_the_seed(folder: Path) -> None:
+    def first_weights(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        network = build_network(NetworkSection(file="net.py:ready"), (1, 4, 4), 5, folder)
+        assert network(torch.zeros(2, 1, 4, 4)).shape == (2, 5)
+        return next(network.parameters())
+
+    assert torch.equal(first_weights(1), first_weights(1))
+    assert not torch.equal(first_weights(1), first_weights(2))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("import torch\nclass A(:\n", "MX0037", "bad.py, line 2"),
+        ("import sys\nsys.exit(0)\n", "MX0039", "__main__"),
+        ("import nothing_of_this_name\n", "MX0037", "bad.py, line 1"),
+    ],
+)
+def test_a_file_that_cannot_be_run(folder: Path, text: str, code: str, said: str) -> None:
+    (folder / "bad.py").write_text(text)
+    with pytest.raises(UsageError, match=code) as raised:
+        build_network(NetworkSection(file="bad.py:A"), (1, 4, 4), 5, folder)
+    assert said in str(raised.value)
+
+
+def test_layers_that_do_not_suit_the_input_are_told_by_the_users_line(folder: Path) -> None:
+    section = NetworkSection(file="net.py:Small")
+    network = build_network(section, (1, 4, 4), 5, folder)
+    with pytest.raises(UsageError, match=r"on an input of 2x3x4x4[^$]*net\.py, line 12"):
+        check_outputs(network, section, (3, 4, 4), "classes", 5)
+    section = NetworkSection(file="net.py:ready")
+    network = build_network(section, (1, 4, 4), 5, folder)
+    with pytest.raises(UsageError, match="whether its layers suit each other"):
+        check_outputs(network, section, (3, 4, 4), "classes", 5)
 
 
 def test_a_file_with_an_error_in_it(folder: Path) -> None:

@@ -126,7 +126,7 @@ def _changes(
     """Options as texts for the recipe; paths are relative to where the command is called."""
     found = []
     if network is not None:
-        is_file = ":" in network
+        is_file = ":" in network or network.endswith(".py")
         text = str(Path(network).absolute()) if is_file else network
         found.append(f"network.{'file' if is_file else 'name'}={text}")
     if data is not None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
 from torch import nn
 
-from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import NetworkSection
 from mxdeploy.stages.s0_train.networks import ZOO
 from mxdeploy.stages.s0_train.samples import Samples, Task, in_units
+from mxdeploy.stages.s0_train.user_file import Builder, build, fault, find_builder, user_call
 
 Normalization = tuple[torch.Tensor, torch.Tensor] | None
 """Mean and standard deviation per channel."""
@@ -97,16 +91,16 @@ def build_network(
     given = {"input_shape": shape, "classes": classes}
     takes = inspect.signature(builder).parameters
     arguments = {name: value for name, value in given.items() if name in takes} | section.options
-    built = _user_call(where, lambda: builder(**arguments))
+    built = build(where, builder, arguments)
     if not isinstance(built, nn.Module):
-        raise _fault(
+        raise fault(
             "MX0030",
             where,
             f"gives {type(built).__name__}, not a torch.nn.Module",
             "name a class that is derived from torch.nn.Module, or a function that makes one",
         )
     if not any(p.requires_grad for p in built.parameters()):
-        raise _fault("MX0031", where, "has nothing to learn: no parameters", "add layers")
+        raise fault("MX0031", where, "has nothing to learn: no parameters", "add layers")
     return built
 
 
@@ -122,7 +116,8 @@ def check_outputs(
     network.eval()
     inputs = torch.zeros(2, *shape)
     with torch.no_grad():
-        outputs = _user_call(where, lambda: network(inputs))
+        given = f" on an input of {_shown((2, *shape))}"
+        outputs = user_call(where, lambda: network(inputs), given)
     wanted = {
         "classes": (2, classes),
         "pixels": (2, classes, *shape[1:]),
@@ -130,13 +125,13 @@ def check_outputs(
     }[task]
     found = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
     if found != wanted:
-        raise _fault(
+        raise fault(
             "MX0032",
             where,
             f"gives {_shown(found)} for an input of {_shown((2, *shape))}",
             f"let it give {_shown(wanted)}"
             + (
-                ": the examples have no labels, so it is to give its input back; or give labels"
+                ": without labels, and with the losses mse and l1, it is to give its input back"
                 if task == "reconstruction"
                 else f": {classes} numbers, one per class"
             ),
@@ -147,10 +142,10 @@ def _shown(shape: tuple[int, ...] | str) -> str:
     return shape if isinstance(shape, str) else "x".join(map(str, shape))
 
 
-def _builder(section: NetworkSection, folder: Path) -> tuple[str, Callable[..., object]]:
+def _builder(section: NetworkSection, folder: Path) -> tuple[str, Builder]:
     if section.name is not None:
         if section.name not in ZOO:
-            raise _fault(
+            raise fault(
                 "MX0033",
                 section.name,
                 "is no network that comes with mxdeploy",
@@ -158,67 +153,10 @@ def _builder(section: NetworkSection, folder: Path) -> tuple[str, Callable[..., 
             )
         return section.name, ZOO[section.name]
     if section.file is None:
-        raise _fault(
+        raise fault(
             "MX0034",
             "network",
             "none is named",
             f"--network NAME with one of {', '.join(ZOO)}, or --network network.py:Class",
         )
-    path_text, colon, name = section.file.rpartition(":")
-    path = folder / path_text
-    if not colon or not name.isidentifier() or not path.is_file():
-        raise _fault(
-            "MX0035",
-            section.file,
-            "there is no such file" if colon else "does not say which class",
-            "write it as network.py:Class",
-        )
-    module = _user_call(section.file, lambda: _loaded(path))
-    found = getattr(module, name, None)
-    if not callable(found):
-        classes = [k for k, v in vars(module).items() if inspect.isclass(v) and _is_network(v)]
-        raise _fault(
-            "MX0036",
-            section.file,
-            f"has no class {name}",
-            f"networks in it: {', '.join(classes) or 'none'}",
-        )
-    return section.file, found
-
-
-def _is_network(found: type) -> bool:
-    return issubclass(found, nn.Module)
-
-
-def _loaded(path: Path) -> ModuleType:
-    """Run a Python file that may import its neighbours."""
-    spec = importlib.util.spec_from_file_location(f"mxdeploy_network_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _user_call(where: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - a user's own code
-    """Call code of the user; what it raises is the user's to mend, so it is told where."""
-    try:
-        return call()
-    except UsageError:
-        raise
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise _fault(
-            "MX0037",
-            where,
-            f"stops with {type(error).__name__}: {error}",
-            f"look at {frame.filename}, line {frame.lineno}",
-        ) from error
-
-
-def _fault(code: str, where: str, what: str, fix: str) -> UsageError:
-    return UsageError(Diagnostic(code=code, where=where, what=what, fix=fix))
+    return section.file, find_builder(section.file, folder)
