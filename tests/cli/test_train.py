@@ -128,6 +128,28 @@ def test_an_existing_training_is_kept(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert further["start_loss"] == pytest.approx(last["train_loss"], rel=1e-5)
 
 
+def test_other_classes_with_what_a_network_knows(mxdeploy: Mxdeploy, folder: Path) -> None:
+    """All but the last layer begin as they were; a network of other widths is another network."""
+    assert train(mxdeploy, folder, "--epochs", 1).exit_code == 0
+    examples = bars(60, seed=4, classes=3)
+    assert examples.targets is not None
+    np.savez(folder / "three.npz", x=examples.inputs.numpy(), y=examples.targets.numpy())
+    three = ("--data", folder / "three.npz", "--start", folder / "run" / "best.ckpt")
+    frozen = ("--epochs", 1, "--set", "optimizer.rate=1e-12")
+    ran = mxdeploy("train", folder, *three, *frozen, "--out", folder / "three", "--json")
+    assert (ran.exit_code, ran.codes) == (0, ["MX0042"])
+    before, after = (weights(folder / run / "best.ckpt") for run in ("run", "three"))
+    moved = {name for name in before if before[name].shape != after[name].shape}
+    assert {name.rpartition(".")[2] for name in moved} == {"weight", "bias"}
+    for name in before.keys() - moved:
+        if "running" not in name and "tracked" not in name:
+            assert torch.allclose(before[name], after[name], atol=1e-6), name
+
+    (folder / "net.py").write_text(NETWORK.replace("6", "5"))
+    ran = mxdeploy("train", folder, *three, "--out", folder / "other", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0041"])
+
+
 def test_what_the_chip_will_not_take_is_told_before(mxdeploy: Mxdeploy, folder: Path) -> None:
     text = (folder / "train.toml").read_text()
     (folder / "train.toml").write_text(text.replace("Small", "Odd"))

@@ -150,8 +150,8 @@ class _Training:
         self._talk.report(self._material.findings)
 
     def _report(self, talk: Talk, found: Iterable[Diagnostic]) -> None:
-        """Say it, and remember it for the page."""
-        diagnostics = tuple(found)
+        """Say it once, and remember it for the page."""
+        diagnostics = tuple(d for d in found if d.to_text() not in self._said)
         self._said += [d.to_text() for d in diagnostics]
         talk.report(diagnostics)
 
@@ -176,7 +176,7 @@ class _Training:
 
     def _network(self, recipe: Recipe) -> Trainable:
         """A new network with the first weights that belong to the recipe's seed."""
-        from mxdeploy.stages.s0_train.checkpoint import load_weights, read_checkpoint
+        from mxdeploy.stages.s0_train.checkpoint import begin_with, read_checkpoint
         from mxdeploy.stages.s0_train.network import Trainable, build_network, make_normalize
         from mxdeploy.stages.s0_train.processes import seed_all
 
@@ -188,7 +188,7 @@ class _Training:
         network = Trainable(make_normalize(recipe.data.normalize, material.train), inner)
         start = self._request.start
         if start is not None:
-            load_weights(network, read_checkpoint(start).weights, start)
+            self._talk.report(begin_with(network, read_checkpoint(start).weights, start))
         return network
 
     def check(self) -> Checked:

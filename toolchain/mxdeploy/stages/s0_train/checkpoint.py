@@ -143,6 +143,40 @@ def network_of(checkpoint: Checkpoint, path: Path) -> Trainable:
     return network.eval()
 
 
+def begin_with(
+    network: Trainable, weights: Mapping[str, torch.Tensor], path: Path
+) -> tuple[Diagnostic, ...]:
+    """Give a network the weights of a checkpoint; one layer may have other shapes.
+
+    So a network that was trained for some classes begins to learn others: its last layer begins
+    with first weights of its own.
+
+    Returns:
+        Which layer that is.
+
+    Raises:
+        UsageError: the weights belong to another network.
+    """
+    own = network.state_dict()
+    others = [name for name in own if name in weights and weights[name].shape != own[name].shape]
+    layers = {name.rpartition(".")[0] for name in others}
+    if len(layers) != 1:
+        load_weights(network, weights, path)
+        return ()
+    load_weights(network, {**weights, **{name: own[name] for name in others}}, path)
+    there, here = (list(found[others[0]].shape) for found in (weights, own))
+    return (
+        Diagnostic(
+            code="MX0042",
+            where=f"{path}: {layers.pop().removeprefix('network.')}",
+            what=f"is {there} there and {here} here",
+            why="that network was trained for other classes",
+            fix="nothing: this layer begins with weights of its own, the others as they are there",
+            severity="note",
+        ),
+    )
+
+
 def load_weights(network: Trainable, weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """Give a network the weights of a checkpoint.
 

@@ -19,7 +19,7 @@ Kind = Literal[
 ]
 
 SPIKE = 1.5
-"""Batch losses this many times the start's are explosions, not noise."""
+"""Batch losses this many times the start's and the usual one are explosions, not noise."""
 BARELY = 0.05
 """A loss that fell by less than this share of the start has hardly moved."""
 SLOW = 0.25
@@ -34,6 +34,10 @@ STAGNANT = 0.02
 """Less than this share of the start, over the last third, is standing still."""
 UNSOLVED = 0.35
 """Losses above this share of the start leave something to learn."""
+HIGH_RATE = 0.25
+"""Epochs with less than this share of the greatest rate do not show how the loss falls."""
+NOISE = 0.1
+"""Rises of less than this share of the whole fall do not make it uneven."""
 TURN_EPOCHS = 2
 """So many epochs behind the least validation loss are a trend."""
 
@@ -96,13 +100,24 @@ def _diverged(history: History) -> Verdict:
 
 
 def _rate_too_high(history: History) -> Verdict | None:
-    """Losses explode, or jump up and down without getting anywhere."""
+    """Losses explode, or jump up and down without getting anywhere.
+
+    With batch normalization the loss between epochs also rises while running means settle: once,
+    and not down again. And batches are unlike: an explosion is one beside the usual batch.
+    """
     start, losses = _start(history), _train(history)
-    peak = max(max(e.batch_losses, default=0.0) for e in history.epochs)
+    parts = [loss for e in history.epochs for loss in e.batch_losses] or [0.0]
+    peak, usual = max(parts), median(parts)
     fallen = (start - min(losses)) / start
     rises = sum(b > a + STAGNANT * start for a, b in pairwise(losses))
-    stuck = fallen < BARELY and peak > SPIKE * start
-    jumps = len(losses) >= _FEW and rises >= len(losses) / 3 and losses[-1] > UNSOLVED * start
+    falls = sum(a > b + STAGNANT * start for a, b in pairwise(losses))
+    stuck = fallen < BARELY and peak > SPIKE * max(start, usual)
+    jumps = (
+        len(losses) >= _FEW
+        and rises >= len(losses) / 3
+        and 2 * falls >= rises
+        and losses[-1] > UNSOLVED * start
+    )
     if not (stuck or jumps):
         return None
     evidence = [
@@ -145,7 +160,8 @@ def _overfitting(history: History) -> Verdict | None:
         and last.train_loss < least.train_loss
     )
     gap = _gap(last)
-    if not turned and (gap is None or gap < GAP):
+    wide = gap is not None and gap >= GAP and last.loss > (1 + RISE) * last.train_loss
+    if not turned and not wide:
         return None
     evidence = [f"training loss {last.train_loss:.3g}, validation loss {last.loss:.3g} at the end"]
     since = least.number + 1 if behind else _lasting_gap(judged)
@@ -189,15 +205,19 @@ def _lasting_gap(judged: list[Epoch]) -> int:
 
 
 def _rate_too_low(history: History) -> Verdict | None:
-    """The loss falls evenly, and is far from having arrived."""
-    losses = [mean(e.batch_losses or (e.train_loss,)) for e in history.epochs]
+    """The loss falls as evenly as the rate allows, and is far from having arrived."""
+    enough = HIGH_RATE * _greatest_rate(history)
+    fast = [e for e in history.epochs if e.rate >= enough]
+    losses = [mean(e.batch_losses or (e.train_loss,)) for e in fast]
     steps = [a - b for a, b in pairwise(losses)]
-    if len(steps) < _FEW - 1 or losses[0] - losses[-1] >= SLOW * losses[0]:
+    fall = sum(steps)
+    if len(steps) < _FEW - 1 or fall >= SLOW * losses[0]:
         return None
     half = len(steps) // 2
     early, late = mean(steps[:half]), mean(steps[half:])
-    falling_rates = history.epochs[-1].rate < history.epochs[0].rate / 2
-    if min(steps) <= 0 or not (late > early / 2 or falling_rates):
+    speeds = [step / e.rate for step, e in zip(steps, fast[1:], strict=True)]
+    even = mean(speeds[half:]) > mean(speeds[:half]) / 2
+    if min(steps) <= -NOISE * fall or not even:
         return None
     return Verdict(
         kind="rate_too_low",
@@ -206,7 +226,7 @@ def _rate_too_low(history: History) -> Verdict | None:
         evidence=(
             (
                 f"the mean loss of the steps was {losses[0]:.3g} in the first epoch, and "
-                f"{losses[-1]:.3g} in epoch {len(losses)}"
+                f"{losses[-1]:.3g} in epoch {fast[-1].number}"
             ),
             f"by {early:.2g} per epoch in the first half, {late:.2g} in the second",
         ),
@@ -228,6 +248,8 @@ def _underfitting(history: History) -> Verdict | None:
     still = (before - losses[-1]) / start < STAGNANT
     if not still or losses[-1] < UNSOLVED * start:
         return None
+    if (start - min(losses)) / start < BARELY:
+        return _not_yet(history)
     evidence = [
         f"the training loss is {losses[-1]:.3g}, {losses[-1] / start:.0%} of what it began with",
         f"{max(1, len(losses) // 3)} epochs ago it was {before:.3g}",
