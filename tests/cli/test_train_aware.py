@@ -80,6 +80,7 @@ def test_float_training_then_integers(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert aware["answers"]["accuracy"]["trained"] > 0.6  # a third is chance
 
     network = integers_in(out / "quantized.onnx")
+    assert network.name == "run"  # as its folder
     right = right_answers(folder, network, "test")
     assert aware["answers"]["examples"] == len(right)
     assert aware["answers"]["accuracy"]["trained"] == right.mean()

@@ -309,7 +309,8 @@ def _write(request: AwareRequest, network: QuantNetwork) -> None:
     from mxdeploy.stages.s3_quantize.qdq_write import build_qdq_model
 
     target = request.out / QUANTIZED_FILE
-    write_file(target, build_qdq_model(network))
+    named = replace(network, name=request.out.absolute().name or network.name)
+    write_file(target, build_qdq_model(named))
     material, rate = request.material, request.recipe.data.rate
     text = options_text(material.classes, material.scale, rate)
     write_file(target.with_suffix(".toml"), text)
