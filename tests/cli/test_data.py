@@ -43,7 +43,7 @@ def test_counts_and_problems(mxdeploy: Mxdeploy, folder: Path) -> None:
         ("test", {"bad": 0, "good": 1}),
     ]
     assert result["parts"][0]["largest"] == 11
-    assert ran.codes == ["MX8344", "MX8322", "MX8323"]
+    assert ran.codes == ["MX8344", "MX8322", "MX8323", "MX8375"]
     assert mxdeploy("data", folder, "--strict").exit_code == 2
     assert mxdeploy("data", folder, "--part", "test", "--json").codes == ["MX8322", "MX8323"]
 

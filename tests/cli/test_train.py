@@ -286,7 +286,7 @@ def test_unusable_data(
     mxdeploy: Mxdeploy, folder: Path, x: np.ndarray, y: np.ndarray, said: str
 ) -> None:
     np.savez(folder / "bars.npz", x=x, y=y)
-    ran = train(mxdeploy, folder, "--set", "data.strict=true")
+    ran = train(mxdeploy, folder, "--strict")
     assert ran.exit_code == 2
     assert said in ran.out
     assert not (folder / "run").exists()

@@ -75,3 +75,13 @@ def test_other_names_are_refused(name: str) -> None:
 def test_damaged_batches_are_refused(content: bytes) -> None:
     with pytest.raises(batches.DataError, match="data_batch_3"):
         batches.parse_python_batch(content, "data_batch_3")
+
+
+def test_batches_that_python_3_wrote_for_python_2() -> None:
+    content = {b"data": planes(2, 7), b"labels": [4, 9]}
+    pixels, labels = batches.parse_python_batch(pickle.dumps(content, protocol=2), "data_batch_1")
+    assert labels.tolist() == [4, 9]
+    assert np.array_equal(pixels.transpose(0, 3, 1, 2).reshape(2, -1), planes(2, 7))
+    other = pickle.dumps(content, protocol=2).replace(b"latin1", b"utf-16")
+    with pytest.raises(batches.DataError, match="refused"):
+        batches.parse_python_batch(other, "data_batch_1")

@@ -105,11 +105,20 @@ def test_a_class_per_pixel(tmp_path: Path) -> None:
         assert found.classes == ("0", "1", "2")
 
 
-@pytest.mark.parametrize("y", [np.zeros(2, int), np.zeros(3) + 0.5, np.zeros((3, 4), int)])
-def test_labels_that_are_none(tmp_path: Path, y: np.ndarray) -> None:
-    found = read_examples(save(tmp_path / "d.npz", x=np.zeros((3, 2), np.uint8), y=y))
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (np.zeros(2, int), "3 inputs but labels of shape (2,)"),
+        (np.zeros(3) + 0.5, "no whole numbers"),
+        (np.eye(3), "y.argmax(axis=1)"),
+    ],
+)
+def test_labels_that_are_none(tmp_path: Path, y: np.ndarray, said: str) -> None:
+    x = np.arange(6, dtype=np.uint8).reshape(3, 2)
+    found = read_examples(save(tmp_path / "d.npz", x=x, y=y))
     assert found.targets is None
     assert codes(found) == ["MX8315"]
+    assert said in found.problems[0].to_text()
 
 
 def test_bad_examples_are_left_out(tmp_path: Path) -> None:

@@ -262,3 +262,24 @@ def test_names_that_are_no_text(folder: Path) -> None:
     assert found.names[-1] == r"red/\udcff.png"
     assert found.problems[0].where.endswith(r"red/\udcfe.png")
     str(found).encode("utf-8")  # everything can be written
+
+
+def test_without_a_common_size_nothing_is_left_out_silently(tmp_path: Path) -> None:
+    for i in range(5):
+        save(tmp_path / "a" / f"{i}.png", RED, size=(4 + i, 6))
+    with pytest.raises(UsageError, match=r"MX8348[^$]*5 pictures of 5 sizes[^$]*image_size"):
+        read_examples(tmp_path)
+    assert len(read_examples(tmp_path, image_size=6)) == 5
+
+
+def test_a_png_with_a_wrong_sum_is_listed(folder: Path) -> None:
+    """Its decoder would give other pixels without a word."""
+    file = folder / "red" / "1.png"
+    content = bytearray(file.read_bytes())
+    at = content.index(b"IDAT")
+    length = int.from_bytes(content[at - 4 : at], "big")
+    content[at + 4 + length] ^= 1  # in the sum behind the pixels
+    file.write_bytes(content)
+    found = read_examples(folder)
+    assert len(found) == 3
+    assert [p.where for p in found.problems if p.code == "MX8344"] == [str(file)]

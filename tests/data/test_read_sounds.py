@@ -10,6 +10,8 @@ import soundfile
 
 from mxdeploy.data import read_examples
 from mxdeploy.data.sounds import folded, resampled
+from mxdeploy.data.summary import summarize
+from mxdeploy.data.wish import Wish
 from mxdeploy.errors import UsageError
 
 
@@ -91,3 +93,21 @@ def test_lengths_that_do_not_fold(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="MX8350"):
         read_examples(tmp_path, samples=9, channels=2)
     assert read_examples(tmp_path, channels=128).inputs.shape == (1, 128, 13)  # 1,600 and silence
+
+
+def test_recordings_that_end_early_or_are_silent(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        save(tmp_path / "yes" / f"{name}.wav", tone(8_000), 8_000)
+    cut = tmp_path / "yes" / "b.wav"
+    cut.write_bytes(cut.read_bytes()[:400])
+    save(tmp_path / "no" / "still.wav", np.zeros(800), 8_000)
+    streamed = save(tmp_path / "no" / "streamed.wav", tone(8_000), 8_000)
+    content = streamed.read_bytes()  # by a program that could not go back to say how long it is
+    streamed.write_bytes(content[:4] + b"\xff" * 4 + content[8:])
+    found = read_examples(tmp_path)
+    assert found.names == ("no/still.wav", "no/streamed.wav", "yes/a.wav", "yes/c.wav")
+    assert [p.code for p in found.problems] == ["MX8351"]
+    assert found.problems[0].what == "ends after 392 of 1,636 bytes"
+    told = summarize(tmp_path, Wish()).problems[-1]
+    assert (told.code, told.severity) == ("MX8375", "note")
+    assert told.what == "1 input with one value everywhere: no/still.wav"

@@ -11,7 +11,7 @@ from PIL import Image
 from mxdeploy.data import Scale
 from mxdeploy.errors import UsageError
 from mxdeploy.options import load_options
-from mxdeploy.recipe import DataSection, Recipe
+from mxdeploy.recipe import DataSection, Recipe, TrainingSection
 from mxdeploy.training.export import options_text
 from mxdeploy.training.material import read_material
 
@@ -96,3 +96,20 @@ def test_a_test_that_measures_everything_that_is_learned(leaking: Path) -> None:
     section = DataSection(path="learn.npz", test_path="learn.npz")
     with pytest.raises(UsageError, match="MX8374"):
         read_material(Recipe(data=section), leaking)
+
+
+def test_labels_that_are_damaged_are_no_reason_to_learn_without(tmp_path: Path) -> None:
+    x = np.arange(32, dtype=np.uint8).reshape(8, 1, 2, 2)
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(7))
+    with pytest.raises(UsageError, match=r"MX8315[^$]*training\.loss=mse"):
+        read_material(Recipe(data=DataSection(path="d.npz")), tmp_path)
+    recipe = Recipe(data=DataSection(path="d.npz"), training=TrainingSection(loss="mse"))
+    assert read_material(recipe, tmp_path).task == "reconstruction"
+
+
+def test_classes_without_examples_are_told_at_once(tmp_path: Path) -> None:
+    x = np.arange(32, dtype=np.uint8).reshape(8, 1, 2, 2)
+    np.savez(tmp_path / "d.npz", x=x, y=np.array([0, 1] * 3 + [99, 99]))
+    with pytest.raises(UsageError, match="97 of 100 classes") as raised:
+        read_material(Recipe(data=DataSection(path="d.npz")), tmp_path)
+    assert [d.code for d in raised.value.diagnostics] == ["MX0012"]

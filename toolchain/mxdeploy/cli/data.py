@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxdeploy import text
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, UsageError
@@ -85,16 +86,16 @@ def command(  # noqa: PLR0913 - one per option
         _draw(output, found, sheet)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def _size(wish: str | None) -> tuple[int, int] | None:
     """Height and width from ``N`` or ``HxW``."""
-    if text is None:
+    if wish is None:
         return None
-    height, _, width = text.partition("x")
+    height, _, width = wish.partition("x")
     if not height.isdecimal() or not (width or height).isdecimal() or not int(height):
         raise UsageError(
             Diagnostic(
                 code="MX8382",
-                where=f"--image-size {text}",
+                where=f"--image-size {wish}",
                 what="is no size",
                 fix="give one number, or height and width: 32 or 48x64",
             )
@@ -117,11 +118,13 @@ def _show(output: Output, found: Summary) -> None:
     for name, part in found.parts.items():
         low, high = part.inputs.min(), part.inputs.max()
         labelled = "" if part.targets is not None else ", without labels"
-        output.say(f"{name}: {len(part)} examples, values {low:g} .. {high:g}{labelled}")
+        output.say(
+            f"{name}: {text.count(len(part), 'example')}, values {low:g} .. {high:g}{labelled}"
+        )
     if any(part.targets is not None for part in found.parts.values()):
         output.show(_balance_table(found.parts))
     serious = sum(problem.severity != "note" for problem in found.problems)
-    output.say(f"{serious} problems" if serious else "no problems")
+    output.say(text.count(serious, "problem") if serious else "no problems")
 
 
 def _balance_table(parts: dict[str, Examples]) -> Table:

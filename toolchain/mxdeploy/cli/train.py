@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--start", type=click.Path(path_type=Path), help="Checkpoint, or ONNX to quantize.")
 @click.option("--force", is_flag=True, help="Replace a training that is in the result folder.")
 @click.option("--check", "only_check", is_flag=True, help="Data and network only; train nothing.")
+@click.option("--strict", is_flag=True, help="Files that cannot be used are an error.")
 @click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Any key.")
 @talking
 def command(output: Output, source: Path | None, *, only_check: bool, **options: object) -> None:
@@ -83,6 +84,7 @@ def _request(  # noqa: PLR0913 - one per option
     start: Path | None,
     force: bool,
     only_check: bool,
+    strict: bool,
     changes: tuple[str, ...],
 ) -> TrainRequest:
     """The recipe, changed by what the command line says."""
@@ -94,6 +96,7 @@ def _request(  # noqa: PLR0913 - one per option
         stored = stored_request(out)
         section = "quantize" if stored.tunes else "training"
         more = [] if epochs is None else [f"{section}.epochs={epochs}"]
+        more += ["data.strict=true"] if strict else []
         recipe = load_recipe(stored.recipe, [*more, *changes])
         return replace(stored, recipe=recipe, resume=True)
     file = None if source is None else source / RECIPE_FILE if source.is_dir() else source
@@ -105,6 +108,7 @@ def _request(  # noqa: PLR0913 - one per option
         given += _steps(optimizer, "quantize.optimizer", "quantize.rate")
         given += [] if epochs is None else [f"quantize.epochs={epochs}"]
         name = start.stem
+    given += ["data.strict=true"] if strict else []
     recipe = load_recipe(file, [*given, *changes])
     return TrainRequest(
         recipe=recipe,

@@ -176,17 +176,23 @@ def _targets(
         planes = {(shape[0], *shape[2:]), shape[:3]}  # channels first, channels last
         if len(shape) == BATCH_OF_IMAGES and found.shape in planes:
             return found, told
-    problems.append(
-        findings.problem(
-            "MX8315",
-            source,
-            f"has {shape[0]} inputs but labels of "
-            + " and ".join(f"shape {y.shape}, type {y.dtype}" for y in labels),
-            "give one class (number or name) per input, or per pixel (n, H, W)",
-            "the inputs count as unlabelled",
-        )
-    )
+    problems.append(_unusable(labels, shape, source))
     return None, classes
+
+
+def _unusable(labels: list[NDArray[np.generic]], shape: tuple[int, ...], source: str) -> Diagnostic:
+    """Why labels do not belong to the inputs."""
+    what = f"has {shape[0]} inputs but labels of " + " and ".join(
+        f"shape {y.shape}, type {y.dtype}" for y in labels
+    )
+    fix = "give one class (number or name) per input, or per pixel (n, H, W)"
+    rows = sum(len(y) if y.ndim else 1 for y in labels)
+    if rows == shape[0] and all(y.ndim == 1 and y.dtype.kind == "f" for y in labels):
+        what = "has labels that are no whole numbers"
+        fix = "give the number or the name of a class for each input"
+    elif rows == shape[0] and all(y.ndim == BATCH_OF_VECTORS and y.shape[1] > 1 for y in labels):
+        fix += "; of one-hot labels it is y.argmax(axis=1)"
+    return findings.problem(findings.NO_LABELS, source, what, fix, "the inputs count as unlabelled")
 
 
 def class_names(names: NDArray[np.generic] | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def parse_python_batch(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """A pickled dictionary with ``data`` (uint8 ``[n, 3072]``) and ``labels`` (list of int).
 
-    Nothing in the file is executed: the three names that such a file needs become inert
+    Nothing in the file is executed: the few names that such a file needs become inert
     records, every other name is refused.
 
     Returns:
@@ -145,8 +145,19 @@ def _reconstruct(*_arguments: object) -> _PickledArray:
     return _PickledArray()
 
 
+def _encoded(text: object, codec: object) -> bytes:
+    """How Python 3 writes bytes so that Python 2 can read them: as text, and what makes it bytes.
+
+    Raises:
+        DataError: it is anything else.
+    """
+    if not isinstance(text, str) or codec not in ("latin1", b"latin1"):
+        raise DataError("the pickle encodes something else than bytes: refused")
+    return text.encode("latin-1")
+
+
 class _BatchUnpickler(pickle.Unpickler):
-    """Knows the three names of an official batch file and no other."""
+    """Knows the names of an official batch file and of its copies, and no other."""
 
     def find_class(self, module_name: str, global_name: str) -> object:
         """An inert stand-in for a known name.
@@ -157,6 +168,8 @@ class _BatchUnpickler(pickle.Unpickler):
         match module_name, global_name:
             case (("numpy.core.multiarray" | "numpy._core.multiarray"), "_reconstruct"):
                 return _reconstruct
+            case "_codecs", "encode":
+                return _encoded
             case "numpy", "ndarray":
                 return _PickledType
             case "numpy", "dtype":

@@ -71,7 +71,7 @@ def read_batches(path: Path, wish: Wish) -> Examples:
         try:
             found, told = parse(files[name], name)
         except DataError as error:
-            problems.append(findings.damaged_member(path / name, str(error)))
+            problems.append(findings.damaged_member(path, str(error)))
             continue
         pixels.append(found)
         labels.append(told)

@@ -14,9 +14,15 @@ MAX_SHOWN = 10
 """So many problems are shown where the data are not the subject."""
 
 
+DAMAGED_MEMBER, MISSING_MEMBER, NO_LABELS = "MX8306", "MX8307", "MX8315"
+LABELS_LOST = frozenset({DAMAGED_MEMBER, MISSING_MEMBER, NO_LABELS})
+"""Codes of problems by which examples lose labels that they should have."""
+
+
 def printable(name: object) -> str:
-    """A name that can be written: bytes of file names that are no text become escapes."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    """A name that can be written: control characters and bytes that are no text are escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def problem(code: str, where: object, what: str, fix: str, why: str = "") -> Diagnostic:
@@ -129,9 +135,9 @@ def sum_differs(name: str, found: str, published: str) -> Diagnostic:
 
 def damaged_member(where: object, what: str) -> Diagnostic:
     """A file of a data set that consists of several cannot be read."""
-    return problem("MX8306", where, what, "fetch or write the file again")
+    return problem(DAMAGED_MEMBER, where, what, "fetch or write the file again")
 
 
 def missing_member(where: object, name: str) -> Diagnostic:
     """A file of a data set that consists of several is not there."""
-    return problem("MX8307", where, f"lacks {name}", "fetch or write the missing file")
+    return problem(MISSING_MEMBER, where, f"lacks {name}", "fetch or write the missing file")

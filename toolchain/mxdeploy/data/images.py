@@ -45,6 +45,10 @@ DRAFT = 2
 """A JPEG is decoded at a fraction of its size as long as that is this many times the target."""
 
 
+SIZE_OPTIONS = "--image-size N of mxdeploy data, --set data.image_size=N of mxdeploy train"
+"""How pictures are brought to one size."""
+
+
 class PictureError(Exception):
     """A picture that is left out; carries the finding."""
 
@@ -132,7 +136,10 @@ def _form(
     problems = [head for head in heads if isinstance(head, Diagnostic)]
     if not known:
         raise findings.nothing_usable(files.root, (*files.problems, *problems))
-    common = Counter(size for size, _ in known).most_common(1)[0][0]
+    sizes = Counter(size for size, _ in known)
+    common, count = sizes.most_common(1)[0]
+    if wish.image_size is None and 2 * count < len(known):
+        raise _no_common_size(files.root, sizes)
     height, width = wish.image_size or common
     channels = wish.channels or (GREY if all(grey for _, grey in known) else COLOUR)
     fit = wish.image_size is not None
@@ -175,10 +182,19 @@ def _has_grey_palette(image: Image.Image) -> bool:
 
 def _attempt(path: Path, form: _Form) -> NDArray[np.uint8] | Diagnostic:
     try:
-        with opened(path) as image:
-            return _decoded(path, image, form)
+        return _pixels(path, form)
     except PictureError as error:
         return error.finding
+
+
+def _pixels(path: Path, form: _Form) -> NDArray[np.uint8]:
+    with opened(path) as image:
+        pixels = _decoded(path, image, form)
+        has_sums = image.format == "PNG"
+    if has_sums:  # the decoder does not look at them
+        with opened(path) as image:
+            image.verify()
+    return pixels
 
 
 @contextmanager
@@ -287,8 +303,21 @@ def _other_size(path: Path, found: tuple[int, int], wanted: tuple[int, int]) -> 
         "MX8346",
         path,
         f"has {found[0]}x{found[1]} pixels",
-        "choose a size for all (image_size), or scale the picture",
+        "choose a size for all: " + SIZE_OPTIONS,
         f"most pictures have {wanted[0]}x{wanted[1]}; it is left out",
+    )
+
+
+def _no_common_size(where: Path, sizes: Counter[tuple[int, int]]) -> Exception:
+    shown = ", ".join(f"{w}x{h} ({n})" for (h, w), n in sizes.most_common(findings.MAX_POSITIONS))
+    more = len(sizes) - findings.MAX_POSITIONS
+    return findings.refusal(
+        "MX8348",
+        where,
+        f"holds {sizes.total():,} pictures of {len(sizes):,} sizes: {shown}"
+        + (f" and {more:,} more" if more > 0 else ""),
+        "choose a size for all: " + SIZE_OPTIONS,
+        "a network takes one size, and none is that of most",
     )
 
 

@@ -158,9 +158,25 @@ def _attempt(path: Path, form: _Form) -> NDArray[np.int8] | Diagnostic:
         return _unreadable(path, f"cannot be decoded: {error}")
 
 
+_RIFF_HEAD = 8
+"""Bytes of ``RIFF`` and the number of those that follow."""
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+"""What programs write that cannot go back to the beginning of the file."""
+
+
+def _check_whole(path: Path) -> None:
+    """A WAV file says how long it is; the library takes what is there."""
+    with path.open("rb") as file:
+        head = file.read(_RIFF_HEAD)
+    told, there = int.from_bytes(head[4:], "little"), path.stat().st_size - _RIFF_HEAD
+    if head[:4] == b"RIFF" and there < told < _UNKNOWN_LENGTH:
+        raise _SoundError(_unreadable(path, f"ends after {there:,} of {told:,} bytes"))
+
+
 def _loaded(path: Path, form: _Form) -> NDArray[np.int8]:
     """int8 (S,)."""
     with soundfile().SoundFile(path) as file:
+        _check_whole(path)
         rate = _checked_rate(path, file.samplerate)
         needed = int(form.samples * rate / form.rate * MARGIN) + rate // 10
         sound = file.read(frames=needed, dtype="float32", always_2d=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mxdeploy import text
 from mxdeploy.data import findings
 from mxdeploy.data.copies import KEPT_TOGETHER, input_keys
 from mxdeploy.data.examples import Examples, balance
@@ -65,7 +66,7 @@ def summarize(path: Path | str, wish: Wish, *, strict: bool = False) -> Summary:
     first = next(iter(parts.values()))
     parts = {name: numbered(part, first.classes) for name, part in parts.items()}
     found = dict.fromkeys(problem for part in parts.values() for problem in part.problems)
-    problems = (*found, *duplicates(str(path), parts))
+    problems = (*found, *duplicates(str(path), parts), *blank(str(path), parts))
     if strict:
         findings.raise_all(problems)
     return Summary(source=str(path), parts=parts, problems=problems)
@@ -106,6 +107,32 @@ def duplicates(source: str, parts: dict[str, Examples]) -> list[Diagnostic]:
         *_repeated(source, again),
         *_contrary(source, contrary),
         *_leaked(source, leaked),
+    ]
+
+
+def blank(source: str, parts: dict[str, Examples]) -> list[Diagnostic]:
+    """Inputs in which there is nothing: black pictures, recordings of silence."""
+    names = [
+        findings.printable(name)
+        for part in parts.values()
+        if part.inputs[0].size > 1
+        for name, one in zip(part.names, part.inputs, strict=True)
+        if one.flat[0] == one.flat[-1] and (one == one.flat[0]).all()
+    ]
+    if not names:
+        return []
+    more = len(names) - findings.MAX_POSITIONS
+    return [
+        Diagnostic(
+            code="MX8375",
+            where=source,
+            what=f"{text.count(len(names), 'input')} with one value everywhere: "
+            + ", ".join(names[: findings.MAX_POSITIONS])
+            + (f" and {more} more" if more > 0 else ""),
+            why="as black pictures or recordings of silence are; they are used all the same",
+            fix="look whether they are meant",
+            severity="note",
+        )
     ]
 
 

@@ -18,7 +18,7 @@ from mxdeploy.data import (
     split,
     without_leaks,
 )
-from mxdeploy.data.findings import raise_all, shortened
+from mxdeploy.data.findings import LABELS_LOST, raise_all, shortened
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
 
@@ -76,6 +76,8 @@ def read_material(recipe: Recipe, folder: Path) -> Material:
             validation=_unlabelled(found.validation),
             test=_unlabelled(found.test),
         )
+    else:
+        _require_labels(found.train)
     warnings = check_training_examples(found.train)
     is_8_bit = found.train.inputs.dtype in (np.uint8, np.int8)
     scale = recipe.data.scale if is_8_bit else Scale.NONE
@@ -99,6 +101,16 @@ def _problems(found: Split) -> tuple[Diagnostic, ...]:
     """What was left out of any part, each thing once; the first of many."""
     both = dict.fromkeys((*found.train.problems, *found.test.problems))
     return shortened(tuple(both), found.train.source)
+
+
+def _require_labels(part: Examples) -> None:
+    """Examples whose labels are damaged are not meant to be learned from without labels."""
+    if part.targets is None:
+        raise_all(
+            replace(d, fix=f"{d.fix}; or learn without labels: --set training.loss=mse")
+            for d in part.problems
+            if d.code in LABELS_LOST
+        )
 
 
 def _unlabelled(part: Examples) -> Examples:

@@ -112,7 +112,7 @@ def _with_training(recipe: Recipe, changes: dict[str, object]) -> Recipe:
 
 _FREE = {
     f"training.{key}" for key in ("threads", "device", "stop_below", "patience", "max_minutes")
-}
+} | {"data.strict"}
 """What may be changed when a training goes on."""
 _FLOAT = ("network", "data", "training", "optimizer", "schedule")
 INTEGERS = ("quantize", "data", "training")

@@ -53,18 +53,21 @@ def check_training_examples(examples: Examples) -> tuple[Diagnostic, ...]:
         )
     empty = [name for name, count in counts.items() if count == 0]
     if empty:
+        shown = ", ".join(empty[:_NAMED]) + (" …" if len(empty) > _NAMED else "")
         raise UsageError(
             Diagnostic(
                 code="MX0012",
-                where=f"{examples.source}: class {name}",
-                what="has no examples to train on",
-                fix="give some, or take the class away",
+                where=examples.source,
+                what=f"{len(empty)} of {len(counts)} classes have no examples to train on: {shown}",
+                fix="give some of each, or take these classes away: their folders, their names, or "
+                "gaps in the numbers of labels",
             )
-            for name in empty
         )
     return _rare(examples, counts)
 
 
+_NAMED = 5
+"""So many classes are named; the others are counted."""
 _RARE = 0.1
 """A class is called rare below this share of the mean."""
 
