@@ -92,6 +92,17 @@ def test_test_examples_are_not_learned_from(leaking: Path, path: dict[str, str])
         read_material(strict, leaking)
 
 
+def test_a_class_that_leaks_as_a_whole(leaking: Path) -> None:
+    """Both findings are told: that a class is empty, and why."""
+    with np.load(leaking / "learn.npz") as file:
+        x, y = file["x"], file["y"]
+    np.savez(leaking / "odd.npz", x=x[1::2], y=y[1::2])
+    section = DataSection(path="learn.npz", test_path="odd.npz")
+    with pytest.raises(UsageError) as caught:
+        read_material(Recipe(data=section), leaking)
+    assert [d.code for d in caught.value.diagnostics] == ["MX8373", "MX0012"]
+
+
 def test_a_test_that_measures_everything_that_is_learned(leaking: Path) -> None:
     section = DataSection(path="learn.npz", test_path="learn.npz")
     with pytest.raises(UsageError, match="MX8374"):

@@ -93,9 +93,7 @@ def test_a_network_too_small_underfits() -> None:
     assert "larger network" in found.advice[0]
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "rate"), [("adamw", 1e-5), ("adamw", 1e-4), ("sgd", 1e-5), ("sgd", 1e-3)]
-)
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 1e-5), ("adamw", 1e-4), ("sgd", 1e-3)])
 def test_a_rate_far_too_low(optimizer: str, rate: float) -> None:
     """Batch normalization makes the loss between epochs rise at first: no jump, no explosion."""
     found = verdict(able, bars(192), optimizer, rate, 15)

@@ -13,6 +13,9 @@ from mxdeploy.errors import Diagnostic
 
 KEPT_TOGETHER = "copies are kept together in one part, so that none is learned and measured"
 
+LEAKS = "MX8373"
+"""Code of what is told of training examples that are test examples."""
+
 
 def input_keys(examples: Examples) -> list[bytes]:
     """A digest of every input: equal inputs have equal ones."""
@@ -58,7 +61,7 @@ def without_leaks(train: Examples, test: Examples) -> tuple[Examples, tuple[Diag
             f"all {total} inputs are among those of {test.source}, which the test measures with",
         )
     told = findings.problem(
-        "MX8373",
+        LEAKS,
         train.source,
         f"{count} of {total} training examples are test examples too",
         "--set data.leaks=keep learns from them all the same",

@@ -18,6 +18,7 @@ from mxdeploy.data import (
     split,
     without_leaks,
 )
+from mxdeploy.data.copies import LEAKS
 from mxdeploy.data.findings import LABELS_LOST, raise_all, shortened
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
@@ -78,7 +79,11 @@ def read_material(recipe: Recipe, folder: Path) -> Material:
         )
     else:
         _require_labels(found.train)
-    warnings = check_training_examples(found.train)
+    try:
+        warnings = check_training_examples(found.train)
+    except UsageError as error:  # perhaps because of what leaks
+        leaks = [problem for problem in found.train.problems if problem.code == LEAKS]
+        raise UsageError([*leaks, *error.diagnostics]) from error
     is_8_bit = found.train.inputs.dtype in (np.uint8, np.int8)
     scale = recipe.data.scale if is_8_bit else Scale.NONE
     samples = samples_of(found.train, scale)
