@@ -67,6 +67,7 @@ class QuantizeSection(_Section):
         ranges: how a value's range follows from calibration data.
         rounding: each weight by itself, or for the layer's output.
         equalize: scale channels so that one scale per tensor suits all of them.
+        absorb: move constant parts of channels into biases where that helps.
     """
 
     weight_bits: WeightBits = 8
@@ -77,6 +78,7 @@ class QuantizeSection(_Section):
     ranges: Literal["mse", "max", "percentile", "kl"] = "mse"
     rounding: Literal["auto", "nearest", "adaptive"] = "auto"
     equalize: bool = True
+    absorb: bool = True
 
     @property
     def chooses_widths(self) -> bool:

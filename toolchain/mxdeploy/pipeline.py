@@ -219,7 +219,7 @@ def quantize_options(section: QuantizeSection, *, data_free: bool = False) -> Qu
     """What a user chose about quantization, as its stage takes it.
 
     Made-up inputs show how large tensors get, but not how large their channels are relative to each
-    other: equalization by them does more harm than good.
+    other, and not where their limits are: equalization by them does more harm than good.
     """
     from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
 
@@ -230,6 +230,7 @@ def quantize_options(section: QuantizeSection, *, data_free: bool = False) -> Qu
         method=section.ranges,
         rounding=section.rounding,
         equalize=section.equalize and not data_free,
+        absorb=section.absorb and not data_free,
     )
 
 

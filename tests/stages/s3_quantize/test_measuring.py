@@ -31,7 +31,7 @@ from tests.stages.s3_quantize.test_quantize import (
     with_value,
 )
 
-PLAIN = QuantizeOptions(equalize=False, rounding="nearest", measure=True)
+PLAIN = QuantizeOptions(equalize=False, absorb=False, rounding="nearest", measure=True)
 
 
 def measurement_of(layer: QuantLayer) -> LayerMeasurement:

@@ -60,7 +60,7 @@ def rounded(model: Path, material: Material, section: AwareSection) -> Rounded:
 
     rules = tuple(WidthRule(pattern=name, bits=bits) for name, bits in section.layers.items())
     options = QuantizeOptions(weight_bits=section.weight_bits, widths=rules)
-    fine = QuantizeOptions(equalize=False, rounding="nearest", measure=False)
+    fine = QuantizeOptions(equalize=False, absorb=False, rounding="nearest", measure=False)
 
     def place(legalized: Legalized) -> Rounded:
         network = legalized.network

@@ -39,6 +39,8 @@ class QuantizeOptions:
             comes close; ``auto`` does the latter in networks with weights of less than 8 bits, and
             in those of 8 bits whose outputs are noisy (below 30 dB) where that makes them quieter.
         equalize: scale channels so that one scale per tensor suits all of them.
+        absorb: move constant parts of channels into the biases of what reads them, where measuring
+            on the calibration data says that it helps.
         bias_correction: let biases take up the mean error that rounding leaves, where measuring
             on the calibration data says that it helps.
         max_samples: calibration samples used; more are thinned out evenly. None: 256, or 1024
@@ -54,6 +56,7 @@ class QuantizeOptions:
     method: RangeMethod = "mse"
     rounding: Rounding = "auto"
     equalize: bool = True
+    absorb: bool = True
     bias_correction: bool = True
     max_samples: int | None = None
     guess_ranges: bool = False

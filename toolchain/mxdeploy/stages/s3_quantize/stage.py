@@ -12,6 +12,8 @@ from mxdeploy.errors import ModelError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.stages.s3_quantize import findings
+from mxdeploy.stages.s3_quantize.absorption import RULE as ABSORBED
+from mxdeploy.stages.s3_quantize.absorption import absorbed
 from mxdeploy.stages.s3_quantize.alternatives import Alternative, ExplainingQuantizer
 from mxdeploy.stages.s3_quantize.bounds import with_bounds
 from mxdeploy.stages.s3_quantize.calibration import (
@@ -24,7 +26,7 @@ from mxdeploy.stages.s3_quantize.calibration import (
     check_data,
 )
 from mxdeploy.stages.s3_quantize.equalization import equalized, traffic_of
-from mxdeploy.stages.s3_quantize.groups import scale_groups
+from mxdeploy.stages.s3_quantize.groups import ScaleGroup, scale_groups
 from mxdeploy.stages.s3_quantize.options import QuantizeOptions, WeightBits
 from mxdeploy.stages.s3_quantize.quantizer import Quantizer
 from mxdeploy.stages.s3_quantize.scales import Scales
@@ -32,6 +34,10 @@ from mxdeploy.stages.s3_quantize.widths import is_adaptive, layer_called, layer_
 
 _NOISY_DB = 30
 """Signal to noise of outputs below which more care is taken; most 8-bit networks are above."""
+
+_SILENCE = 1e-15
+_WORTHWHILE_DB = 0.1
+"""By which outputs must become quieter for constants to be moved between layers."""
 
 
 def quantize(
@@ -95,10 +101,9 @@ def explain_layer(
         ModelError: as :func:`quantize`.
     """
     name = layer_called(network, layer)
-    decided, _ = _decided(network, calibration, options)
-    start = _prepared(network, calibration, decided.options)  # scales are fixed by a run
+    start, _ = _decided(network, calibration, options)
     quantizer = ExplainingQuantizer(
-        start.network, start.scales, start.seen, start.options, start.widths
+        start.network, start.scales(), start.seen, start.options, start.widths
     )
     result, alternatives = quantizer.explain(name)
     result.verify()
@@ -110,7 +115,7 @@ class _Start:
     """Everything known before the first layer is fixed."""
 
     network: Network
-    scales: Scales
+    groups: tuple[ScaleGroup, ...]
     seen: Calibration | None
     options: QuantizeOptions
     widths: Mapping[str, WeightBits]
@@ -120,11 +125,53 @@ class _Start:
         """Whether rounding is for the layers' outputs."""
         return is_adaptive(self.options, self.widths)
 
+    def scales(self) -> Scales:
+        """Scales that are still to be fixed."""
+        return Scales(self.network, self.groups, self.seen, self.options)
+
+    def quantized(self) -> QuantNetwork:
+        """Fix one layer after the other."""
+        quantizer = Quantizer(self.network, self.scales(), self.seen, self.options, self.widths)
+        return quantizer.run()
+
 
 def _decided(
     network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
 ) -> tuple[_Start, QuantNetwork]:
-    """The integer network and what it was made from.
+    """The integer network and what it was made from."""
+    start, result = _rounded(network, calibration, options)
+    return _absorbing(start, result) or (start, result)
+
+
+def _absorbing(start: _Start, result: QuantNetwork) -> tuple[_Start, QuantNetwork] | None:
+    """The same with constants moved into biases, where that makes the outputs quieter."""
+    if start.seen is None or not start.options.absorb:
+        return None
+    network = absorbed(start.network, start.seen.layers)
+    if network is start.network:
+        return None
+    extent = _extent(start.options, start.widths)
+    seen = calibrate(network, start.seen.data, extent, start.options.threads)
+    start = replace(start, network=network, seen=seen)
+    quieter = start.quantized()
+    before, after = (max(output_noise(one), _SILENCE) for one in (result, quieter))
+    gained = 10 * float(np.log10(before / after))
+    if gained < _WORTHWHILE_DB:
+        return None
+    gain = f"; the outputs are {gained:.1f} dB quieter for it"
+    return start, replace(
+        quieter,
+        rewrites=tuple(
+            replace(note, text=note.text + gain) if note.rule == ABSORBED else note
+            for note in quieter.rewrites
+        ),
+    )
+
+
+def _rounded(
+    network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
+) -> tuple[_Start, QuantNetwork]:
+    """Quantized as the options say.
 
     Where the user leaves rounding to us and the outputs are noisy, adaptive rounding is tried as
     well, on as few inputs as nearest rounding sees; the quieter outputs decide.
@@ -142,8 +189,7 @@ def _attempt(
     network: Network, calibration: NDArray[np.generic] | None, options: QuantizeOptions
 ) -> tuple[_Start, QuantNetwork]:
     start = _prepared(network, calibration, options)
-    quantizer = Quantizer(start.network, start.scales, start.seen, start.options, start.widths)
-    return start, quantizer.run()
+    return start, start.quantized()
 
 
 def output_noise(network: QuantNetwork) -> float:
@@ -174,7 +220,7 @@ def _prepared(
             glance = calibrate(network, data, GLANCE, options.threads)
             network = equalized(network, traffic_of(network, glance), widths)
         seen = calibrate(network, data, _extent(options, widths), options.threads)
-    return _Start(network, Scales(network, groups, seen, options), seen, options, widths)
+    return _Start(network, groups, seen, options, widths)
 
 
 def _extent(options: QuantizeOptions, widths: Mapping[str, WeightBits]) -> Extent:
