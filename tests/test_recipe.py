@@ -76,6 +76,34 @@ def test_faults_are_placed(change: str, place: str) -> None:
     assert raised.value.diagnostics[0].where.startswith(f"recipe: {place}")
 
 
+def test_what_was_meant_is_told() -> None:
+    with pytest.raises(UsageError) as raised:
+        load_recipe(None, ["training.epoch=3", "trainin.seed=1", "data.x=1", "training.batch=-4"])
+    told = {d.where: (d.what, d.fix) for d in raised.value.diagnostics}
+    assert told["recipe: training.epoch"] == ("there is no such key", "did you mean epochs?")
+    assert told["recipe: trainin"][1] == "did you mean training?"
+    assert "there are path, test_path, scale" in told["recipe: data.x"][1]
+    assert told["recipe: training.batch"][0].endswith("not -4")
+
+
+def test_numbers_in_a_list_on_the_command_line() -> None:
+    assert load_recipe(None, ["training.class_weights=1,2.5"]).training.class_weights == (1, 2.5)
+    found = load_recipe(None, ["training.class_weights=balanced"])
+    assert found.training.class_weights == "balanced"
+
+
+@pytest.mark.parametrize("rate", ["inf", "nan", "0"])
+def test_rates_are_positive_and_finite(rate: str) -> None:
+    with pytest.raises(UsageError, match=r"optimizer\.rate"):
+        load_recipe(None, [f"optimizer.rate={rate}"])
+
+
+def test_weight_decay_is_what_makes_adamw() -> None:
+    decays = [OptimizerSection(name=name).used_weight_decay for name in ("adam", "adamw")]
+    assert decays == [0.0, 0.01]
+    assert OptimizerSection(name="adamw", weight_decay=0.0).used_weight_decay == 0.0
+
+
 def test_all_faults_in_one_run(tmp_path: Path) -> None:
     file = tmp_path / "train.toml"
     file.write_text("[training]\nepochs = -1\nbatch = 0\n[data]\nscale = 'huge'\n")

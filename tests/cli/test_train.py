@@ -37,6 +37,10 @@ class Fickle(Small):
     def forward(self, x):
         return super().forward(x if x.abs().max() < 0.1 else -x)
 
+class Infinite(Small):
+    def forward(self, x):
+        return super().forward(x) / self.classes.bias.abs().sum().sub(9).relu()
+
 class Interrupted(Small):
     calls = 0
     def forward(self, x):
@@ -180,13 +184,33 @@ def test_a_file_that_computes_something_else_is_refused(mxdeploy: Mxdeploy, fold
     """The exporter follows zeros, other inputs take another way."""
     text = (folder / "train.toml").read_text()
     (folder / "train.toml").write_text(text.replace("Small", "Fickle"))
-    ran = train(mxdeploy, folder, "--epochs", 1)
-    assert (ran.exit_code, ran.codes) == (6, ["MX0067"])
+    for more in ((), ("--check",)):
+        ran = train(mxdeploy, folder, *more)
+        assert (ran.exit_code, ran.codes) == (6, ["MX0067"])
+        assert not (folder / "run").exists()  # told before anything is trained
 
 
 def test_a_training_that_diverges(mxdeploy: Mxdeploy, folder: Path) -> None:
-    ran = train(mxdeploy, folder, "--optimizer", "sgd:1e30")
+    ran = train(mxdeploy, folder, "--optimizer", "SGD:1e30")
     assert (ran.exit_code, ran.codes) == (2, ["MX0063"])
+    text = (folder / "train.toml").read_text()
+    (folder / "train.toml").write_text(text.replace("Small", "Infinite"))
+    ran = train(mxdeploy, folder, "--force")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0069"])
+
+
+def test_what_is_said_of_several_trainings(mxdeploy: Mxdeploy, folder: Path) -> None:
+    more = ("--compare", "adam:0.02,sgd:0.01", "--seeds", 2, "--set", "training.stop_below=9")
+    ran = mxdeploy("train", folder, "--out", folder / "run", *more)
+    assert ran.exit_code == 0, ran.err
+    names = [f"{name}/seed-{seed}" for name in ("adam-0.02", "sgd-0.01") for seed in (1, 2)]
+    assert [line.partition(":")[0] for line in ran.out.splitlines() if "best of" in line] == names
+    assert ran.out.count("best of 1 epoch is 1:") == 4
+    assert ran.out.count("ended by a loss that is small enough") == 4
+    kept = next(line for line in ran.out.splitlines() if line.startswith("kept: "))
+    assert kept.removeprefix("kept: ") in names
+    chosen = json.loads((folder / "run" / "history.json").read_text())["chosen"]
+    assert kept.endswith(chosen)
 
 
 def test_several_optimizers_and_seeds(mxdeploy: Mxdeploy, folder: Path) -> None:
@@ -249,10 +273,12 @@ def test_an_autoencoder_and_a_map_of_classes(mxdeploy: Mxdeploy, folder: Path) -
     assert "of its pixels are wrong" in (folder / "unet" / "report.html").read_text()
 
 
-@pytest.mark.parametrize("text", ["lion", "sgd:0", "sgd:x", "sgd,,adam"])
+@pytest.mark.parametrize("text", ["lion", "sgd:0", "sgd:inf", "sgd:x", "sgd,,adam"])
 def test_no_optimizers(mxdeploy: Mxdeploy, folder: Path, text: str) -> None:
     ran = train(mxdeploy, folder, "--compare", text)
     assert (ran.exit_code, ran.codes) == (2, ["MX0070"])
+    ran = train(mxdeploy, folder, "--compare", "adam:0.1,sgd,adam:1e-1")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0073"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ the keys mean is described in ``toolchain/docs/training.md``.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from mxdeploy.data import Scale
 from mxdeploy.errors import Diagnostic, UsageError
@@ -63,9 +66,17 @@ AUGMENTATIONS: Mapping[str, tuple[float, str]] = {
 """What may happen to training examples: name, strength without a number, what the number means."""
 
 
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 def _listed(value: object) -> object:
     """``--set`` and the command line give lists as ``a,b``."""
     return [v for v in value.split(",") if v] if isinstance(value, str) else value
+
+
+def _listed_or_named(value: object) -> object:
+    """As :func:`_listed`, but a single word stays one."""
+    return _listed(value) if isinstance(value, str) and "," in value else value
 
 
 class _Section(BaseModel):
@@ -175,7 +186,9 @@ class TrainingSection(_Section):
     batch: PositiveInt = 64
     loss: LossName = "auto"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] | tuple[PositiveFloat, ...] = "none"
+    class_weights: Annotated[
+        Literal["none", "balanced"] | tuple[PositiveFloat, ...], BeforeValidator(_listed_or_named)
+    ] = "none"
     seed: int = Field(default=1, ge=0)
     seeds: PositiveInt = 1
     device: str = "auto"
@@ -193,14 +206,14 @@ class OptimizerSection(_Section):
         rate: learning rate; ``DEFAULT_RATES`` without it.
         momentum: of sgd, momentum, nesterov and rmsprop; 0.9 for momentum and nesterov, else 0.
         nesterov: look ahead; the same as the name ``nesterov``.
-        weight_decay: pull of the weights to zero.
+        weight_decay: pull of the weights to zero; 0.01 for adamw, as torch has it, else 0.
     """
 
     name: OptimizerName = "adamw"
-    rate: PositiveFloat | None = None
+    rate: Rate | None = None
     momentum: float | None = Field(default=None, ge=0, lt=1)
     nesterov: bool = False
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -223,6 +236,13 @@ class OptimizerSection(_Section):
         if self.momentum is not None:
             return self.momentum
         return 0.9 if self.nesterov or self.name in {"momentum", "nesterov"} else 0.0
+
+    @property
+    def used_weight_decay(self) -> float:
+        """The pull of the weights to zero, or that of torch: without one adamw would be adam."""
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return 0.01 if self.name == "adamw" else 0.0
 
 
 class ScheduleSection(_Section):
@@ -340,11 +360,40 @@ def check_recipe(document: Mapping[str, Any], source: str) -> Recipe:
             Diagnostic(
                 code="MX0001",
                 where=f"{source}: {'.'.join(map(str, fault['loc']))}",
-                what=fault["msg"].removeprefix("Value error, "),
-                fix="see toolchain/docs/training.md",
+                what=_what(fault),
+                fix=_fix(fault),
             )
             for fault in error.errors()
         ) from error
+
+
+def _what(fault: ErrorDetails) -> str:
+    """What is wrong with one value, and the value."""
+    if fault["type"] == "extra_forbidden":
+        return "there is no such key"
+    text = fault["msg"].removeprefix("Value error, ")
+    given = fault["input"]
+    return f"{text}, not {given!r}" if isinstance(given, str | int | float) else text
+
+
+def _keys(section: object) -> dict[str, FieldInfo]:
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return section.model_fields
+    return {}
+
+
+def _fix(fault: ErrorDetails) -> str:
+    """The keys that there are, where none of them was meant."""
+    documented = "see toolchain/docs/training.md"
+    if fault["type"] != "extra_forbidden":
+        return documented
+    *parents, wrong = map(str, fault["loc"])
+    section: object = Recipe
+    for name in parents:
+        section = _keys(section)[name].annotation
+    known = list(_keys(section))
+    near = difflib.get_close_matches(wrong, known, 1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}; {documented}"
 
 
 def _read(path: Path) -> dict[str, Any]:

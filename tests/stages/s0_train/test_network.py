@@ -157,6 +157,15 @@ def test_outputs_must_suit_the_task(folder: Path) -> None:
         check_outputs(broken, section, (1, 4, 4), "classes", 5)
 
 
+def test_a_softmax_at_the_end_is_told(folder: Path) -> None:
+    section = NetworkSection(file="net.py:Small")
+    network = build_network(section, (1, 4, 4), 5, folder)
+    assert check_outputs(network, section, (1, 4, 4), "classes", 5) == ()
+    with_softmax = torch.nn.Sequential(network, torch.nn.Softmax(dim=1))
+    told = check_outputs(with_softmax, section, (1, 4, 4), "classes", 5)
+    assert [(d.code, d.severity) for d in told] == [("MX0042", "warning")]
+
+
 def test_normalization_is_measured_on_the_inputs() -> None:
     raw = torch.randint(0, 256, (40, 3, 5, 5), dtype=torch.uint8)
     raw[:, 2] = 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from mxdeploy import text
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
@@ -131,8 +133,8 @@ def _changes(
     found = []
     if network is not None:
         is_file = ":" in network or network.endswith(".py")
-        text = str(Path(network).absolute()) if is_file else network
-        found.append(f"network.{'file' if is_file else 'name'}={text}")
+        value = str(Path(network).absolute()) if is_file else network
+        found.append(f"network.{'file' if is_file else 'name'}={value}")
     if data is not None:
         found.append(f"data.path={data.absolute()}")
     if epochs is not None:
@@ -147,25 +149,27 @@ def _steps(optimizer: str | None, name_key: str, rate_key: str) -> list[str]:
     if optimizer is None:
         return []
     name, _, rate = optimizer.partition(":")
-    return [f"{name_key}={name}", *([f"{rate_key}={rate}"] if rate else [])]
+    return [f"{name_key}={name.lower()}", *([f"{rate_key}={rate}"] if rate else [])]
 
 
-def _contenders(text: str) -> tuple[Contender, ...]:
+def _contenders(named: str) -> tuple[Contender, ...]:
     from mxdeploy.training import Contender
 
     found: list[Contender] = []
     faults: list[Diagnostic] = []
-    for part in text.split(","):
-        name, _, rate_text = part.partition(":")
+    for part in named.split(","):
+        name, _, rate_text = part.lower().partition(":")
         try:
             rate = float(rate_text) if rate_text else None
         except ValueError:
             rate = -1.0
         known = {str(n): n for n in get_args(OptimizerName)}
-        if name not in known or (rate is not None and not rate > 0):
+        if name not in known or (rate is not None and not 0 < rate < math.inf):
             faults.append(_no_contender(part))
         else:
             found.append(Contender(name=known[name], rate=rate))
+    if len(set(found)) < len(found):
+        faults.append(_twice(named))
     if faults:
         raise UsageError(faults)
     return tuple(found)
@@ -178,6 +182,15 @@ def _no_contender(part: str) -> Diagnostic:
         what="is no optimizer, or its rate is no positive number",
         why=f"there are {', '.join(get_args(OptimizerName))}",
         fix="--compare sgd,adam or with rates: --compare sgd:0.1,adam:0.001",
+    )
+
+
+def _twice(named: str) -> Diagnostic:
+    return Diagnostic(
+        code="MX0073",
+        where=f"--compare {named}",
+        what="names an optimizer twice",
+        fix="give them different rates: --compare sgd:0.1,sgd:0.01",
     )
 
 
@@ -221,19 +234,26 @@ def _show_check(output: Output, found: Checked) -> None:
 def _show(output: Output, result: Trained) -> None:
     for run in result.runs:
         best = run.history.best
+        name = f"{run.name}: " if run.name else ""
         if best is not None:
-            name = f"{run.name}: " if run.name else ""
             accuracy = "" if best.accuracy is None else f", accuracy {best.accuracy:.2%}"
             output.say(
-                f"{name}best of {len(run.history.epochs)} epochs is {best.number}: "
+                f"{name}best of {text.count(len(run.history.epochs), 'epoch')} is {best.number}: "
                 f"loss {best.loss:.4f}{accuracy}"
             )
+        elif name:
+            output.say(f"{name}not one epoch is complete")
+        if run.ended:
+            output.say(f"  ended by {run.ended}")
         output.say(f"  {run.verdict.sentence}")
         for fact in run.verdict.evidence:
             output.say(f"    {fact}")
         output.say(f"    what to change: {'; '.join(run.verdict.advice)}")
+    if len(result.runs) > 1:
+        output.say(f"kept: {result.chosen.name}")
     if result.test_accuracy is not None:
-        output.say(f"test: {result.test_accuracy:.2%} of {result.test_examples:,} examples")
+        count = text.count(result.test_examples, "example")
+        output.say(f"test: {result.test_accuracy:.2%} of {count}")
     if result.aware is not None:
         _show_aware(output, result.aware)
     if result.mapped.layers is not None:

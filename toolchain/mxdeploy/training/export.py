@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mxdeploy.builds import write_file
-from mxdeploy.data import Scale
+from mxdeploy.data import FloatArray, Scale
 from mxdeploy.errors import Diagnostic, MismatchError
 
 if TYPE_CHECKING:
@@ -39,20 +39,37 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, target: Path) -> None:
 
     network = network_of(checkpoint, path)
     write_file(target, export_onnx(network, checkpoint.shape))
-    _require_equal(network, checkpoint.shape, target)
+    require_equal(network, checkpoint.shape, target)
     text = options_text(checkpoint.classes, checkpoint.scale, checkpoint.recipe.data.rate)
     write_file(target.with_suffix(".toml"), text)
 
 
-def _require_equal(network: Trainable, shape: tuple[int, ...], model: Path) -> None:
-    """The exporter follows one input through the network; others must not go another way."""
+def require_equal(
+    network: Trainable, shape: tuple[int, ...], model: Path, examples: FloatArray | None = None
+) -> None:
+    """The exporter follows one input through the network; others must not go another way.
+
+    Args:
+        network: what was exported.
+        shape: of one input.
+        model: the file.
+        examples: inputs float32 (n, *shape) that are tried beside random ones.
+
+    Raises:
+        MismatchError: onnxruntime computes something else from the file than torch computes.
+    """
     from mxdeploy.stages.s0_train.measure import outputs_for
     from mxdeploy.stages.s8_run.float_model import FloatMachine
 
     inputs = np.random.default_rng(SEED).uniform(-1, 1, (TRIALS, *shape)).astype(np.float32)
-    expected = outputs_for(network, inputs).reshape(TRIALS, -1)
-    found = FloatMachine(model).run(inputs)[0].astype(np.float32)
-    greatest = float(np.abs(found - expected).max())
+    if examples is not None:
+        inputs = np.concatenate([inputs, examples])
+    each = [outputs_for(network, one[None]) for one in inputs]
+    expected = np.concatenate(each).reshape(len(inputs), -1)
+    machine = FloatMachine(model)
+    found = np.concatenate([machine.run(one[None])[0].astype(np.float32) for one in inputs])
+    with np.errstate(invalid="ignore"):  # of a network that gives infinite numbers
+        greatest = float(np.abs(found - expected).max())
     if greatest > TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise MismatchError(
             Diagnostic(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from mxdeploy.builds import write_file
 from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
-from mxdeploy.errors import Diagnostic, MxdeployError
+from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.options import ProjectOptions
 
 if TYPE_CHECKING:
+    from mxdeploy.data import FloatArray
     from mxdeploy.stages.s0_train.network import Trainable
 
 
@@ -38,7 +39,7 @@ class Mapped:
         return f"{self.layers} hardware layers, {self.cycles:,} cycles = {time:.3f} ms (estimated)"
 
 
-def mapping_of(network: Trainable, shape: tuple[int, ...]) -> Mapped:
+def mapping_of(network: Trainable, shape: tuple[int, ...], examples: FloatArray) -> Mapped:
     """What ``mxdeploy check`` says against an untrained network, by the names of its modules.
 
     Weights decide nothing about the placement, so the finding is worth as much before the training
@@ -47,16 +48,24 @@ def mapping_of(network: Trainable, shape: tuple[int, ...]) -> Mapped:
     Args:
         network: the module, normalization included.
         shape: of one input.
+        examples: some inputs, float32 (n, *shape).
 
+    Raises:
+        MismatchError: what is exported computes something else than the module.
     """
     from mxdeploy.pipeline import placement_of
     from mxdeploy.stages.s0_train.export import export_onnx
     from mxdeploy.trace import Trace
+    from mxdeploy.training.export import require_equal
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "network.onnx"
         try:
             write_file(model, export_onnx(network, shape))
+        except UsageError as error:
+            return Mapped(warnings=tuple(_as_warning(d, model) for d in error.diagnostics))
+        require_equal(network, shape, model, examples)
+        try:
             _, plan = placement_of(model, ProjectOptions(), Trace())
         except MxdeployError as error:
             return Mapped(warnings=tuple(_as_warning(d, model) for d in error.diagnostics))

@@ -82,15 +82,24 @@ class Talk:
 
 
 def variants(request: TrainRequest) -> list[tuple[str, Recipe]]:
-    """Name and recipe of every training: for each optimizer, or each seed, or the only one."""
-    recipe = request.recipe
+    """Name and recipe of every training: for each optimizer and each seed, or the only one."""
     if request.compare:
-        return [(_contender_name(c), _with_optimizer(recipe, c)) for c in request.compare]
+        named = [(_contender_name(c), _with_optimizer(request.recipe, c)) for c in request.compare]
+    else:
+        named = [("", request.recipe)]
+    return [one for name, recipe in named for one in _seeded(name, recipe)]
+
+
+def _seeded(name: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
+    """One training, or one from each start."""
     first, count = recipe.training.seed, recipe.training.seeds
     if count == 1:
-        return [("", recipe)]
+        return [(name, recipe)]
     return [
-        (f"seed-{seed}", _with_training(recipe, {"seed": seed, "seeds": 1}))
+        (
+            f"{name}/seed-{seed}".strip("/"),
+            _with_training(recipe, {"seed": seed, "seeds": 1}),
+        )
         for seed in range(first, first + count)
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mxdeploy.errors import Diagnostic
 from mxdeploy.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class Run:
     recipe: Recipe
     history: History
     best: Checkpoint
+
+    @property
+    def ended(self) -> str:
+        """Why it ended, where it did not go through all its epochs; else empty."""
+        from mxdeploy.stages.s0_train.history import ENDED
+
+        return "" if self.history.stopped == "epochs" else ENDED[self.history.stopped]
 
     @property
     def verdict(self) -> Verdict:
@@ -132,3 +140,29 @@ def judged_text(epoch: Epoch) -> str:
     if epoch.accuracy is None:
         return f"{part} loss {epoch.loss:.3f}"
     return f"{part} {epoch.accuracy:.1%}"
+
+
+def diverged(run: Run, severity: str = "error") -> Diagnostic:
+    """Why a training gave nothing more, as the error or a warning."""
+    epoch, batch = run.history.broken_off or (0, 0)
+    rate = run.recipe.optimizer.used_rate
+    if (epoch, batch) == (1, 1):
+        return Diagnostic(
+            code="MX0069",
+            where=run.name or "training",
+            what="the loss is infinite or NaN before the first step",
+            why="no learning rate mends that: the network gives such values, or the data are "
+            "extreme",
+            fix="look for divisions, logarithms and roots in forward(), and at the values that "
+            "mxdeploy data shows",
+            severity="warning" if severity == "warning" else "error",
+        )
+    return Diagnostic(
+        code="MX0063",
+        where=run.name or "training",
+        what=f"diverged: the loss became infinite in epoch {epoch}, batch {batch}",
+        why=f"steps of {run.recipe.optimizer.name} with rate {rate:g} are too large, or the data "
+        "hold extreme values",
+        fix=f"a smaller rate: --set optimizer.rate={rate / 10:g}",
+        severity="warning" if severity == "warning" else "error",
+    )

@@ -13,7 +13,7 @@ from mxdeploy.builds import to_json, write_file
 from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
-from mxdeploy.training.export import export_checkpoint
+from mxdeploy.training.export import TRIALS, export_checkpoint
 from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
 from mxdeploy.training.report import CURVES_FILE, report_files
@@ -36,6 +36,7 @@ from mxdeploy.training.result import (
     Checked,
     Run,
     Trained,
+    diverged,
     epoch_text,
     judged_text,
 )
@@ -166,7 +167,7 @@ class _Training:
         runs = tuple(self._train(name, recipe, stored) for name, recipe, stored in found)
         chosen = max(runs, key=_score)
         if chosen.history.best is None:
-            raise UsageError([_diverged(run) for run in runs])
+            raise UsageError([diverged(run) for run in runs])
         return self._finish(runs, chosen)
 
     def _write_recipe(self) -> None:
@@ -205,13 +206,18 @@ class _Training:
 
     def _check_network(self) -> Mapped:
         """Does it compute what is wanted, and will the chip take it? Before anything is trained."""
+        from mxdeploy.stages.s0_train.measure import inputs_of
         from mxdeploy.stages.s0_train.network import check_outputs
 
         recipe, material = self._request.recipe, self._material
         self._talk.on_stage("checking the network")
         network = self._network(recipe)
-        check_outputs(network, recipe.network, material.shape, material.task, material.outputs)
-        return mapping_of(network, material.shape) if self._writes else Mapped()
+        self._talk.report(
+            check_outputs(network, recipe.network, material.shape, material.task, material.outputs)
+        )
+        if not self._writes:
+            return Mapped()
+        return mapping_of(network, material.shape, inputs_of(material.train.take(slice(TRIALS))))
 
     def _settings(self, recipe: Recipe) -> FitSettings:
         from mxdeploy.stages.s0_train.loop import FitSettings
@@ -338,7 +344,7 @@ class _Training:
             self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
             self._talk.on_stage("exporting")
             export_checkpoint(best, out / BEST_FILE, out / MODEL_FILE)
-            self._talk.report(_diverged(run, "warning") for run in runs if run.history.broken_off)
+            self._talk.report(diverged(run, "warning") for run in runs if run.history.broken_off)
         failure = None
         if chosen.recipe.quantize.aware:
             try:
@@ -395,20 +401,6 @@ class _Training:
 def _score(run: Run) -> tuple[float, float]:
     best = run.history.best
     return (-1.0, 0.0) if best is None else best.score
-
-
-def _diverged(run: Run, severity: str = "error") -> Diagnostic:
-    epoch, batch = run.history.broken_off or (0, 0)
-    rate = run.recipe.optimizer.used_rate
-    return Diagnostic(
-        code="MX0063",
-        where=run.name or "training",
-        what=f"diverged: the loss became infinite in epoch {epoch}, batch {batch}",
-        why=f"steps of {run.recipe.optimizer.name} with rate {rate:g} are too large, or the data "
-        "hold extreme values",
-        fix=f"a smaller rate: --set optimizer.rate={rate / 10:g}",
-        severity="warning" if severity == "warning" else "error",
-    )
 
 
 def _make_folder(path: Path) -> None:

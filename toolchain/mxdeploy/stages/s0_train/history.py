@@ -11,6 +11,17 @@ Stopped = Literal["running", "epochs", "stop_below", "patience", "time", "diverg
 """Why a training ended: all epochs are done, or one of the reasons to stop before."""
 
 
+ENDED: Mapping[Stopped, str] = {
+    "running": "an interruption",
+    "epochs": "the number of epochs",
+    "stop_below": "a loss that is small enough",
+    "patience": "no better epoch for a while",
+    "time": "the time",
+    "diverged": "a loss that became infinite",
+}
+"""Why a training ended, in words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """What one pass over the training examples gave.

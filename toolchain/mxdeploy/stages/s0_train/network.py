@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mxdeploy.errors import Diagnostic
 from mxdeploy.recipe import NetworkSection
 from mxdeploy.stages.s0_train.networks import ZOO
 from mxdeploy.stages.s0_train.samples import Samples, Task, in_units
@@ -106,8 +107,11 @@ def build_network(
 
 def check_outputs(
     network: nn.Module, section: NetworkSection, shape: tuple[int, ...], task: Task, classes: int
-) -> None:
+) -> tuple[Diagnostic, ...]:
     """Let the network compute once, and compare the shape of what it gives.
+
+    Returns:
+        Warnings: outputs that are probabilities already.
 
     Raises:
         UsageError: it fails, or gives something else than the task needs.
@@ -136,6 +140,29 @@ def check_outputs(
                 else f": {classes} numbers, one per class"
             ),
         )
+    return _softmax(where, outputs) if task == "classes" else ()
+
+
+_NEAR = 1e-4
+"""So far from one may a sum of probabilities be."""
+
+
+def _softmax(where: str, outputs: torch.Tensor) -> tuple[Diagnostic, ...]:
+    """A softmax at the end of the network is one too many: the losses have their own."""
+    sums = outputs.sum(dim=1)
+    if bool((outputs < 0).any()) or bool(((sums - 1).abs() > _NEAR).any()):
+        return ()
+    return (
+        Diagnostic(
+            code="MX0042",
+            where=where,
+            what="ends with a softmax",
+            why="the losses apply it themselves; of probabilities they learn slowly and never "
+            "become small",
+            fix="leave the softmax out of forward()",
+            severity="warning",
+        ),
+    )
 
 
 def _shown(shape: tuple[int, ...] | str) -> str:

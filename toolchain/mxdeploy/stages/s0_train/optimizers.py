@@ -17,7 +17,7 @@ def make_optimizer(
 ) -> Optimizer:
     """The optimizer of a recipe."""
     chosen = [p for p in parameters if p.requires_grad]
-    rate, decay = section.used_rate, section.weight_decay
+    rate, decay = section.used_rate, section.used_weight_decay
     match section.name:
         case "gradient_descent":
             return torch.optim.SGD(chosen, lr=rate, weight_decay=decay)

@@ -18,7 +18,7 @@ from mxdeploy.data import Examples, FloatArray
 from mxdeploy.recipe import Recipe
 from mxdeploy.stages.s0_train.curves import draw_history, to_svg
 from mxdeploy.stages.s0_train.diagnosis import diagnose
-from mxdeploy.stages.s0_train.history import History
+from mxdeploy.stages.s0_train.history import ENDED, History
 from mxdeploy.stages.s0_train.judge import Judgement, Mistake
 from mxdeploy.stages.s0_train.pictures import data_uri
 
@@ -168,18 +168,10 @@ def _cards(found: Findings, history: History) -> list[_Card]:
     if found.trained:
         count = sum(found.trained.values())
         cards.append(_Card("training examples", f"{count:,}", f"in {len(found.trained)} classes"))
-    cards.append(_Card("time", _time(history.seconds), f"ended by: {_ENDED[history.stopped]}"))
+    cards.append(_Card("time", _time(history.seconds), f"ended by: {ENDED[history.stopped]}"))
     return cards
 
 
-_ENDED = {
-    "running": "an interruption",
-    "epochs": "the number of epochs",
-    "stop_below": "a loss that is small enough",
-    "patience": "no better epoch for a while",
-    "time": "the time",
-    "diverged": "a loss that became infinite",
-}
 _MINUTE = 60
 
 

@@ -60,8 +60,8 @@ class Samples:
         targets = None if self.targets is None else self.targets.to(device)
         return replace(self, inputs=self.inputs.to(device), targets=targets)
 
-    def take(self, chosen: torch.Tensor) -> Samples:
-        """The examples at ``chosen`` (int64 indices)."""
+    def take(self, chosen: torch.Tensor | slice) -> Samples:
+        """The examples at ``chosen`` (int64 indices, or a slice)."""
         targets = None if self.targets is None else self.targets[chosen]
         return replace(self, inputs=self.inputs[chosen], targets=targets)
 

@@ -14,6 +14,10 @@ KERNEL = 3
 """Side of the kernels of 2-D convolutions, and taps of the 1-D ones, unless chosen otherwise."""
 
 
+_LINE = 2
+"""Axes of a sequence: channels and length."""
+
+
 def convolution(
     inputs: int, outputs: int, *, kernel: int = KERNEL, normalize: bool = True
 ) -> nn.Sequential:
@@ -136,7 +140,12 @@ def require_flattened(network: str, shape: tuple[int, ...]) -> int:
             what=f"its fully connected layer would read {' x '.join(map(str, shape))} values",
             why=f"the accelerator flattens at most {MAX_FLATTEN_PASSES.value} pixels and "
             f"{MAX_FLATTEN_INPUTS.value} values",
-            fix="use smaller inputs ([data] image_size), or more stages ([network] options)",
+            fix=(
+                "fold sound into channels (--set data.channels=128, a divisor of data.samples)"
+                if len(shape) == _LINE
+                else "use smaller inputs (--set data.image_size=32)"
+            )
+            + ", or use more stages ([network] options)",
         )
     )
 
