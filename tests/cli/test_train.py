@@ -196,7 +196,7 @@ def test_a_training_that_diverges(mxdeploy: Mxdeploy, folder: Path) -> None:
     text = (folder / "train.toml").read_text()
     (folder / "train.toml").write_text(text.replace("Small", "Infinite"))
     ran = train(mxdeploy, folder, "--force")
-    assert (ran.exit_code, ran.codes) == (2, ["MX0069"])
+    assert (ran.exit_code, ran.codes) == (2, ["MX1030", "MX0043"])
 
 
 def test_what_is_said_of_several_trainings(mxdeploy: Mxdeploy, folder: Path) -> None:

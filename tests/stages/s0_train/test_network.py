@@ -163,7 +163,7 @@ def test_a_softmax_at_the_end_is_told(folder: Path) -> None:
     assert check_outputs(network, section, (1, 4, 4), "classes", 5) == ()
     with_softmax = torch.nn.Sequential(network, torch.nn.Softmax(dim=1))
     told = check_outputs(with_softmax, section, (1, 4, 4), "classes", 5)
-    assert [(d.code, d.severity) for d in told] == [("MX0042", "warning")]
+    assert [(d.code, d.severity) for d in told] == [("MX0044", "warning")]
 
 
 def test_normalization_is_measured_on_the_inputs() -> None:

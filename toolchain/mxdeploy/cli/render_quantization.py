@@ -24,7 +24,7 @@ ALTERNATIVES_LEGEND = (
     "* as it was decided. Each row is run on the integers that reach the layer; all else about\n"
     "the layer is chosen anew for it. Outputs, weights, biases: how many are cut off."
 )
-_NAME, _RANGE = 30, 40
+_NAME, _RANGE = 30, 60
 
 
 def scales_table(layers: Sequence[LayerQuantization]) -> Table:

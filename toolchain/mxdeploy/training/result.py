@@ -148,7 +148,7 @@ def diverged(run: Run, severity: str = "error") -> Diagnostic:
     rate = run.recipe.optimizer.used_rate
     if (epoch, batch) == (1, 1):
         return Diagnostic(
-            code="MX0069",
+            code="MX0043",
             where=run.name or "training",
             what="the loss is infinite or NaN before the first step",
             why="no learning rate mends that: the network gives such values, or the data are "

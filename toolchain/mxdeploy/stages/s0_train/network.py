@@ -154,7 +154,7 @@ def _softmax(where: str, outputs: torch.Tensor) -> tuple[Diagnostic, ...]:
         return ()
     return (
         Diagnostic(
-            code="MX0042",
+            code="MX0044",
             where=where,
             what="ends with a softmax",
             why="the losses apply it themselves; of probabilities they learn slowly and never "
