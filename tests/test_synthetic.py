@@ -10,7 +10,7 @@ from mxdeploy.errors import UsageError
 from mxdeploy.ir.network import Network, Range, Value
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.ops.head import Affine, HeadOp, Transpose
-from mxdeploy.synthetic import SyntheticChoice, synthetic_data, synthetic_inputs
+from mxdeploy.synthetic import Look, SyntheticChoice, synthetic_data, synthetic_inputs
 
 CHIP = pixels(Scale.CHIP)
 
@@ -43,6 +43,29 @@ def test_colour_channels_are_nearly_equal() -> None:
     red, green = (x[:, k] - x[:, k].mean(axis=(1, 2), keepdims=True) for k in (0, 1))
     correlation = [np.corrcoef(r.ravel(), g.ravel())[0, 1] for r, g in zip(red, green, strict=True)]
     assert 0.8 < float(np.mean(correlation)) < 0.97
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 2.0])
+def test_other_spectra(exponent: float) -> None:
+    levels = np.linspace(-9, 9, 1 << 16, dtype=np.float32)
+    look = Look(exponent=exponent, spread=0.0)
+    x = synthetic_inputs((1, 64, 64), Layout.NCHW, levels, look=look)
+    amplitude = np.abs(np.fft.fft2(x)).mean(axis=(0, 1))[np.arange(2, 24), 0]
+    slope = np.polyfit(np.log(np.arange(2, 24)), np.log(amplitude), 1)[0]
+    assert slope == pytest.approx(-exponent, abs=0.2)
+
+
+def test_other_looks() -> None:
+    levels = np.linspace(-4, 4, 1 << 16, dtype=np.float32)
+    look = Look(common=0.5, contrast=-3.0, spread=0.0, centre=-0.25, brightness=0.125)
+    x = synthetic_inputs((3, 32, 32), Layout.NCHW, levels, look=look).astype(np.float64) / 4
+    means = x.mean(axis=(1, 2, 3))
+    assert -0.376 < means.min() < -0.36
+    assert -0.14 < means.max() < -0.124
+    np.testing.assert_allclose(x.std(axis=(1, 2, 3)), np.exp(-3.0), rtol=0.01)
+    red, green = (x[:, k] - x[:, k].mean(axis=(1, 2), keepdims=True) for k in (0, 1))
+    correlation = [np.corrcoef(r.ravel(), g.ravel())[0, 1] for r, g in zip(red, green, strict=True)]
+    assert 0.3 < float(np.mean(correlation)) < 0.7
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 28, 28), (128, 64), (300,), (16, 1)])

@@ -11,6 +11,7 @@ import numpy as np
 
 from mxdeploy.accuracy import PairedComparison, compare_answers
 from mxdeploy.answers import float_answers, integer_answers
+from mxdeploy.chosen_data import calibration_data
 from mxdeploy.data import DataSet, Layout
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
@@ -24,7 +25,7 @@ from mxdeploy.stages.s4_map import map_network
 from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from mxdeploy.stages.s8_run.integer import IntegerMachine
-from mxdeploy.synthetic import SyntheticChoice, synthetic_data
+from mxdeploy.synthetic import SyntheticChoice
 from tests.accuracy.subjects import SUBJECTS, Bars, Data, FloatArray, Subject, read_data
 
 _BATCH = 250
@@ -98,7 +99,7 @@ def measure(
     for seed in range(seeds):
         chosen = _chosen(data, calibration, seed)
         start = time.process_time()
-        quantized = _quantize(network, subject, chosen, bits)
+        quantized = _quantize(file, network, subject, chosen, bits)
         seconds = time.process_time() - start
         if real is None:
             real = float_answers(file, quantized, data.x)
@@ -154,12 +155,12 @@ def _chosen(data: Data, calibration: int, seed: int) -> FloatArray | None:
 
 
 def _quantize(
-    network: Network, subject: Subject, chosen: FloatArray | None, bits: str
+    file: Path, network: Network, subject: Subject, chosen: FloatArray | None, bits: str
 ) -> QuantNetwork:
     """Quantize as ``build`` does; ``chosen`` None: with made-up inputs."""
     synthetic = SyntheticChoice(scale=subject.scale)
     if chosen is None:
-        data = synthetic_data(network, synthetic)
+        data = calibration_data(synthetic, network, file)
     else:
         data = DataSet(source="", x=chosen, labels=None, layout=Layout.AUTO, scale=subject.scale)
     widths = {"weight_memory": bits} if bits.endswith("%") else {"weight_bits": int(bits)}

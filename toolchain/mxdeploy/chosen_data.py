@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from mxdeploy.data import DataReference, DataSet, Layout, ModelInput, Scale, load_data
 from mxdeploy.inputs import model_layout
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
-from mxdeploy.synthetic import SyntheticChoice, synthetic_data
+from mxdeploy.matching import matching_data
+from mxdeploy.synthetic import SyntheticChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +36,22 @@ class DataChoice:
     rate: int | None = None
 
 
-def calibration_data(choice: DataChoice | SyntheticChoice, network: Network) -> DataSet:
+def calibration_data(
+    choice: DataChoice | SyntheticChoice, network: Network, model: Path
+) -> DataSet:
     """The data that a user chose for calibration, or made-up inputs.
+
+    Args:
+        choice: the user's.
+        network: legalized.
+        model: the file it was read from; its BatchNormalization nodes say what inputs are like.
 
     Raises:
         UsageError: the file, or what is known of the input's range, does not do.
     """
     if isinstance(choice, DataChoice):
         return read_data(choice, network, "x_train")
-    return synthetic_data(network, choice)
+    return matching_data(model, network, choice)
 
 
 def read_data(choice: DataChoice, network: Network | QuantNetwork, default_key: str) -> DataSet:

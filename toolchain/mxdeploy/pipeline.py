@@ -143,7 +143,7 @@ def _quantize(
 ) -> tuple[DataSet | None, QuantNetwork, tuple[Diagnostic, ...]]:
     """The calibration data, the integer network, and what the user should know about it."""
     choice, options = request.calibration, request.options
-    calibration = None if choice is None else calibration_data(choice, model.network)
+    calibration = None if choice is None else calibration_data(choice, model.network, request.model)
     with trace.stage("quantize"):
         found = quantize_as_chosen(model, calibration, options, choice, trace.on_step)
     return calibration, *found

@@ -88,7 +88,9 @@ def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
 
     def quantize(model: Legalized) -> Quantization:
         choice = request.calibration
-        calibration = None if choice is None else calibration_data(choice, model.network)
+        calibration = (
+            None if choice is None else calibration_data(choice, model.network, request.model)
+        )
         test = None if request.test is None else read_data(request.test, model.network, "x_test")
         with trace.stage("quantize"):
             result = _quantized(request, model, calibration, trace.on_step)

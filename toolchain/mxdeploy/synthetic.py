@@ -4,6 +4,9 @@ The amplitudes of natural images fall with frequency as 1 / f (Field, J. Opt. So
 and their colour channels are nearly equal (Burton and Moorhead, Applied Optics 26, 1987). Noise of
 this kind drives a trained network's values about as far as real images do, which is all that
 calibration wants to know; noise without these properties does not.
+
+Not all data look like this. ``Look`` says in which ways made-up inputs can differ; where a model
+remembers what its data were like, ``matching`` chooses among them.
 """
 
 from __future__ import annotations
@@ -31,12 +34,31 @@ LEVELS = 1 << DATA_BITS.value
 _SOURCE = "synthetic inputs"
 _SEED = 78000
 _PLANES = 2
-_COMMON_POWER = 0.9
-"""Share of a pixel's power that its channels have in common."""
-_CONTRAST = (-1.0, 0.5)
-"""Logarithm of an input's standard deviation, in halves of the range: mean and spread."""
-_BRIGHTNESS = 0.5
-"""The largest mean of an input, in halves of the range."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What made-up inputs are like. All but the first two are in halves of the input's range.
+
+    Attributes:
+        exponent: amplitudes fall as 1 / f to this power; 0: white noise.
+        common: share of a pixel's power that its channels have in common.
+        contrast: the typical standard deviation of an input, as its natural logarithm.
+        spread: how much that logarithm differs from input to input (standard deviation).
+        centre: mean of all inputs, measured from the middle of the range.
+        brightness: an input's own mean differs from it by at most so much.
+    """
+
+    exponent: float = 1.0
+    common: float = 0.9
+    contrast: float = -1.0
+    spread: float = 0.5
+    centre: float = 0.0
+    brightness: float = 0.5
+
+
+NATURAL = Look()
+"""As natural images are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +74,24 @@ class SyntheticChoice:
     scale: Scale | None = None
 
 
-def synthetic_data(network: Network, choice: SyntheticChoice) -> DataSet:
+def synthetic_data(
+    network: Network, choice: SyntheticChoice, look: Look = NATURAL, why: str = ""
+) -> DataSet:
     """Made-up inputs of a legalized network.
+
+    Args:
+        network: whose inputs they are.
+        choice: what the user said about their range.
+        look: what they are like.
+        why: how that was chosen, in words; a part of the data's name.
 
     Raises:
         UsageError: nobody says how large the inputs are.
     """
     layout = model_layout(network.head)
     return DataSet(
-        source=_SOURCE,
-        x=synthetic_inputs(network.input_shape, layout, _levels(network, choice)),
+        source=f"{_SOURCE} ({why})" if why else _SOURCE,
+        x=synthetic_inputs(network.input_shape, layout, input_levels(network, choice), look=look),
         labels=None,
         layout=layout,
         scale=choice.scale or Scale.NONE,
@@ -69,7 +99,12 @@ def synthetic_data(network: Network, choice: SyntheticChoice) -> DataSet:
 
 
 def synthetic_inputs(
-    shape: tuple[int, ...], layout: Layout, levels: FloatArray, *, count: int = INPUTS
+    shape: tuple[int, ...],
+    layout: Layout,
+    levels: FloatArray,
+    *,
+    count: int = INPUTS,
+    look: Look = NATURAL,
 ) -> FloatArray:
     """Made-up inputs, the same in every run.
 
@@ -78,6 +113,7 @@ def synthetic_inputs(
         layout: whether the channels of images come last.
         levels: the values that an input's elements may have, in rising order.
         count: how many inputs.
+        look: what they are like.
 
     Returns:
         float32 (count, *shape).
@@ -88,19 +124,23 @@ def synthetic_inputs(
     noise = numbers.normal(size=(count, channels, *planes))
     if len(planes) == _PLANES:
         common = numbers.normal(size=(count, 1, *planes))
-        noise = np.sqrt(_COMMON_POWER) * common + np.sqrt(1 - _COMMON_POWER) * noise
-    x = _standardized(_pink(noise, len(planes)))
+        noise = np.sqrt(look.common) * common + np.sqrt(1 - look.common) * noise
+    x = _standardized(_coloured(noise, len(planes), look.exponent))
     ones = (count,) + (1,) * (x.ndim - 1)
-    x *= np.exp(numbers.normal(*_CONTRAST, ones))
-    x += numbers.uniform(-_BRIGHTNESS, _BRIGHTNESS, ones)
+    x *= np.exp(numbers.normal(look.contrast, look.spread, ones))
+    x += look.centre + numbers.uniform(-look.brightness, look.brightness, ones)
     middle = (len(levels) - 1) / 2
     index = np.clip(np.rint(middle + middle * x), 0, len(levels) - 1).astype(np.intp)
     made: FloatArray = levels[np.moveaxis(index, 1, -1) if last else index]
     return np.ascontiguousarray(made.reshape(count, *shape))
 
 
-def _levels(network: Network, choice: SyntheticChoice) -> FloatArray:
-    """The 256 values that an 8-bit input of the model has, in rising order."""
+def input_levels(network: Network, choice: SyntheticChoice) -> FloatArray:
+    """The 256 values that an 8-bit input of the model has, in rising order.
+
+    Raises:
+        UsageError: nobody says how large the inputs are.
+    """
     if choice.bounds is None and choice.scale is not None:
         return pixels(choice.scale)
     bounds = choice.bounds or _own_bounds(network)
@@ -133,8 +173,8 @@ def _unknown_range(name: str) -> Diagnostic:
     )
 
 
-def _pink(noise: DoubleArray, planes: int) -> DoubleArray:
-    """White noise with amplitudes divided by frequency, along the last ``planes`` axes."""
+def _coloured(noise: DoubleArray, planes: int, exponent: float) -> DoubleArray:
+    """White noise, amplitudes divided by a power of the frequency along the last axes."""
     if not planes:
         return noise
     axes = tuple(range(-planes, 0))
@@ -142,8 +182,9 @@ def _pink(noise: DoubleArray, planes: int) -> DoubleArray:
     grid = np.meshgrid(*(np.fft.fftfreq(size) * size for size in sizes), indexing="ij")
     frequency = np.sqrt(sum(np.square(part) for part in grid))
     frequency.flat[0] = 1.0
-    pink: DoubleArray = np.fft.ifftn(np.fft.fftn(noise, axes=axes) / frequency, axes=axes).real
-    return pink
+    spectrum = np.fft.fftn(noise, axes=axes) / frequency**exponent
+    coloured: DoubleArray = np.fft.ifftn(spectrum, axes=axes).real
+    return coloured
 
 
 def _standardized(x: DoubleArray) -> DoubleArray:

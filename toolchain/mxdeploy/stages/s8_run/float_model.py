@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.network import InputPart
 
 BATCH = 32
@@ -19,27 +20,35 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(do
 class FloatMachine:
     """The float model: one input, perhaps in parts, and all outputs."""
 
-    def __init__(self, model: Path, parts: Sequence[InputPart] = (), threads: int = 2) -> None:
+    def __init__(
+        self, model: Path | bytes, parts: Sequence[InputPart] = (), threads: int = 2
+    ) -> None:
         """Load a model.
 
         Args:
-            model: the ONNX file.
+            model: the ONNX file, or its content.
             parts: its inputs where it has several.
             threads: limits onnxruntime.
+
+        Raises:
+            UsageError: onnxruntime does not take the model.
         """
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        self._session = ort.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"]
-        )
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = ort.InferenceSession(
+                source, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 - onnxruntime's have no base of their own
+            raise UsageError(_not_taken(source, error)) from None
         inputs = self._session.get_inputs()
-        self._names = [source.name for source in inputs]
+        self._names = [given.name for given in inputs]
         self._parts = tuple(parts)
-        source = inputs[parts[0].place if parts else 0]
-        self._type = _TYPES[source.type]
+        self._type = _TYPES[inputs[parts[0].place if parts else 0].type]
         fixed = [i.shape[0] for i in inputs if isinstance(i.shape[0], int)]
         self._fixed_batch = fixed[0] if fixed else None
 
@@ -64,3 +73,14 @@ class FloatMachine:
             self._names[part.place]: x.take(range(part.start, part.stop), axis=part.axis + 1)
             for part in self._parts
         }
+
+
+def _not_taken(source: bytes | str, error: Exception) -> Diagnostic:
+    return Diagnostic(
+        code="MX8068",
+        where="the model" if isinstance(source, bytes) else source,
+        what=f"onnxruntime does not load it: {' '.join(str(error).split())}",
+        why="answers of the float model come from onnxruntime; import computes shapes itself and "
+        "may take what onnxruntime does not (poolings with ceil_mode before operator set 22)",
+        fix="export with a newer operator set (22 for ceil_mode); build works without",
+    )
