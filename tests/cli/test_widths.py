@@ -84,3 +84,26 @@ def test_widths_within_a_memory(mxdeploy: Mxdeploy, model: Path, tmp_path: Path)
     assert (ran.exit_code, ran.codes) == (2, ["MX3022"])
     ran = mxdeploy("quantize", model, "--max-drop=1", "--json")
     assert (ran.exit_code, ran.codes) == (2, ["MX3019"])
+
+
+def test_check_looks_at_what_a_build_would_make(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
+    """588 KiB of weights fit within 400 KiB; what is within an accuracy is not known."""
+    builder = ModelBuilder((1, 64, 4, 4))
+    for inputs, outputs in ((64, 128), (128, 128), (128, 128), (128, 128), (128, 64)):
+        builder.conv(inputs, outputs, scale=0.04).relu()
+    model = builder.save(tmp_path / "large.onnx")
+    model.with_suffix(".toml").write_text('[quantize]\nweight_memory = "400K"\n')
+    ran = mxdeploy("check", model, "--json")
+    assert (ran.exit_code, ran.codes) == (0, ["MX3024"])
+    # 64 x 128 x 9 bytes twice, 128 x 128 x 9 three times
+    size = sum(
+        n * width // 8
+        for n, width in zip((73728, 147456, 147456, 147456, 73728), bits(ran.document), strict=True)
+    )
+    assert 300 * 1024 < size <= 400 * 1024
+    ran = mxdeploy("check", model, "--weight-memory=100K", "--json")
+    assert (ran.exit_code, ran.codes) == (3, ["MX3024", "MX3020"])
+    ran = mxdeploy("check", model, "--max-drop=1", "--json")
+    assert (ran.exit_code, ran.codes) == (3, ["MX3024", "MX4007"])
+    ran = mxdeploy("check", model, "--max-drop=1", "--fit", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX3024", "MX3022"])

@@ -13,6 +13,7 @@ from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
 from mxdeploy.ir.tensor import Tensor
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, output_noise, quantize
+from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.sensitivity import WIDTHS, Noise, sensitivities
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
@@ -23,6 +24,8 @@ from mxdeploy.width_choice import Choice, Cost, WeightMemory, best_choices
 FloatArray = NDArray[np.float32]
 Answers = NDArray[np.integer]
 
+_SUPPOSED: Noise = {bits: 4.0**-bits for bits in WIDTHS}
+"""Noise of narrow weights where nothing is known: a bit less is 6 dB more."""
 _MODERATE: tuple[WeightBits, ...] = (8, 4)
 """Later layers take up less of what two bits lose than of other noise: so both are tried."""
 
@@ -87,6 +90,31 @@ def _choices(
             if bits <= layer.weight_bits and (bits in widths or not noise[layer.name][bits])
         } or {layer.weight_bits: Cost(layer_need(guessed, layer).kernel_bytes, 0.0)}  # type: ignore[dict-item]
     return tuple(replace(choice, size=choice.size + fixed) for choice in best_choices(costs))
+
+
+def supposed_choice(network: Network, options: QuantizeOptions, memory: WeightMemory) -> Choice:
+    """A choice within so much memory without calibration data, for a look at the placement.
+
+    Narrow weights are supposed to cost every layer the same, and copies nothing.
+
+    Args:
+        network: legalized.
+        options: the widths to start from.
+        memory: kernel memory on all processors together.
+
+    Raises:
+        ModelError: not even the narrowest weights are so small.
+    """
+    noise = {
+        node.name: dict.fromkeys(WIDTHS, 0.0) if is_copy(layer_of(node)) else _SUPPOSED
+        for node in layer_nodes(network)
+    }
+    limit = memory.bytes_of(kernel_bytes(quantize(network, None, options)))
+    known = _choices(network, options, noise, WIDTHS)
+    affordable = [choice for choice in known if choice.size <= limit]
+    if not affordable:
+        raise ModelError(_too_little(memory, limit, known[-1].size))
+    return affordable[0]
 
 
 def with_choice(options: QuantizeOptions, choice: Choice) -> QuantizeOptions:
@@ -190,6 +218,25 @@ def no_data(option: str) -> Diagnostic:
         what="there are no calibration data, or too few",
         why="which layers may have narrow weights is measured on calibration data",
         fix="--calib FILE, or name the layers: --weight-bits LAYER=4",
+    )
+
+
+def left_open(memory: str | None, drop: float | None) -> tuple[Diagnostic, ...]:
+    """What cannot be known of a build's widths without calibration data."""
+    if memory is not None:
+        where, what = f"--weight-memory {memory}", "which layers get narrow weights is supposed"
+    elif drop is not None:
+        where, what = f"--max-drop {drop:g}", "is not considered: no weights are made narrower"
+    else:
+        return ()
+    return (
+        Diagnostic(
+            code="MX3024",
+            where=where,
+            what=what,
+            why="build decides it on calibration data; check has none",
+            severity="note",
+        ),
     )
 
 

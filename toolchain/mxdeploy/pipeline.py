@@ -337,29 +337,44 @@ def _run(
 def placement_of(model: Path, options: ProjectOptions, trace: Trace) -> tuple[Network, Plan]:
     """The legalized network and where it would lie, without calibration data.
 
-    Undeclared ranges are guessed: they decide numbers, not the placement.
+    Undeclared ranges are guessed: they decide numbers, not the placement. So are widths that
+    ``build`` would choose on calibration data; :func:`mxdeploy.narrowing.left_open` says so.
 
     Raises:
-        UsageError: not a readable ONNX file, or a width is given for a layer that is not there.
+        UsageError: not a readable ONNX file, a width is given for a layer that is not there, or
+            widths are to follow from several wishes.
         ModelError: something in it is not supported, or it does not fit.
     """
-    from mxdeploy.fitting import fitting_steps, with_steps
+    from mxdeploy.narrowing import one_wish
     from mxdeploy.stages.s3_quantize import quantize
     from mxdeploy.stages.s4_map import map_network
 
-    wishes = map_options(options.map)
+    wishes, section = map_options(options.map), options.quantize
+    one_wish(fit=section.fit, memory=section.weight_memory, drop=section.max_drop)
 
     def place(model: Legalized) -> tuple[Network, Plan]:
         network = model.network
         if model.integers is not None:
             with trace.stage("map"):
                 return network, map_network(model.integers, wishes)
-        chosen = replace(quantize_options(options.quantize), guess_ranges=True)
         with trace.stage("quantize"):
-            if options.quantize.fit:
-                chosen = with_steps(chosen, fitting_steps(network, chosen))
-            quantized = quantize(network, None, chosen)
+            quantized = quantize(network, None, _supposed_options(network, section))
         with trace.stage("map"):
             return network, map_network(quantized, wishes)
 
     return first_that_fits(model, wishes.objective, trace, place)
+
+
+def _supposed_options(network: Network, section: QuantizeSection) -> QuantizeOptions:
+    """Options without calibration data, widths as a build with data may choose them."""
+    from mxdeploy.fitting import fitting_steps, with_steps
+    from mxdeploy.narrowing import supposed_choice, with_choice
+    from mxdeploy.width_choice import weight_memory
+
+    chosen = replace(quantize_options(section), guess_ranges=True)
+    if section.fit:
+        return with_steps(chosen, fitting_steps(network, chosen))
+    if section.weight_memory is None:
+        return chosen
+    memory = weight_memory(section.weight_memory)
+    return with_choice(chosen, supposed_choice(network, chosen, memory))

@@ -42,10 +42,12 @@ def command(
 
     Everything that stands in the way is reported at once: which node, which limit, what to do.
     """
+    from mxdeploy.narrowing import left_open
     from mxdeploy.pipeline import placement_of
 
     options = widths.applied(read_options(model, config))
     options = with_objective(options, objective)
+    output.report(left_open(options.quantize.weight_memory, options.quantize.max_drop))
     with output.trace() as trace:
         _, plan = placement_of(model, options, trace)
     output.result = _result(plan)
