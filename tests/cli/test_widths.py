@@ -50,6 +50,7 @@ def test_narrow_weights_to_fit(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
     for inputs, outputs in ((64, 128), (128, 128), (128, 128), (128, 128), (128, 64)):
         builder.conv(inputs, outputs, scale=0.04).relu()
     model = builder.save(tmp_path / "large.onnx")
+    model.with_suffix(".toml").write_text('[quantize]\nrounding = "nearest"\n')
     x = np.random.default_rng(0).uniform(-1, 1, (4, 64, 4, 4)).astype(np.float32)
     np.savez(tmp_path / "calib.npz", x=x)
     refused = mxdeploy("check", model, "--json")

@@ -15,7 +15,12 @@ from mxdeploy.ir.tensor import Tensor
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, output_noise, quantize
 from mxdeploy.stages.s3_quantize.copies import is_copy
 from mxdeploy.stages.s3_quantize.options import WeightBits
-from mxdeploy.stages.s3_quantize.sensitivity import WIDTHS, Noise, sensitivities
+from mxdeploy.stages.s3_quantize.sensitivity import (
+    TWO_VALUES,
+    WIDTHS,
+    Noise,
+    sensitivities,
+)
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map.needs import layer_need
 from mxdeploy.trace import Steps, unwatched
@@ -27,7 +32,7 @@ Answers = NDArray[np.integer]
 _SUPPOSED: Noise = {bits: 4.0**-bits for bits in WIDTHS}
 """Noise of narrow weights where nothing is known: a bit less is 6 dB more."""
 _MODERATE: tuple[WeightBits, ...] = (8, 4)
-"""Later layers take up less of what two bits lose than of other noise: so both are tried."""
+"""Noises of two bits add up less exactly than others do: choices without them are tried, too."""
 
 
 def free_layers(network: Network, options: QuantizeOptions) -> list[str]:
@@ -64,14 +69,14 @@ def choices(
         options: the widths to start from.
         on_step: told how far it is.
     """
-    return _choices(network, options, sensitivities(network, data, options, on_step), WIDTHS)
+    return _choices(network, options, sensitivities(network, data, options, on_step))
 
 
 def _choices(
     network: Network,
     options: QuantizeOptions,
     noise: Mapping[str, Noise],
-    widths: tuple[WeightBits, ...],
+    widths: tuple[WeightBits, ...] = (*WIDTHS, TWO_VALUES),
 ) -> tuple[Choice, ...]:
     """The best choices among these widths, and those that cost a layer nothing."""
     guessed = quantize(network, None, replace(options, guess_ranges=True))
@@ -82,12 +87,11 @@ def _choices(
         if layer.name not in free:
             fixed += layer_need(guessed, layer).kernel_bytes
             continue
+        known = noise[layer.name]
         costs[layer.name] = {
-            bits: Cost(
-                layer_need(guessed, hollow(layer, bits)).kernel_bytes, noise[layer.name][bits]
-            )
-            for bits in WIDTHS
-            if bits <= layer.weight_bits and (bits in widths or not noise[layer.name][bits])
+            bits: Cost(layer_need(guessed, hollow(layer, bits)).kernel_bytes, known[bits])
+            for bits in known
+            if bits <= layer.weight_bits and (bits in widths or not known[bits])
         } or {layer.weight_bits: Cost(layer_need(guessed, layer).kernel_bytes, 0.0)}  # type: ignore[dict-item]
     return tuple(replace(choice, size=choice.size + fixed) for choice in best_choices(costs))
 
@@ -110,10 +114,10 @@ def supposed_choice(network: Network, options: QuantizeOptions, memory: WeightMe
         for node in layer_nodes(network)
     }
     limit = memory.bytes_of(kernel_bytes(quantize(network, None, options)))
-    known = _choices(network, options, noise, WIDTHS)
+    known = _choices(network, options, noise)
     affordable = [choice for choice in known if choice.size <= limit]
     if not affordable:
-        raise ModelError(_too_little(memory, limit, known[-1].size))
+        raise ModelError(_too_little(memory, limit, known[-1]))
     return affordable[0]
 
 
@@ -148,17 +152,20 @@ def quantize_to_size(
     if data is None:
         raise UsageError(no_data("--weight-memory"))
     guessed = quantize(network, None, replace(options, guess_ranges=True))
-    limit = memory.bytes_of(kernel_bytes(guessed))
+    whole = kernel_bytes(guessed)
+    limit = memory.bytes_of(whole)
+    if whole <= limit:
+        return quantize(network, data, options), ()
     noise = sensitivities(network, data, options, on_step)
-    found = []
-    for widths in (WIDTHS, _MODERATE):
-        known = _choices(network, options, noise, widths)
+    wanted: list[Choice] = []
+    for known in (_choices(network, options, noise), _choices(network, options, noise, _MODERATE)):
         affordable = [choice for choice in known if choice.size <= limit]
-        if affordable:
-            found.append(quantize(network, data, with_choice(options, affordable[0])))
-        elif not found:
-            raise ModelError(_too_little(memory, limit, known[-1].size))
-    result = min(found, key=output_noise)
+        if not affordable and not wanted:
+            raise ModelError(_too_little(memory, limit, known[-1]))
+        wanted += [choice for choice in affordable[:1] if choice not in wanted]
+    result = min(
+        (quantize(network, data, with_choice(options, one)) for one in wanted), key=output_noise
+    )
     return result, price(network, data, options, result, f"to take at most {limit:,} bytes")
 
 
@@ -240,14 +247,19 @@ def left_open(memory: str | None, drop: float | None) -> tuple[Diagnostic, ...]:
     )
 
 
-def _too_little(memory: WeightMemory, limit: int, least: int) -> Diagnostic:
+def _too_little(memory: WeightMemory, limit: int, least: Choice) -> Diagnostic:
+    ones = sum(bits == TWO_VALUES for bits in least.widths.values())
+    one_bit = (
+        f"one bit (0 and -1) in {ones} of them, which lose next to nothing with it"
+        if ones
+        else "with one bit (0 and -1) each of them loses too much"
+    )
     return Diagnostic(
         code="MX3020",
         where=f"--weight-memory {memory}",
-        what=f"the weights take {least:,} bytes at least, not {limit:,}",
-        why=f"that is with {WIDTHS[-1]} bits in all layers whose width was not chosen; one bit is "
-        "for networks trained so",
-        fix=f"--weight-memory {least}, or a smaller network",
+        what=f"the weights take {least.size:,} bytes at least, not {limit:,}",
+        why=f"that is with {WIDTHS[-1]} bits in all layers whose width was not chosen; {one_bit}",
+        fix=f"--weight-memory {least.size}, or a smaller network",
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +10,8 @@ from mxdeploy.ops.layer import Activation, LayerSpec
 from mxdeploy.stages.s3_quantize.bias import rounded_bias
 from mxdeploy.stages.s3_quantize.calibration import LayerSeen
 from mxdeploy.stages.s3_quantize.columns import columns_of
-from mxdeploy.stages.s3_quantize.compensation import Samples, Target, target_of
+from mxdeploy.stages.s3_quantize.compensation import Samples, target_of
 from mxdeploy.stages.s3_quantize.integer_layer import DATA_MAX, DATA_MIN
-from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.refinement import Stage, refined
 from mxdeploy.stages.s3_quantize.weights import BIAS_STEP, WeightChoice, WeightProblem
 
@@ -39,34 +36,21 @@ class AdaptiveWeights:
     Stands in for the :class:`WeightProblem` it is made from.
     """
 
-    def __init__(
-        self,
-        problem: WeightProblem,
-        samples: Samples,
-        *,
-        wide: bool,
-        target: Target | None = None,
-    ) -> None:
+    def __init__(self, problem: WeightProblem, samples: Samples, *, wide: bool) -> None:
         """Fit real weights to the samples.
 
         Args:
             problem: the layer.
             samples: what it reads and should give.
             wide: the layer writes its accumulator.
-            target: the fitted weights, when they are known.
         """
         self._problem = problem
         self._samples = samples
         self._least: float | None = None
         self._wide = wide
         weight = problem.features.reshape(len(problem.features), -1).astype(np.float64)
-        self._target = target or target_of(weight, samples, with_bias=problem.bias is not None)
+        self._target = target_of(weight, samples, with_bias=problem.bias is not None)
         self._limits = (-(1 << problem.bits - 1), (1 << problem.bits - 1) - 1)
-
-    def at_width(self, bits: WeightBits) -> AdaptiveWeights:
-        """The same weights in another width."""
-        problem = replace(self._problem, bits=bits)
-        return AdaptiveWeights(problem, self._samples, wide=self._wide, target=self._target)
 
     @property
     def input_scale(self) -> float:
@@ -93,11 +77,6 @@ class AdaptiveWeights:
     def problem(self) -> WeightProblem:
         """The weights that are rounded one by one."""
         return self._problem
-
-    def fitted(self, factor: float) -> FloatArray:
-        """Integer weights (outputs, features, taps) whose errors compensate each other."""
-        integers = self._integers(factor)
-        return integers.reshape(self._problem.features.shape).astype(np.float32)
 
     def rounded(self, choice: WeightChoice, spec: LayerSpec) -> FloatArray:
         """Integer weights (outputs, features, taps) for a choice of scales."""

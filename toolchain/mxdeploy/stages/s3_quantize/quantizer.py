@@ -7,7 +7,9 @@ loses is seen, and partly taken up, by the next.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,9 @@ class _Parameters:
 class Quantizer:
     """Goes through the network and fixes one layer after the other."""
 
+    adaptive: type[AdaptiveWeights] = AdaptiveWeights
+    """How weights are treated that are rounded for the layer's output."""
+
     def __init__(
         self,
         network: Network,
@@ -70,7 +75,7 @@ class Quantizer:
         options: QuantizeOptions,
         widths: Mapping[str, WeightBits],
     ) -> None:
-        """Start before the input; :meth:`run` does the work."""
+        """Start before the first layer; :meth:`run` does the work."""
         self._network = network
         self._scales = scales
         self._calibration = calibration
@@ -78,32 +83,47 @@ class Quantizer:
         self._shapes = chip_shapes(network)
         self._widths = widths
         self._adaptive = is_adaptive(options, widths)
+        self._layers: tuple[QuantLayer, ...] = ()
+        self._joins: tuple[Join, ...] = ()
+        source = network.inputs[0]
+        scales.fix_input(source)
+        self._rehearsal: Rehearsal | None = None
+        if calibration is not None:
+            self._rehearsal = Rehearsal(network, calibration, options.threads)
+            self._rehearsal.start(source, self._shapes[source], scales[source])
+
+    def fork(self, widths: Mapping[str, WeightBits]) -> Self:
+        """One that goes on from here with other widths of the layers that are not fixed yet."""
+        other = copy(self)
+        other._widths = widths  # noqa: SLF001
+        other._scales = self._scales.fork()  # noqa: SLF001
+        other._rehearsal = None if self._rehearsal is None else self._rehearsal.fork()  # noqa: SLF001
+        return other
+
+    def advance(self) -> None:
+        """Fix the next node."""
+        node = self._network.nodes[len(self._layers) + len(self._joins)]
+        if is_join(node):
+            join = Join(inputs=node.inputs, output=node.output, origin=node.origin)
+            self._joins = (*self._joins, join)
+            if self._rehearsal is not None:
+                self._rehearsal.join(node)
+        else:
+            self._layers = (*self._layers, self._layer(node, self._rehearsal))
 
     def run(self) -> QuantNetwork:
-        """Quantize the input, then every layer."""
-        network = self._network
-        source = network.inputs[0]
-        self._scales.fix_input(source)
-        rehearsal = None
-        if self._calibration is not None:
-            rehearsal = Rehearsal(network, self._calibration, self._options.threads)
-            rehearsal.start(source, self._shapes[source], self._scales[source])
-        layers, joins = [], []
-        for node in network.nodes:
-            if is_join(node):
-                joins.append(Join(inputs=node.inputs, output=node.output, origin=node.origin))
-                if rehearsal is not None:
-                    rehearsal.join(node)
-            else:
-                layers.append(self._layer(node, rehearsal))
-        bits = {layer.output: layer.spec.output_bits for layer in layers}
+        """Fix all nodes that are not fixed yet."""
+        network, source = self._network, self._network.inputs[0]
+        while len(self._layers) + len(self._joins) < len(network.nodes):
+            self.advance()
+        bits = {layer.output: layer.spec.output_bits for layer in self._layers}
         return QuantNetwork(
             name=network.name,
             values=tuple(self._value(n, bits.get(n, DATA_BITS.value)) for n in self._shapes),
             input=source,
             outputs=network.outputs,
-            layers=tuple(layers),
-            joins=tuple(joins),
+            layers=self._layers,
+            joins=self._joins,
             head=network.head,
             tail=network.tail,
             results=network.results,
@@ -156,7 +176,7 @@ class Quantizer:
             return problem
         spec, seen = layer_of(node).spec, self._calibration.layers[node.output]
         samples = samples_of(spec, rehearsal.operand(node), seen, problem.input_scale)
-        return AdaptiveWeights(problem, samples, wide=spec.output_bits == WIDE_BITS)
+        return self.adaptive(problem, samples, wide=spec.output_bits == WIDE_BITS)
 
     def _finished(
         self,

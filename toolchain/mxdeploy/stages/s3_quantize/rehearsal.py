@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,12 @@ class Rehearsal:
         self._calibration = calibration
         self._threads = threads
         self._integers: dict[str, IntArray] = {}
+
+    def fork(self) -> Rehearsal:
+        """One that goes on from here in another way."""
+        other = copy(self)
+        other._integers = dict(self._integers)  # noqa: SLF001
+        return other
 
     def start(self, name: str, shape: tuple[int, int, int], scale: float) -> None:
         """Convert the network's input."""

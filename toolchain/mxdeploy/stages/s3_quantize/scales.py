@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +66,12 @@ class Scales:
                 self.fix(group.values[0], scale)
         if unknown:
             raise UsageError(findings.no_range(unknown))
+
+    def fork(self) -> Scales:
+        """The scales as they are fixed now; what is fixed later in one is open in the other."""
+        other = copy(self)
+        other._fixed = dict(self._fixed)  # noqa: SLF001
+        return other
 
     def __getitem__(self, name: str) -> float:
         """The scale of value ``name``; KeyError before it is fixed."""

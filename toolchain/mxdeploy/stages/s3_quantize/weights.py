@@ -130,10 +130,6 @@ class WeightProblem:
         largest = 0.0 if self.bias is None else float(np.abs(self.bias).max(initial=0.0))
         return DATA_MAX * BIAS_STEP * self.input_scale / largest if largest > 0 else np.inf
 
-    def at_width(self, bits: WeightBits) -> WeightProblem:
-        """The same weights in another width."""
-        return replace(self, bits=bits)
-
     def integers(self, factor: float) -> FloatArray:
         """Integer weights (outputs, features, taps), as whole float32 numbers."""
         low, high = -(1 << self.bits - 1), (1 << self.bits - 1) - 1
