@@ -27,15 +27,21 @@ def one_layer() -> Network:
 
 
 def test_more_may_be_lost_and_less_memory_is_taken() -> None:
-    sizes, seen = [], []
-    for points in (2.0, 10.0, 100.0):
-        result, notes = quantize_to_drop(
-            NETWORK, data(256), OPTIONS, points, on_step=lambda *step: seen.append(step)
-        )
+    sizes = []
+    for points in (12.0, 30.0, 100.0):
+        result, notes = quantize_to_drop(one_layer(), data(256), OPTIONS, points)
         sizes.append(kernel_bytes(result))
-        assert all(f"{points:g} points" in note.what for note in notes[:1])
+        assert all(f"{points:g} points" in note.what for note in notes)
     assert all(bigger >= smaller for bigger, smaller in pairwise(sizes))
     assert sizes[0] > sizes[-1]
+    assert widths(result) == [2]
+
+
+def test_it_says_how_far_it_is() -> None:
+    seen: list[tuple[int, int, str]] = []
+    result, _ = quantize_to_drop(
+        NETWORK, data(64), OPTIONS, 100.0, on_step=lambda *step: seen.append(step)
+    )
     assert set(widths(result)) == {2}
     assert all(0 <= done < total for done, total, _ in seen)
     assert {text.split()[0] for _, _, text in seen} == {"noise", "trying"}

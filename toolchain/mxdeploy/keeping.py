@@ -8,7 +8,7 @@ that, the user is told.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.narrowing import choices, no_data, price, with_choice
 from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
-from mxdeploy.stages.s3_quantize.calibration import THOROUGH
+from mxdeploy.stages.s3_quantize.calibration import BRIEF, THOROUGH
 from mxdeploy.stages.s3_quantize.float_model import build_float_model
 from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
 from mxdeploy.stages.s3_quantize.session import Session
@@ -84,17 +84,22 @@ def quantize_to_drop(
     jury = _jury(network, data[others], None if labels is None else labels[others])
     found = _thinned(choices(network, data[known], options, on_step))
     trials = _Trials(network, data[known], options, found, jury, on_step)
-    place, notes = trials.smallest(points)
-    verdict = trials.verdicts[place]
+    place, is_good = trials.smallest(points)
+    if len(known) == THOROUGH.samples:  # no more calibrate: what judges can judge what is built
+        used = data[known]
+        result, verdict = trials.confirmed(place, is_good)
+    else:
+        used, verdict = data, trials.verdicts[place]
+        result = quantize(network, used, with_choice(options, found[place]))
     what = "of the answers change" if jury.right is jury.answers else "of the answers are lost"
     reason = (
         f"as far as {points:g} points allow: {verdict.drop:.2f} % {what} on {len(jury.inputs):,} "
         f"inputs that did not calibrate, at most {verdict.most:.2f} % with 95 % confidence"
     )
-    # What was judged is what is built, unless there are better integers from more inputs.
-    used = data[known] if len(known) == THOROUGH.samples else data
-    result = quantize(network, used, with_choice(options, found[place]))
-    return result, (*price(network, used, options, result, reason), *notes)
+    notes = price(network, used, options, result, reason)
+    if verdict.most > points:
+        return result, (*notes, _too_few(points, len(jury.inputs), verdict.most))
+    return result, notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,33 +147,58 @@ class _Trials:
     on_step: Steps
     verdicts: dict[int, Verdict] = field(default_factory=dict)
 
-    def smallest(self, points: float) -> tuple[int, tuple[Diagnostic, ...]]:
-        """Place of the smallest choice that is good enough, and what the user should know.
+    def smallest(self, points: float) -> tuple[int, Callable[[Verdict], bool]]:
+        """Place of the smallest choice that is good enough, and what that means.
 
         Raises:
             ModelError: not even the largest is.
         """
+
+        def is_sure(verdict: Verdict) -> bool:
+            return verdict.most <= points
+
+        def changes_little(verdict: Verdict) -> bool:
+            return verdict.changed <= points
+
         place = None
         if self.jury.least_doubt <= points:
-            place = last_good(len(self.found), lambda k: self._verdict(k).most <= points)
+            place = last_good(len(self.found), lambda k: is_sure(self._tried(k)))
         if place is not None:
-            return place, ()
-        widest = self._verdict(0)
+            return place, is_sure
+        widest = self._tried(0)
         if widest.drop > points:
             raise ModelError(_too_much(points, widest.drop))
         # Gains make up for losses by chance as well: with so few inputs they do not count.
-        place = last_good(len(self.found), lambda k: self._verdict(k).changed <= points) or 0
-        return place, (_too_few(points, len(self.jury.inputs), self.verdicts[place].most),)
+        place = last_good(len(self.found), lambda k: changes_little(self._tried(k)))
+        return place or 0, changes_little
 
-    def _verdict(self, place: int) -> Verdict:
+    def confirmed(
+        self, place: int, is_good: Callable[[Verdict], bool]
+    ) -> tuple[QuantNetwork, Verdict]:
+        """The smallest from ``place`` on that is good when all inputs calibrate."""
+        while True:
+            self._say(place)
+            result = quantize(self.network, self.data, with_choice(self.options, self.found[place]))
+            verdict = self.jury.verdict(result)
+            if not place or is_good(verdict):
+                return result, verdict
+            place -= 1
+
+    def _tried(self, place: int) -> Verdict:
+        """What the jury says when few inputs calibrate, which is fast and on the safe side."""
         if place not in self.verdicts:
-            done, size = len(self.verdicts), self.found[place].size
-            total = max(done + 1, len(self.found).bit_length() + 2)
-            self.on_step(done, total, f"trying weights of {size:,} bytes")
-            chosen = replace(with_choice(self.options, self.found[place]), measure=False)
-            integers = quantize(self.network, self.data, chosen)
-            self.verdicts[place] = self.jury.verdict(integers)
+            self._say(place)
+            chosen = with_choice(self.options, self.found[place])
+            chosen = replace(chosen, measure=False, max_samples=BRIEF.samples)
+            result = quantize(self.network, self.data, chosen)
+            self.verdicts[place] = self.jury.verdict(result)
         return self.verdicts[place]
+
+    def _say(self, place: int) -> None:
+        """Tell what is tried now; how many trials there will be is a guess."""
+        done = len(self.verdicts)
+        total = max(done + 1, len(self.found).bit_length() + 3)
+        self.on_step(done, total, f"trying weights of {self.found[place].size:,} bytes")
 
 
 def _most(lost: NDArray[np.float64]) -> float:
