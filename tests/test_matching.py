@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mxdeploy.chosen_data import calibration_data
 from mxdeploy.data import Layout, Scale, pixels
-from mxdeploy.errors import UsageError
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
 from mxdeploy.matching import best_match, divergence
@@ -19,7 +18,6 @@ from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s1_import.batch_statistics import BatchStatistics, statistics_model
 from mxdeploy.stages.s2_legalize import legalize
 from mxdeploy.stages.s3_quantize import QuantizeOptions, quantize
-from mxdeploy.stages.s8_run.float_model import FloatMachine
 from mxdeploy.synthetic import Look, SyntheticChoice, synthetic_data, synthetic_inputs
 from tests.arithmetic import evaluate
 from tests.onnx_text import model, random, run, save
@@ -145,11 +143,6 @@ def test_a_model_that_onnxruntime_does_not_take(tmp_path: Path) -> None:
     path = save(proto, tmp_path)
     network = legalize(import_onnx(path))
     assert calibration_data(CHOICE, network, path).title == "synthetic inputs"
-    with pytest.raises(UsageError) as raised:
-        FloatMachine(path)
-    (finding,) = raised.value.diagnostics
-    assert finding.code == "MX8068"
-    assert "22" in finding.fix
 
 
 def test_statistics_are_the_files(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def float_answers(model: Path, network: QuantNetwork, x: NDArray[np.float32]) ->
 
     classifier = _classifier(network)
     names = [result.name for result in network.model_results]
-    found: NDArray[Any] = FloatMachine(model, network.parts).run(x)[names.index(classifier.name)]
+    machine = FloatMachine(model, network.parts, source=network.input)
+    found: NDArray[Any] = machine.run(x)[names.index(classifier.name)]
     return classifier.choices({classifier.name: found})
 
 

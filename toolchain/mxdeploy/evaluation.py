@@ -256,7 +256,7 @@ def _batches(folder: BuildFolder, dataset: DataSet, jobs: int) -> Iterator[_Batc
     network = folder.plan.network
     integers = chip_inputs(network, dataset.x)
     starts = range(0, len(dataset), BATCH)
-    floats = FloatMachine(folder.model, network.parts)
+    floats = FloatMachine(folder.model, network.parts, source=network.input)
     machine = IntegerMachine(folder.integer_model, network)
     emulated = _run_emulator(folder.path, [integers[i : i + BATCH] for i in starts], jobs)
     for start, emulator in zip(starts, emulated, strict=True):

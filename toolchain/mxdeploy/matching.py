@@ -115,7 +115,7 @@ def best_match(model: Path, network: Network, levels: FloatArray) -> Match | Non
     if statistics is None:
         return None
     try:
-        machine = FloatMachine(statistics.content, network.parts)
+        machine = FloatMachine(statistics.content, network.parts, source=network.inputs[0])
     except UsageError:
         return None  # onnxruntime does not take it, or not with outputs in its middle
     layout = model_layout(network.head)

@@ -82,7 +82,7 @@ def answers_of(
         return None
     shape = tuple(samples.inputs.shape[1:])
     channels_last = takes_channels_last(start, shape)
-    machine, names = FloatMachine(model, start.parts), list(shapes_of(start))
+    machine, names = FloatMachine(model, start.parts, source=start.input), list(shapes_of(start))
     forms: list[_Machine] = [
         lambda x: dict(zip(names, machine.run(x), strict=True)),
         _integer_machine(start),
