@@ -123,8 +123,12 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "train.toml").write_text("epochs = [")
     with pytest.raises(UsageError, match="MX0002"):
         load_recipe(tmp_path / "train.toml")
-    with pytest.raises(UsageError, match="MX0002"):
+    with pytest.raises(UsageError, match=r"MX0002[^$]*no such file"):
         load_recipe(tmp_path / "absent.toml")
+    (tmp_path / "train.toml").unlink()
+    with pytest.raises(UsageError) as raised:
+        load_recipe(tmp_path / "train.toml")
+    assert raised.value.diagnostics[0].fix.endswith(f"--data {tmp_path}")
 
 
 @pytest.mark.parametrize(

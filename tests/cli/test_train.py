@@ -120,6 +120,25 @@ def test_interrupted_and_resumed(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def test_force_leaves_nothing_of_the_training_before(mxdeploy: Mxdeploy, folder: Path) -> None:
+    more = ("--compare", "adam:0.02,sgd:0.01", "--seeds", 2, "--epochs", 1)
+    assert train(mxdeploy, folder, *more).exit_code == 0
+    out = folder / "run"
+    (out / "notes.txt").write_text("mine")
+    (out / "sgd-0.01" / "seed-1" / "notes.txt").write_text("mine")
+    assert train(mxdeploy, folder, "--epochs", 0).exit_code == 2
+    assert (out / "comparison.png").exists()
+    ran = train(mxdeploy, folder, "--force", "--epochs", 1, "--start", out / "best.ckpt")
+    assert ran.exit_code == 0, ran.out
+    left = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert left == {
+        *("notes.txt", "sgd-0.01/seed-1/notes.txt"),
+        *("recipe.json", "history.json", "best.ckpt", "last.ckpt", "model.onnx", "model.toml"),
+        *("curves.png", "report.html"),
+    }
+    assert not (out / "adam-0.02").exists()
+
+
 def test_an_existing_training_is_kept(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert train(mxdeploy, folder, "--epochs", 1).exit_code == 0
     assert train(mxdeploy, folder).codes == ["MX0061"]

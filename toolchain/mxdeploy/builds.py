@@ -261,7 +261,9 @@ def write_file(target: Path, content: bytes) -> None:
                 code="MX8049",
                 where=str(target),
                 what=f"cannot be written: {error.strerror or error}",
-                fix="free some space or choose another place",
+                fix="free some space or choose another place"
+                if target.absolute().parent.is_dir()
+                else f"make the folder {target.parent} first",
             )
         ) from error
 

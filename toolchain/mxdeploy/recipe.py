@@ -400,12 +400,14 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        data = path.parent if missing and path.name == RECIPE_FILE else path
         raise UsageError(
             Diagnostic(
                 code="MX0002",
                 where=str(path),
-                what=f"cannot be read: {error}",
-                fix=f"write it as TOML, or name a network and data: --network NAME --data {path}",
+                what="there is no such file" if missing else f"cannot be read: {error}",
+                fix=f"write it as TOML, or name a network and data: --network NAME --data {data}",
             )
         ) from error
 

@@ -14,6 +14,7 @@ from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
 from mxdeploy.training.export import TRIALS, export_checkpoint
+from mxdeploy.training.folder import check_folder, clear, make_folder
 from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
 from mxdeploy.training.report import CURVES_FILE, report_files
@@ -92,7 +93,7 @@ def _begun(request: TrainRequest, talk: Talk) -> Iterator[_Training]:
     if recipe.training.threads is not None:
         processes.use_threads(recipe.training.threads)
     talk = talk if processes.is_first() else Talk()
-    _check_out(request)
+    check_folder(request)
     with processes.together(device):
         yield _Training(request, talk, device, writes=processes.is_first())
 
@@ -111,29 +112,6 @@ def _device(name: str) -> Device:
                 fix="--set training.device=cpu; of several processes, each needs its own GPU",
             )
         ) from error
-
-
-def _check_out(request: TrainRequest) -> None:
-    there = (request.out / RECIPE_FILE).exists()
-    if there and not (request.resume or request.force):
-        raise UsageError(
-            Diagnostic(
-                code="MX0061",
-                where=str(request.out),
-                what="holds a training",
-                why="a training never overwrites another without being told",
-                fix="--resume goes on with it, --force begins again, --out takes another folder",
-            )
-        )
-    if request.resume and not there:
-        raise UsageError(
-            Diagnostic(
-                code="MX0062",
-                where=str(request.out),
-                what="holds no training to go on with",
-                fix="leave --resume away, or name the folder with --out",
-            )
-        )
 
 
 class _Training:
@@ -172,7 +150,9 @@ class _Training:
 
     def _write_recipe(self) -> None:
         if self._writes:
-            _make_folder(self._request.out)
+            make_folder(self._request.out)
+            if not self._request.resume:
+                clear(self._request.out, self._request.start)
             self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
 
     def _network(self, recipe: Recipe) -> Trainable:
@@ -250,7 +230,7 @@ class _Training:
 
         folder, material = self._request.out / name, self._material
         if self._writes:
-            _make_folder(folder)
+            make_folder(folder)
         network = self._network(recipe).to(self._device)
         data = FitData(train=material.train, validation=material.validation).to(self._device)
         blank = self._blank(recipe, folder, network)
@@ -401,17 +381,3 @@ class _Training:
 def _score(run: Run) -> tuple[float, float]:
     best = run.history.best
     return (-1.0, 0.0) if best is None else best.score
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            Diagnostic(
-                code="MX0066",
-                where=str(path),
-                what=f"cannot be made: {error.strerror or error}",
-                fix="choose another folder with --out",
-            )
-        ) from error
