@@ -13,12 +13,12 @@ from mxdeploy.training.result import BEST_FILE, HISTORY_FILE, LAST_FILE, MODEL_F
 
 _MODELS = (MODEL_FILE, QUANTIZED_FILE)
 _FILES = (
-    *(RECIPE_FILE, BEST_FILE, LAST_FILE, AWARE_FILE, HISTORY_FILE),
+    *(BEST_FILE, LAST_FILE, AWARE_FILE, HISTORY_FILE),
     *(CURVES_FILE, COMPARISON_FILE, PAGE_FILE),
     *_MODELS,
     *(str(Path(name).with_suffix(".toml")) for name in _MODELS),
 )
-"""What a training writes."""
+"""What a training writes, beside its recipe."""
 
 
 def check_folder(request: TrainRequest) -> None:
@@ -68,33 +68,34 @@ def make_folder(path: Path) -> None:
         ) from error
 
 
-def clear(out: Path, start: Path | None) -> None:
-    """Remove what another training wrote, and nothing else.
+def left_behind(out: Path, start: Path | None) -> list[Path]:
+    """What another training wrote: files, and behind them the folders that were made for them.
 
-    Its checkpoints would be taken for those of the new one when that is resumed, its pictures for
+    Its checkpoints would be taken for those of a new one when that is resumed, its pictures for
     results of the new one.
 
     Args:
         out: result folder.
         start: what the new one begins with, which may be one of these files and stays.
     """
-    kept = None if start is None else start.resolve()
     try:
-        names = {name for name, _ in variants(stored_request(out))}
+        names = {name for name, _ in variants(stored_request(out))} - {""}
     except MxdeployError:  # no training is there, or one of another version
         names = set()
-    for folder in [out, *(out / name for name in names)]:
-        for file in (folder / name for name in _FILES):
-            if file.resolve() != kept:
-                with suppress(OSError):  # who writes the new one will tell
-                    file.unlink()
-    for name in names - {""}:
-        _remove_empty(out / name, out)
+    kept = None if start is None else start.resolve()
+    files = [folder / name for folder in (out, *(out / n for n in names)) for name in _FILES]
+    folders = {p for name in names for p in (out / name, *(out / name).parents) if out in p.parents}
+    return [
+        *(file for file in files if file.resolve() != kept),
+        *sorted(folders, key=lambda folder: -len(folder.parts)),
+    ]
 
 
-def _remove_empty(folder: Path, out: Path) -> None:
-    """The folder and those above it, as far as nothing of the user's is in them."""
-    while folder != out:
-        with suppress(OSError):
-            folder.rmdir()
-        folder = folder.parent
+def clear(found: list[Path]) -> None:
+    """Remove files, and folders with nothing else in them."""
+    for path in found:
+        with suppress(OSError):  # who writes the new ones will tell
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()

@@ -14,7 +14,7 @@ from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
 from mxdeploy.training.export import TRIALS, export_checkpoint
-from mxdeploy.training.folder import check_folder, clear, make_folder
+from mxdeploy.training.folder import check_folder, clear, left_behind, make_folder
 from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
 from mxdeploy.training.report import CURVES_FILE, report_files
@@ -150,10 +150,11 @@ class _Training:
 
     def _write_recipe(self) -> None:
         if self._writes:
-            make_folder(self._request.out)
-            if not self._request.resume:
-                clear(self._request.out, self._request.start)
-            self._write(self._request.out / RECIPE_FILE, to_json(recipe_document(self._request)))
+            request = self._request
+            make_folder(request.out)
+            left = [] if request.resume else left_behind(request.out, request.start)
+            self._write(request.out / RECIPE_FILE, to_json(recipe_document(request)))
+            clear(left)
 
     def _network(self, recipe: Recipe) -> Trainable:
         """A new network with the first weights that belong to the recipe's seed."""
