@@ -32,6 +32,19 @@ def folder(tmp_path: Path) -> Path:
     return top
 
 
+def test_of_many_classes_the_empty_ones_share_a_line(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
+    x = np.arange(48, dtype=np.uint8).reshape(12, 1, 2, 2)
+    np.savez(tmp_path / "d.npz", x=x, y=np.array([0, 1] * 5 + [99] * 2))
+    lines = mxdeploy("data", tmp_path / "d.npz").out.splitlines()
+    rows = [line.split()[:2] for line in lines[lines.index(next(filter(_is_head, lines))) + 1 :]]
+    assert rows[:4] == [["0", "5"], ["1", "5"], ["99", "2"], ["all", "others"]]
+    assert rows[4] == ["1", "problem"]
+
+
+def _is_head(line: str) -> bool:
+    return line.startswith("class ")
+
+
 def test_counts_and_problems(mxdeploy: Mxdeploy, folder: Path) -> None:
     ran = mxdeploy("data", folder, "--json")
     assert ran.exit_code == 0

@@ -125,6 +125,19 @@ def test_without_data_and_narrow(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert {layer["weight_bits"] for layer in result["layers"]} == {4}
 
 
+def test_pixels_of_unknown_scale_are_told(mxdeploy: Mxdeploy, folder: Path, tmp_path: Path) -> None:
+    model, pixels = folder / "tiny.onnx", tmp_path / "pixels.npz"
+    x = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
+    np.savez(pixels, x=x)
+    assert mxdeploy("quantize", model, "--calib", pixels, "--json").codes == ["MX8027"]
+    assert mxdeploy("quantize", model, "--calib", pixels, "--scale", "none", "--json").codes == []
+    (tmp_path / "said.toml").write_text('[input]\nscale = "none"\n')
+    said = ("--config", tmp_path / "said.toml", "--json")
+    assert mxdeploy("quantize", model, "--calib", pixels, *said).codes == []
+    np.savez(pixels, x=x.astype(np.float32) / 255)
+    assert mxdeploy("quantize", model, "--calib", pixels, "--json").codes == []
+
+
 def test_answers_are_counted(mxdeploy: Mxdeploy, folder: Path) -> None:
     """The labels are the float model's own answers, six of them spoiled."""
     command = ("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz", "--limit", 8)

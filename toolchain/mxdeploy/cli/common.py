@@ -123,6 +123,7 @@ def data_choice(
         layout=Layout(layout),
         scale=Scale(scale) if scale else None,
         default_scale=default.scale,
+        is_stated=scale is not None or default.stated_scale is not None,
         limit=limit,
         rate=default.rate,
     )

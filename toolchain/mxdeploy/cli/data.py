@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BAR = 40
 """Columns of the longest bar."""
+MANY = 20
+"""Of more classes, those without examples share one line."""
 SET_NAMES = ("cifar10", "mnist", "fashion-mnist")
 
 
@@ -142,10 +144,14 @@ def _balance_table(parts: dict[str, Examples]) -> Table:
     for name in counts:
         table.add_column(name, justify="right")
     table.add_column("")
-    for label, count in first.items():
+    seen = [label for label in first if any(per_class.get(label) for per_class in counts.values())]
+    shown = first if len(first) <= MANY else dict.fromkeys(seen)
+    for label, count in ((label, first[label]) for label in shown):
         bar = "█" * round(BAR * count / most) if most else ""
         numbers = [str(per_class.get(label, 0)) for per_class in counts.values()]
         table.add_row(Text(label), *numbers, Text(bar))
+    if len(shown) < len(first):
+        table.add_row(Text("all others"), *["0"] * len(counts), "")
     return table
 
 

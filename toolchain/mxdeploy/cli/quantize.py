@@ -94,6 +94,8 @@ def _show(output: Output, result: Quantization) -> None:
     from mxdeploy.quantization import quantization_document
 
     output.result = quantization_document(result)
+    if result.calibration is not None:
+        output.report(result.calibration.problems)
     output.report(result.notes)
     _show_layers(output, result)
     if result.accuracy is not None and result.paired is not None:

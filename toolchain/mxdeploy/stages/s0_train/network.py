@@ -138,6 +138,8 @@ def check_outputs(
                 ": without labels, and with the losses mse and l1, it is to give its input back"
                 if task == "reconstruction"
                 else f": {classes} numbers, one per class"
+                if task == "classes"
+                else f": {classes} numbers per pixel, one per class, as small_unet does"
             ),
         )
     return _softmax(where, outputs) if task == "classes" else ()

@@ -11,6 +11,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Softplus", "Softsign",
          "ThresholdedRelu", "Shrink"),
     ),
+    ("use ReLU (what a GELU is exported as contains it)", ("Erf",)),
     ("use ReLU or ReLU6", ("HardSwish", "Swish", "Mish", "SwiGLU")),
     (
         "use ReLU or Hardtanh inside the network; it may stand at the end",
@@ -20,7 +21,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "use Hardtanh inside the network (a Clip from -1 to 1 costs nothing), Tanh at its end",
         ("Tanh",),
     ),
-    ("use Hardtanh: a Clip from -1 to 1 costs nothing", ("Erf", "Atan", "Sin", "Cos")),
+    ("use Hardtanh: a Clip from -1 to 1 costs nothing", ("Atan", "Sin", "Cos")),
     (
         "drop the branch (squeeze-and-excite, gating), or add instead of multiplying",
         ("Mul",),
