@@ -158,7 +158,11 @@ def quantize_to_size(
         return quantize(network, data, options), ()
     noise = sensitivities(network, data, options, on_step)
     wanted: list[Choice] = []
-    for known in (_choices(network, options, noise), _choices(network, options, noise, _MODERATE)):
+    for known in (
+        _choices(network, options, noise),
+        _choices(network, options, noise, _MODERATE),
+        _choices(network, options, _evened(noise)),
+    ):
         affordable = [choice for choice in known if choice.size <= limit]
         if not affordable and not wanted:
             raise ModelError(_too_little(memory, limit, known[-1]))
@@ -167,6 +171,18 @@ def quantize_to_size(
         (quantize(network, data, with_choice(options, one)) for one in wanted), key=output_noise
     )
     return result, price(network, data, options, result, f"to take at most {limit:,} bytes")
+
+
+def _evened(noise: Mapping[str, Noise]) -> dict[str, Noise]:
+    """As if narrow weights cost all layers the same that they cost at all.
+
+    What one layer alone costs does not show how far later layers take it up, so that as many wide
+    layers as the memory holds may serve the outputs better than those that seem to need it.
+    """
+    return {
+        name: {bits: 4.0**-bits if one else 0.0 for bits, one in known.items()}
+        for name, known in noise.items()
+    }
 
 
 def price(
