@@ -27,7 +27,9 @@ def main() -> int:
     )
     parser.add_argument("--models", help=f"some of {', '.join(SUBJECTS)} (default: with bars)")
     parser.add_argument(
-        "--bits", default="8,4,50%", help="widths of all weights, or memory (8,4,50%%)"
+        "--bits",
+        default="8,4,50%",
+        help="widths of all weights, memory, or points that may be lost (8,4,50%%,drop1)",
     )
     parser.add_argument("--seeds", type=int, default=3, help="choices of calibration inputs")
     parser.add_argument("--calibration", type=int, default=1024, help="inputs of each choice")
@@ -69,6 +71,8 @@ def _with_bars(*, data_free: bool) -> list[str]:
 
 
 def _width(bits: str) -> str:
+    if bits.startswith("drop"):
+        return f"{bits.removeprefix('drop')} points may be lost"
     return f"{bits} of the weight memory" if bits.endswith("%") else f"{bits}-bit weights"
 
 
@@ -81,8 +85,11 @@ def _say(one: Measurement) -> None:
         f"{one.model:24} {_width(one.bits)}, "
         f"{f'seed {one.seed}' if one.calibration else 'data-free'}, n = {one.paired.total}: "
         f"float {one.float_points:.2f}, integer {one.integer_points:.2f}; "
-        f"{one.paired.to_text()}; {one.seconds:.0f} s{emulated}{missed}\n"
+        f"{one.paired.to_text()}; {one.seconds:.0f} s, "
+        f"{one.kernel_bytes:,} bytes{emulated}{missed}\n"
     )
+    for text in one.told:
+        sys.stdout.write(f"{'':24} {text}\n")
     sys.stdout.flush()
 
 

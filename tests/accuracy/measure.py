@@ -13,9 +13,11 @@ from mxdeploy.accuracy import PairedComparison, compare_answers
 from mxdeploy.answers import float_answers, integer_answers
 from mxdeploy.chosen_data import calibration_data
 from mxdeploy.data import DataSet, Layout
+from mxdeploy.errors import Diagnostic
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.narrowing import kernel_bytes
 from mxdeploy.options import ProjectOptions, QuantizeSection
 from mxdeploy.pipeline import Legalized, quantize_as_chosen
 from mxdeploy.stages.s1_import import import_onnx
@@ -26,7 +28,7 @@ from mxdeploy.stages.s5_lower import lower
 from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
 from mxdeploy.stages.s8_run.integer import IntegerMachine
 from mxdeploy.synthetic import SyntheticChoice
-from tests.accuracy.subjects import SUBJECTS, Bars, Data, FloatArray, Subject, read_data
+from tests.accuracy.subjects import SUBJECTS, Bars, Data, FloatArray, Labelled, Subject, read_data
 
 _BATCH = 250
 
@@ -37,7 +39,8 @@ class Measurement:
 
     Attributes:
         model: its name.
-        bits: width of all weights; or the share of the memory of 8-bit ones that they may take.
+        bits: width of all weights; the share of the memory of 8-bit ones that they may take; or
+            the points that may be lost (``drop1``).
         seed: of the choice of calibration inputs.
         calibration: number of calibration inputs; 0: made-up ones.
         paired: integer against float.
@@ -45,6 +48,8 @@ class Measurement:
         emulated: inputs on which the accelerator model gave every output of the integer model,
             bit for bit; None: it did not run.
         seconds: CPU time of quantization.
+        kernel_bytes: memory that the weights take.
+        told: what the user is told of narrow weights, the names of layers left out.
         missed: what the bars ask for and is not reached, in words.
     """
 
@@ -56,6 +61,8 @@ class Measurement:
     float_correct: int
     emulated: int | None
     seconds: float
+    kernel_bytes: int
+    told: tuple[str, ...]
     missed: tuple[str, ...]
 
     @property
@@ -84,7 +91,8 @@ def measure(
     Args:
         shared: folder with models and data.
         name: of the subject.
-        bits: width of all weights (``8`` .. ``1``), or what they may take (``50%``).
+        bits: width of all weights (``8`` .. ``1``), what they may take (``50%``), or what may be
+            lost (``drop1``: one point, the labels of the calibration inputs judge).
         seeds: how many choices of calibration inputs.
         calibration: calibration inputs of each choice; never more than three quarters of what
             there is, so that the choices differ. 0: no data at all, so that seeds change nothing.
@@ -99,7 +107,7 @@ def measure(
     for seed in range(seeds):
         chosen = _chosen(data, calibration, seed)
         start = time.process_time()
-        quantized = _quantize(file, network, subject, chosen, bits)
+        quantized, notes = _quantize(file, network, subject, chosen, bits)
         seconds = time.process_time() - start
         if real is None:
             real = float_answers(file, quantized, data.x)
@@ -110,11 +118,13 @@ def measure(
             model=name,
             bits=bits,
             seed=seed,
-            calibration=len(chosen) if chosen is not None else 0,
+            calibration=len(chosen.x) if chosen is not None else 0,
             paired=paired,
             float_correct=right,
             emulated=equal_on_emulator(quantized, data.x) if emulate and not seed else None,
             seconds=seconds,
+            kernel_bytes=kernel_bytes(quantized),
+            told=tuple(note.what.partition(" (")[0] for note in notes),
             missed=tuple(missed_bars(bars, bits, right, paired)),
         )
 
@@ -147,23 +157,32 @@ def equal_on_emulator(network: QuantNetwork, x: FloatArray) -> int:
     return equal
 
 
-def _chosen(data: Data, calibration: int, seed: int) -> FloatArray | None:
+def _chosen(data: Data, calibration: int, seed: int) -> Labelled | None:
     if calibration == 0:
         return None
-    count = min(calibration, len(data.pool) * 3 // 4)
-    return data.pool[np.sort(np.random.default_rng(seed).permutation(len(data.pool))[:count])]
+    count = min(calibration, len(data.pool.x) * 3 // 4)
+    places = np.sort(np.random.default_rng(seed).permutation(len(data.pool.x))[:count])
+    return Labelled(data.pool.x[places], data.pool.labels[places])
 
 
 def _quantize(
-    file: Path, network: Network, subject: Subject, chosen: FloatArray | None, bits: str
-) -> QuantNetwork:
+    file: Path, network: Network, subject: Subject, chosen: Labelled | None, bits: str
+) -> tuple[QuantNetwork, tuple[Diagnostic, ...]]:
     """Quantize as ``build`` does; ``chosen`` None: with made-up inputs."""
     synthetic = SyntheticChoice(scale=subject.scale)
     if chosen is None:
         data = calibration_data(synthetic, network, file)
     else:
-        data = DataSet(source="", x=chosen, labels=None, layout=Layout.AUTO, scale=subject.scale)
-    widths = {"weight_memory": bits} if bits.endswith("%") else {"weight_bits": int(bits)}
-    options = ProjectOptions(quantize=QuantizeSection.model_validate(widths))
+        data = DataSet(
+            source="", x=chosen.x, labels=chosen.labels, layout=Layout.AUTO, scale=subject.scale
+        )
     choice = synthetic if chosen is None else None
-    return quantize_as_chosen(Legalized(network), data, options, choice)[0]
+    options = ProjectOptions(quantize=QuantizeSection.model_validate(wish(bits)))
+    return quantize_as_chosen(Legalized(network), data, options, choice)
+
+
+def wish(bits: str) -> dict[str, object]:
+    """Options of quantization for widths as the command line of this program names them."""
+    if bits.startswith("drop"):
+        return {"max_drop": float(bits.removeprefix("drop"))}
+    return {"weight_memory": bits} if bits.endswith("%") else {"weight_bits": int(bits)}

@@ -51,6 +51,14 @@ class Subject:
     data_free: Bars = field(default_factory=Bars)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Inputs and their labels."""
+
+    x: FloatArray
+    labels: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Data:
     """Inputs in the network's own units.
@@ -61,7 +69,7 @@ class Data:
         labels: of the test inputs.
     """
 
-    pool: FloatArray
+    pool: Labelled
     x: FloatArray
     labels: NDArray[np.int64]
 
@@ -114,7 +122,7 @@ def read_data(shared: Path, subject: Subject, network: Network, limit: int | Non
     """A subject's data; test inputs that also lie in the training part never calibrate."""
     model = ModelInput(shape=network.input_shape, layout=model_layout(network.head))
 
-    def read(reference: tuple[str, str], most: int | None) -> tuple[FloatArray, object]:
+    def read(reference: tuple[str, str], most: int | None) -> Labelled:
         path = shared / "data" / reference[0]
         read = load_data(
             DataReference(path=path, key=reference[1]),
@@ -123,11 +131,14 @@ def read_data(shared: Path, subject: Subject, network: Network, limit: int | Non
             scale=subject.scale,
             limit=most,
         )
-        return read.x, read.labels
+        assert isinstance(read.labels, np.ndarray)
+        return Labelled(read.x, read.labels)
 
-    x, labels = read(subject.test, None)
-    known = {one.tobytes() for one in x}
-    pool, _ = read(subject.train, _POOL)
-    fresh = np.array([one.tobytes() not in known for one in pool])
-    assert isinstance(labels, np.ndarray)
-    return Data(pool=pool[fresh], x=x[:limit], labels=labels[:limit])
+    test, pool = read(subject.test, None), read(subject.train, _POOL)
+    known = {one.tobytes() for one in test.x}
+    fresh = np.array([one.tobytes() not in known for one in pool.x])
+    return Data(
+        pool=Labelled(pool.x[fresh], pool.labels[fresh]),
+        x=test.x[:limit],
+        labels=test.labels[:limit],
+    )

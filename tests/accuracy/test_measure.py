@@ -10,7 +10,7 @@ import pytest
 from mxdeploy.accuracy import PairedComparison
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
-from tests.accuracy.measure import measure, missed_bars
+from tests.accuracy.measure import measure, missed_bars, wish
 from tests.accuracy.subjects import SUBJECTS, Bars, read_data
 
 
@@ -53,8 +53,8 @@ def test_test_inputs_never_calibrate(shared: Path) -> None:
     tested = {np.rint(one * 128).astype(np.int8).tobytes() for one in data.x}
     fresh = [one for one in everything if one.tobytes() not in tested]
     assert 0 < len(fresh) < len(everything)
-    assert len(data.pool) == len(fresh)
-    assert np.array_equal(data.pool * 128, np.array(fresh, np.float32))
+    assert len(data.pool.x) == len(fresh)
+    assert np.array_equal(data.pool.x * 128, np.array(fresh, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,11 @@ def test_bars(gained: int, lost: int, missed: list[str]) -> None:
     paired = PairedComparison(total=1000, changed=gained + lost, gained=gained, lost=lost)
     assert list(missed_bars(bars, "8", 900, paired)) == missed
     assert list(missed_bars(bars, "4", 900, paired)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "value"),
+    [("4", "weight_bits", 4), ("50%", "weight_memory", "50%"), ("drop0.5", "max_drop", 0.5)],
+)
+def test_what_widths_may_be_asked_for(text: str, option: str, value: object) -> None:
+    assert wish(text) == {option: value}
