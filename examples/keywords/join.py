@@ -1,10 +1,13 @@
 """Join files of keyword clips, drop clips that are there twice, and divide into train and test.
 
-    python join.py kws20_small.npz kws20_test.npz build/keywords.npz --words yes,no,stop,go
+    python join.py kws20_small.npz kws20_test.npz build/keywords.npz
+    python join.py kws20_small.npz kws20_test.npz build/directions.npz --only up,down,left,right
 
 Each file holds ``x``, int8 (n, 128, 128): a second of sound at 16 kHz, sample i in channel
 i mod 128, row i // 128; and ``y``, the number of the word. A clip that is in both files must not
 be learned from and measured with, so equal clips are counted once, before anything is divided.
+What is for the test does not depend on the words that are chosen: a network that has learned all
+words may go on with some of them.
 """
 
 from __future__ import annotations
@@ -43,13 +46,17 @@ def distinct(clips: Clips, labels: Labels) -> tuple[Clips, Labels]:
     return clips[kept], labels[kept]
 
 
-def chosen_words(labels: Labels, words: tuple[str, ...], seed: int) -> tuple[Labels, Labels]:
+def chosen_words(
+    labels: Labels, words: tuple[str, ...], seed: int, *, unknown: bool = True
+) -> tuple[Labels, Labels]:
     """Which clips stay when only some words count, and their new labels.
 
     Args:
         labels: (n,), places in ``WORDS``.
-        words: some of ``WORDS``; what is none of them is ``unknown``, the last new label.
+        words: some of ``WORDS``.
         seed: decides which of the others stay.
+        unknown: what is none of the words is ``unknown``, the last new label; as many clips as the
+            most frequent word has. False: none of them stays.
 
     Returns:
         Places of the clips that stay, in their order, and the label of each.
@@ -59,7 +66,7 @@ def chosen_words(labels: Labels, words: tuple[str, ...], seed: int) -> tuple[Lab
         new[labels == WORDS.index(word)] = place
     others = np.flatnonzero(new == len(words))
     most = np.bincount(new, minlength=len(words) + 1)[: len(words)].max()
-    drawn = np.random.default_rng(seed).permutation(others)[:most]
+    drawn = np.random.default_rng(seed).permutation(others)[: most if unknown else 0]
     kept = np.sort(np.concatenate([np.flatnonzero(new < len(words)), drawn]))
     return kept, new[kept]
 
@@ -74,16 +81,33 @@ def divided(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
     return test
 
 
-def join(files: list[Path], target: Path, words: tuple[str, ...] = ()) -> tuple[int, int]:
-    """Write ``target``; the numbers of clips for training and for the test."""
+def join(
+    files: list[Path],
+    target: Path,
+    words: tuple[str, ...] = (),
+    *,
+    unknown: bool = True,
+    seed: int = SEED,
+) -> tuple[int, int]:
+    """Write ``target``; the numbers of clips for training and for the test.
+
+    Args:
+        files: with ``x`` and ``y``.
+        target: where ``x_train``, ``y_train``, ``x_test``, ``y_test`` and ``classes`` go.
+        words: the only ones that count; all without any.
+        unknown: whether others become ``unknown``, or are left out.
+        seed: decides which clips are for the test.
+    """
     parts = [np.load(file, allow_pickle=False) for file in files]
     clips = np.concatenate([part["x"] for part in parts])
     labels = np.concatenate([part["y"] for part in parts]).astype(np.int64)
     clips, labels = distinct(clips, labels)
+    test = divided(labels, TEST, seed)
+    names = WORDS
     if words:
-        kept, labels = chosen_words(labels, words, SEED)
-        clips = clips[kept]
-    test = divided(labels, TEST, SEED)
+        names = (*words, UNKNOWN) if unknown else words
+        kept, labels = chosen_words(labels, words, seed, unknown=unknown)
+        clips, test = clips[kept], test[kept]
     target.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         target,
@@ -91,7 +115,7 @@ def join(files: list[Path], target: Path, words: tuple[str, ...] = ()) -> tuple[
         y_train=labels[~test],
         x_test=clips[test],
         y_test=labels[test],
-        classes=np.array((*words, UNKNOWN) if words else WORDS),
+        classes=np.array(names),
     )
     return int((~test).sum()), int(test.sum())
 
@@ -101,12 +125,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Join files of keyword clips.")
     parser.add_argument("files", type=Path, nargs="+", help="files with x and y")
     parser.add_argument("target", type=Path, help="where x_train, x_test and labels go")
-    parser.add_argument("--words", default="", help="keep these, as yes,no; others are unknown")
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--words", default="", help="these, as yes,no; others become unknown")
+    some.add_argument("--only", default="", help="these, as yes,no; others are left out")
+    parser.add_argument("--seed", type=int, default=SEED, help="decides what is for the test")
     chosen = parser.parse_args()
-    words = tuple(word for word in chosen.words.split(",") if word)
+    words = tuple(word for word in (chosen.words or chosen.only).split(",") if word)
     if not set(words) <= set(WORDS[:-1]):
-        parser.error(f"--words takes some of {', '.join(WORDS[:-1])}")
-    train, test = join(chosen.files, chosen.target, words)
+        parser.error(f"words are some of {', '.join(WORDS[:-1])}")
+    train, test = join(
+        chosen.files, chosen.target, words, unknown=not chosen.only, seed=chosen.seed
+    )
     print(f"{train} clips to learn from and {test} to measure with in {chosen.target}")
 
 

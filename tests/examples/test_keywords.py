@@ -53,6 +53,30 @@ def test_other_words_become_unknown_and_do_not_prevail(keywords: SimpleNamespace
     assert len(set(names[new == 2])) > 8
 
 
+def test_the_test_is_the_same_whatever_words_are_chosen(
+    keywords: SimpleNamespace, tmp_path: Path
+) -> None:
+    """What a network of all words has learned from is in no test of some words."""
+    np.savez(tmp_path / "a.npz", x=clips(120, 1), y=np.arange(120) % 21)
+    source, words = [tmp_path / "a.npz"], ("yes", "no")
+    keywords.join.join(source, tmp_path / "all.npz")
+    keywords.join.join(source, tmp_path / "words.npz", words)
+    counts = keywords.join.join(source, tmp_path / "only.npz", words, unknown=False)
+    parts = {}
+    for name in ("all", "words", "only"):
+        with np.load(tmp_path / f"{name}.npz") as found:
+            parts[name] = tuple({x.tobytes() for x in found[f"x_{p}"]} for p in ("train", "test"))
+            classes = found["classes"].tolist()
+            if name == "only":
+                assert classes == ["yes", "no"]
+                assert np.bincount(found["y_train"]).tolist() == [5, 5]
+    assert counts == (10, 2)
+    for name in ("words", "only"):
+        assert parts[name][0] <= parts["all"][0]
+        assert parts[name][1] <= parts["all"][1]
+    assert len(parts["words"][1]) > len(parts["only"][1]) > 0
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5])
 def test_every_word_is_divided_alike(keywords: SimpleNamespace, share: float) -> None:
     labels = np.repeat(np.arange(5), [10, 20, 30, 40, 50])
