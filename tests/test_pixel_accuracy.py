@@ -37,7 +37,7 @@ def compared(wanted: np.ndarray, before: np.ndarray, after: np.ndarray) -> Pixel
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_counts_shares_and_unions(seed: int, count: int, side: int) -> None:
     """Against sets of pixels."""
     wanted, chosen = maps(seed, count, side), maps(seed + 1, count, side)
