@@ -67,8 +67,12 @@ def test_noise_of_one_layer_is_that_of_the_network() -> None:
 @pytest.mark.parametrize("text", ["100%", "60%", "30%"])
 def test_weights_stay_within_the_memory(text: str) -> None:
     whole = kernel_bytes(quantize(NETWORK, data(), OPTIONS))
-    result, notes = quantize_to_size(NETWORK, data(), OPTIONS, weight_memory(text))
+    told: list[str] = []
+    result, notes = quantize_to_size(
+        NETWORK, data(), OPTIONS, weight_memory(text), lambda _done, _total, what: told.append(what)
+    )
     assert kernel_bytes(result) <= float(text[:-1]) / 100 * whole
+    assert (f"trying weights of {kernel_bytes(result):,} bytes" in told) == bool(notes)
     assert [note.code for note in notes] == ([] if text == "100%" else ["MX3016"])
 
 

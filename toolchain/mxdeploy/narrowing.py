@@ -166,10 +166,13 @@ def quantize_to_size(
         affordable = [choice for choice in known if choice.size <= limit]
         if not affordable and not wanted:
             raise ModelError(_too_little(memory, limit, known[-1]))
-        wanted += [choice for choice in affordable[:1] if choice not in wanted]
-    result = min(
-        (quantize(network, data, with_choice(options, one)) for one in wanted), key=output_noise
-    )
+        if affordable and all(affordable[0].widths != one.widths for one in wanted):
+            wanted.append(affordable[0])
+    found = []
+    for place, one in enumerate(wanted):
+        on_step(place, len(wanted), f"trying weights of {one.size:,} bytes")
+        found.append(quantize(network, data, with_choice(options, one)))
+    result = min(found, key=output_noise)
     return result, price(network, data, options, result, f"to take at most {limit:,} bytes")
 
 
