@@ -185,14 +185,14 @@ def test_a_model_for_other_examples(mxdeploy: Mxdeploy, folder: Path) -> None:
     start = ("--start", folder / "run" / "model.onnx", "--out", folder / "tuned")
     np.savez(folder / "large.npz", x=np.zeros((8, 1, 9, 9), np.uint8), y=np.arange(8) % 2)
     ran = mxdeploy("train", *start, "--data", folder / "large.npz", "--json")
-    assert (ran.exit_code, ran.codes) == (2, ["MX0080"])
+    assert (ran.exit_code, ran.codes[-1]) == (2, "MX0080")
     np.savez(
         folder / "five.npz",
         x=np.arange(640, dtype=np.uint8).reshape(10, 1, 8, 8),
         y=np.arange(10) % 5,
     )
     ran = mxdeploy("train", *start, "--data", folder / "five.npz", "--json", "--force")
-    assert (ran.exit_code, ran.codes) == (2, ["MX0081"])
+    assert (ran.exit_code, ran.codes[-1]) == (2, "MX0081")
     for option in ("--compare=sgd,adam", "--check"):
         ran = mxdeploy("train", *start, "--data", folder / "bars.npz", option, "--json")
         assert (ran.exit_code, ran.codes) == (2, ["MX0072"])

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from mxdeploy.data import Scale
+from mxdeploy.data.summary import summarize
+from mxdeploy.data.wish import Wish
 from mxdeploy.errors import UsageError
 from mxdeploy.options import load_options
 from mxdeploy.recipe import DataSection, Recipe, TrainingSection
@@ -76,7 +78,7 @@ def leaking(tmp_path: Path) -> Path:
 def test_test_examples_are_not_learned_from(leaking: Path, path: dict[str, str]) -> None:
     section = DataSection(**path, validation=0.25)
     found = read_material(Recipe(data=section), leaking)
-    assert [d.code for d in found.findings] == ["MX8373"]
+    assert [d.code for d in found.findings] == ["MX8373", "MX0015"]
     assert found.findings[0].what == "2 of 10 training examples are test examples too"
     learned = np.concatenate(
         [p.inputs[:, 0, 0, 0] for p in (found.parts.train, found.parts.validation)]
@@ -85,7 +87,7 @@ def test_test_examples_are_not_learned_from(leaking: Path, path: dict[str, str])
     assert len(found.parts.test) == 3
 
     kept = read_material(Recipe(data=section.model_copy(update={"leaks": "keep"})), leaking)
-    assert kept.findings == ()
+    assert [d.code for d in kept.findings] == ["MX0015"]
     assert len(kept.parts.train) + len(kept.parts.validation) == 10
     strict = Recipe(data=section.model_copy(update={"strict": True}))
     with pytest.raises(UsageError, match="MX8373"):
@@ -109,6 +111,19 @@ def test_a_test_that_measures_everything_that_is_learned(leaking: Path) -> None:
         read_material(Recipe(data=section), leaking)
 
 
+def test_a_named_array_is_not_its_own_test_part(leaking: Path) -> None:
+    section = DataSection(path="both.npz:x_train", validation=0.2, test=0.2)
+    found = read_material(Recipe(data=section), leaking)
+    assert [len(p) for p in (found.parts.train, found.parts.validation, found.parts.test)] == [
+        6,
+        2,
+        2,
+    ]
+    section = DataSection(path="both.npz:x_train", test_path="both.npz:x_test", validation=0.25)
+    assert len(read_material(Recipe(data=section), leaking).parts.test) == 3
+    assert list(summarize(leaking / "both.npz:x_train", Wish()).parts) == ["all"]
+
+
 def test_labels_that_are_damaged_are_no_reason_to_learn_without(tmp_path: Path) -> None:
     x = np.arange(32, dtype=np.uint8).reshape(8, 1, 2, 2)
     np.savez(tmp_path / "d.npz", x=x, y=np.arange(7))
@@ -124,3 +139,12 @@ def test_classes_without_examples_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="97 of 100 classes") as raised:
         read_material(Recipe(data=DataSection(path="d.npz")), tmp_path)
     assert [d.code for d in raised.value.diagnostics] == ["MX0012"]
+
+
+def test_parts_that_are_too_small_to_judge_by_are_told(folder: Path) -> None:
+    section = DataSection(path="learn", validation=0.25, test=0.01)
+    (told,) = read_material(Recipe(data=section), folder).findings
+    assert told.code == "MX0015"
+    assert "3 validation and 3 test examples" in told.what
+    section = DataSection(path="learn", validation=0, test=0)
+    assert read_material(Recipe(data=section), folder).findings == ()

@@ -46,9 +46,9 @@ def read_numpy(path: Path, key: str | None, wish: Wish) -> Examples:
             "MX8310",
             path,
             f"cannot be read as numpy data: {error}",
-            "write it with numpy.savez(path, x=…, y=…)",
+            "write it with numpy.savez(path, x=…, y=…), x and y arrays of numbers",
         ) from error
-    if not keys and wish.part == "test":
+    if wish.part == "test" and (key is not None or not keys):  # one array is no two parts
         raise findings.no_part(path, "test")
     keys = keys or [WHOLE]
     source = f"{path}:{'+'.join(keys)}" if keys != [WHOLE] else str(path)

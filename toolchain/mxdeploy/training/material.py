@@ -98,7 +98,7 @@ def read_material(recipe: Recipe, folder: Path) -> Material:
         classes=found.train.classes,
         scale=scale,
         counts=balance(found.train),
-        findings=(*_problems(found), *warnings),
+        findings=(*_problems(found), *warnings, *_few(recipe.data, found)),
     )
 
 
@@ -106,6 +106,31 @@ def _problems(found: Split) -> tuple[Diagnostic, ...]:
     """What was left out of any part, each thing once; the first of many."""
     both = dict.fromkeys((*found.train.problems, *found.test.problems))
     return shortened(tuple(both), found.train.source)
+
+
+_FEW = 5
+"""With fewer examples a share that is right says next to nothing."""
+
+
+def _few(section: DataSection, found: Split) -> list[Diagnostic]:
+    """Parts that are too small to judge by, unless they were left out on purpose."""
+    parts = {"validation": found.validation, "test": found.test}
+    wanted = {"validation": section.validation, "test": section.test}
+    few = [
+        f"{len(part)} {name}" for name, part in parts.items() if wanted[name] and len(part) < _FEW
+    ]
+    if not few:
+        return []
+    return [
+        Diagnostic(
+            code="MX0015",
+            where=found.train.source,
+            what=f"leaves {' and '.join(few)} examples",
+            why=f"fewer than {_FEW} are too few to tell what has been learned",
+            fix="give more examples, or set more aside: --set data.validation=0.2",
+            severity="warning",
+        )
+    ]
 
 
 def _require_labels(part: Examples) -> None:
