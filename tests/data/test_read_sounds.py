@@ -104,8 +104,12 @@ def test_recordings_that_end_early_or_are_silent(tmp_path: Path) -> None:
     streamed = save(tmp_path / "no" / "streamed.wav", tone(8_000), 8_000)
     content = streamed.read_bytes()  # by a program that could not go back to say how long it is
     streamed.write_bytes(content[:4] + b"\xff" * 4 + content[8:])
+    unpadded = tmp_path / "no" / "unpadded.wav"
+    unpadded.write_bytes(content[:4] + (len(content) - 7).to_bytes(4, "little") + content[8:])
     found = read_examples(tmp_path)
-    assert found.names == ("no/still.wav", "no/streamed.wav", "yes/a.wav", "yes/c.wav")
+    assert [name.split("/")[1] for name in found.names] == [
+        *("still.wav", "streamed.wav", "unpadded.wav", "a.wav", "c.wav")
+    ]
     assert [p.code for p in found.problems] == ["MX8351"]
     assert found.problems[0].what == "ends after 392 of 1,636 bytes"
     told = summarize(tmp_path, Wish()).problems[-1]

@@ -160,8 +160,10 @@ def _attempt(path: Path, form: _Form) -> NDArray[np.int8] | Diagnostic:
 
 _RIFF_HEAD = 8
 """Bytes of ``RIFF`` and the number of those that follow."""
-_UNKNOWN_LENGTH = 0xFFFFFFFF
-"""What programs write that cannot go back to the beginning of the file."""
+_UNKNOWN_LENGTH = 0x7FFF0000
+"""Programs that cannot go back to the beginning of the file write this or more."""
+_PADDING = 1
+"""Bytes at the end that some programs count, but leave out."""
 
 
 def _check_whole(path: Path) -> None:
@@ -169,7 +171,7 @@ def _check_whole(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(_RIFF_HEAD)
     told, there = int.from_bytes(head[4:], "little"), path.stat().st_size - _RIFF_HEAD
-    if head[:4] == b"RIFF" and there < told < _UNKNOWN_LENGTH:
+    if head[:4] == b"RIFF" and there + _PADDING < told < _UNKNOWN_LENGTH:
         raise _SoundError(_unreadable(path, f"ends after {there:,} of {told:,} bytes"))
 
 
