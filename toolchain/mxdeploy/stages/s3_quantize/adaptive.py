@@ -110,7 +110,8 @@ class AdaptiveWeights:
 
     def _integers(self, factor: float) -> DoubleArray:
         """Integer weights (outputs, inputs) whose errors compensate each other."""
-        step = None if self._problem.bias is None else BIAS_STEP * self.input_scale / factor
+        coarse = self._problem.bias is not None and self._problem.bits != _WHOLE
+        step = BIAS_STEP * self.input_scale / factor if coarse else None
         return self._target.rounded(factor, self._limits, step)
 
     def _wanted(self, factor: float, integers: DoubleArray) -> DoubleArray | None:

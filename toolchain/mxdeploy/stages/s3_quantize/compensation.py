@@ -54,19 +54,32 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Rounding:
+    """How inputs compensate each other.
+
+    Attributes:
+        order: in which they are rounded.
+        triangle: row j says how the inputs after j, in this order, take up the error of input j.
+    """
+
+    order: NDArray[np.intp]
+    triangle: DoubleArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Group:
     """Consecutive inputs that compensate each other.
 
     Attributes:
         curvature: their second moments around the mean.
-        order: in which they are rounded.
-        triangle: row j says how the inputs after j, in this order, take up the error of input j.
+        centred: when the bias takes up every mean error.
+        whole: when the weights have to.
         answer: the change of the weights that takes up a mean error of one at least cost.
     """
 
     curvature: DoubleArray
-    order: NDArray[np.intp]
-    triangle: DoubleArray
+    centred: _Rounding
+    whole: _Rounding
     answer: DoubleArray
 
 
@@ -96,27 +109,33 @@ class Target:
             factor: integer steps of a weight of one.
             limits: smallest and largest integer weight.
             bias_step: real value of one step of a bias, whose rounding the weights take up, too,
-                as far as 8 bits do not cut it off; None: there is no bias.
+                as far as 8 bits do not cut it off; None: there is no bias, or it is fine enough.
         """
         none = np.zeros(len(self.weight))
-        plain = self._rounded(factor, limits, none)
         if bias_step is None:
-            return plain
+            return self._rounded(factor, limits, none, whole=False)
+        plain = self._rounded(factor, limits, none, whole=True)
         wanted = self.bias(self.weight) / bias_step
         left = rounded_bias(wanted).values - wanted
         mean_error = np.where(np.abs(left) <= 1, left, 0.0) * bias_step
-        taken_up = self._rounded(factor, limits, mean_error)
+        taken_up = self._rounded(factor, limits, mean_error, whole=True)
         better = self._cost(taken_up / factor, bias_step) < self._cost(plain / factor, bias_step)
         return np.where(better[:, np.newaxis], taken_up, plain)
 
-    def _rounded(self, factor: float, limits: Limits, mean_error: DoubleArray) -> DoubleArray:
+    def _rounded(
+        self, factor: float, limits: Limits, mean_error: DoubleArray, *, whole: bool
+    ) -> DoubleArray:
         """Integer weights that take up a mean error (outputs,) as well as their own errors."""
         parts, start, left = [], 0, mean_error
         for group in self.groups:
-            stop = start + len(group.order)
+            stop = start + len(group.answer)
             best = self.weight[:, start:stop] - np.outer(left, group.answer)
-            part = _compensated(best * factor, group, limits)
-            left = left + (part / factor - self.weight[:, start:stop]) @ self.mean[start:stop]
+            part = _compensated(best * factor, group.whole if whole else group.centred, limits)
+            left = (
+                left
+                if not whole
+                else left + (part / factor - self.weight[:, start:stop]) @ self.mean[start:stop]
+            )
             parts.append(part)
             start = stop
         return np.concatenate(parts, axis=1)
@@ -131,7 +150,7 @@ class Target:
         """Mean square error (outputs,) before activation of real weights, biases being exact."""
         total, start = np.zeros(len(weight)), 0
         for group in self.groups:
-            stop = start + len(group.order)
+            stop = start + len(group.answer)
             delta = weight[:, start:stop] - self.weight[:, start:stop]
             total += np.einsum("oi,oi->o", delta @ group.curvature, delta)
             start = stop
@@ -161,7 +180,7 @@ def target_of(weight: DoubleArray, samples: Samples, *, with_bias: bool) -> Targ
         # As in Bayesian regression: few samples, or much noise, leave the weights as they are.
         noise = float(np.square(rest).mean(dtype=np.float64)) / len(part)
         change = _LIKELY_CHANGE**2 * float(np.square(weight).mean())
-        ridged = group.curvature + (noise / (change + _TINY) + _TINY) * np.eye(len(group.order))
+        ridged = group.curvature + (noise / (change + _TINY) + _TINY) * np.eye(len(group.answer))
         slope = (rest.T @ part).astype(np.float64) / len(part)
         moved = np.linalg.solve(ridged, slope.T).T
         result[:, start : start + _LARGEST_GROUP] += moved
@@ -173,20 +192,26 @@ def target_of(weight: DoubleArray, samples: Samples, *, with_bias: bool) -> Targ
 def _group(columns: FloatArray, mean: DoubleArray) -> _Group:
     """Prepare inputs of which ``columns`` are what goes beyond their ``mean``.
 
-    A bias is as coarse as a good part of the weights' error: so it is fixed before them, and
-    errors of the mean count like any others.
+    A coarse bias is as much to blame as the weights: so it is fixed before them, and errors of the
+    mean count like any others.
     """
     curvature = _shrunk(columns)
+    centred, _ = _rounding(curvature, np.zeros_like(mean))
+    whole, answer = _rounding(curvature, mean) if mean.any() else (centred, np.zeros_like(mean))
+    return _Group(curvature=curvature, centred=centred, whole=whole, answer=answer)
+
+
+def _rounding(curvature: DoubleArray, mean: DoubleArray) -> tuple[_Rounding, DoubleArray]:
+    """The order and triangle for these moments and means, and the answer to a mean error of one."""
     size = len(curvature)
     moments = curvature + np.outer(mean, mean)
-    damping = _DAMPING * float(np.trace(curvature)) / size
-    damping += _LEAST_DAMPING * float(np.trace(moments)) + _TINY
+    damping = _DAMPING * float(np.trace(curvature)) / size + _TINY
+    damping += _LEAST_DAMPING * (float(np.trace(moments)) - float(np.trace(curvature)))
     order = np.argsort(-np.diag(moments), kind="stable")
     inverse = np.linalg.inv(moments[np.ix_(order, order)] + damping * np.eye(size))
     answer = np.empty(size)
     answer[order] = inverse @ mean[order]
-    triangle = np.linalg.cholesky(inverse).T
-    return _Group(curvature=curvature, order=order, triangle=triangle, answer=answer)
+    return _Rounding(order=order, triangle=np.linalg.cholesky(inverse).T), answer
 
 
 def _shrunk(columns: FloatArray) -> DoubleArray:
@@ -206,7 +231,7 @@ def _shrunk(columns: FloatArray) -> DoubleArray:
     return shrunk
 
 
-def _compensated(wanted: DoubleArray, group: _Group, limits: Limits) -> DoubleArray:
+def _compensated(wanted: DoubleArray, group: _Rounding, limits: Limits) -> DoubleArray:
     """Round ``wanted`` (outputs, inputs), input by input."""
     low, high = limits
     triangle, size = group.triangle, len(group.order)

@@ -24,7 +24,8 @@ DoubleArray = NDArray[np.float64]
 
 BIAS_STEP = 1 << FRACTION_BITS
 # Factors worth a look, relative to the one at which the largest weight just fits.
-_LARGEST, _SMALLEST = 32.0, 1 / 16
+_SMALLEST, _LARGEST, _LARGEST_WHOLE = 1 / 16, 32.0, 4.0
+_WHOLE = 8
 # Samples of a normal distribution, all equally likely.
 _EVENLY_LIKELY = np.array([-1.53, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.53])
 _RAW_SAMPLES = 256
@@ -118,11 +119,12 @@ class WeightProblem:
     def factors(self) -> tuple[float, float]:
         """The smallest and the largest factor worth a look.
 
-        Cutting off the largest weights may pay, and so may coarse weights that leave the biases
-        whole.
+        Cutting off the largest weights may pay, above all of few bits, and so may coarse weights
+        that leave the biases whole.
         """
         fitting = self.fitting_factor
-        return min(fitting * _SMALLEST, self._bias_factor / 2), fitting * _LARGEST
+        largest = _LARGEST_WHOLE if self.bits == _WHOLE else _LARGEST
+        return min(fitting * _SMALLEST, self._bias_factor / 2), fitting * largest
 
     @property
     def _bias_factor(self) -> float:
