@@ -88,6 +88,18 @@ def test_files(mxdeploy: Mxdeploy, folder: Path, tmp_path: Path) -> None:
     assert mxdeploy(*command, "--force").exit_code == 2
 
 
+def test_files_are_written_before_the_tables_are_shown(
+    mxdeploy: Mxdeploy, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mxdeploy.cli.quantize._show", closed)
+    target = tmp_path / "out"
+    mxdeploy("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz", "-o", target)
+    assert (target / "quantization.html").exists()
+
+
 def test_a_layer_that_is_not_there(mxdeploy: Mxdeploy, folder: Path) -> None:
     command = ("quantize", folder / "tiny.onnx", "--calib", folder / "data.npz")
     ran = mxdeploy(*command, "--explain", "conv7", "--json")

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
+
 Z_95 = 1.959964
 """Standard normal quantile of a 95 % interval."""
 Z_95_ONE_SIDED = 1.644854
@@ -100,7 +102,7 @@ class PairedComparison:
         """One line: ``27 answers changed (8 gained, 12 lost): -0.39 points (95 % interval …)``."""
         low, high = self.interval
         return (
-            f"{self.changed} answers changed ({self.gained} gained, {self.lost} lost): "
+            f"{text.count(self.changed, 'answer')} changed ({self.gained} gained, {self.lost} lost): "
             f"{100 * self.difference:+.2f} points "
             f"(95 % interval {100 * low:+.2f} .. {100 * high:+.2f}, McNemar p = {self.p_value:.2g})"
         )

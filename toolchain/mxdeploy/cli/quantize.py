@@ -60,8 +60,13 @@ def command(  # noqa: PLR0913 - one parameter per option
     writes integer.onnx (integers only), quantized.onnx (the same network with QuantizeLinear and
     DequantizeLinear), quantization.json and quantization.html.
     """
-    from mxdeploy.builds import check_target
-    from mxdeploy.quantization import QUANTIZATION_FILE, QuantizationRequest, quantize_model
+    from mxdeploy.builds import check_target, write_build
+    from mxdeploy.quantization import (
+        QUANTIZATION_FILE,
+        QuantizationRequest,
+        quantization_files,
+        quantize_model,
+    )
 
     options = widths.applied(read_options(model, config))
     request = QuantizationRequest(
@@ -75,18 +80,13 @@ def command(  # noqa: PLR0913 - one parameter per option
         check_target(target, force=force, marker=QUANTIZATION_FILE)
     with output.trace() as trace:
         result = quantize_model(request, trace)
+    # The files first: who reads the tables may close the pipe.
+    if target is not None:
+        write_build(target, quantization_files(result))
     _show(output, result)
     if target is not None:
-        _write(output, result, target)
-
-
-def _write(output: Output, result: Quantization, target: Path) -> None:
-    from mxdeploy.builds import write_build
-    from mxdeploy.quantization import quantization_files
-
-    write_build(target, quantization_files(result))
-    output.result["folder"] = str(target)
-    output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
+        output.result["folder"] = str(target)
+        output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
 
 
 def _show(output: Output, result: Quantization) -> None:

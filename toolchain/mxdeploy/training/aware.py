@@ -298,7 +298,7 @@ def _settings(request: AwareRequest) -> FitSettings:
     return FitSettings(
         objective=make_objective(recipe.training, material.train, material.outputs),
         training=training,
-        optimizer=OptimizerSection(name=section.optimizer, rate=rate),
+        optimizer=OptimizerSection(name=section.optimizer, rate=rate, weight_decay=0),
         schedule=ScheduleSection(),
         strengths=recipe.data.strengths,
         classes=material.outputs,
