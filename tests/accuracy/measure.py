@@ -99,7 +99,8 @@ def measure(
         limit: test inputs in use (None: all).
         emulate: run the accelerator model on all test inputs, too, with the first seed.
     """
-    subject, file = SUBJECTS[name], shared / "models" / f"{name}.onnx"
+    subject = SUBJECTS[name]
+    file = shared / "models" / f"{subject.model or name}.onnx"
     network = legalize(import_onnx(file))
     data = read_data(shared, subject, network, limit)
     bars = subject.data_free if calibration == 0 else subject.bars

@@ -42,6 +42,8 @@ class Subject:
         scale: how the data become the network's input.
         bars: when it is calibrated on training inputs.
         data_free: when it is calibrated on made-up inputs.
+        model: its file, if it is not called as the subject.
+        spare_train: inputs of both parts are left out of the test, not out of calibration.
     """
 
     train: tuple[str, str]
@@ -49,6 +51,8 @@ class Subject:
     scale: Scale = Scale.CHIP
     bars: Bars = field(default_factory=Bars)
     data_free: Bars = field(default_factory=Bars)
+    model: str | None = None
+    spare_train: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +115,7 @@ SUBJECTS = {
     "cifar10_noclip": Subject(train=_CIFAR[0], test=_CIFAR[1]),
     "mnist_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
     "mnist-extrasmall_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
+    "kws20_v3-315": Subject(train=_KWS[0], test=_KWS[1], model="kws20_v3", spare_train=True),
     "kws20_v3_noclip": Subject(train=_KWS[0], test=_KWS[1]),
     "kws20_v3_msnoise": Subject(train=_KWS[0], test=_KWS[1]),
     "lenet5": Subject(train=_MNIST[0], test=_MNIST[1]),
@@ -119,7 +124,7 @@ SUBJECTS = {
 
 
 def read_data(shared: Path, subject: Subject, network: Network, limit: int | None) -> Data:
-    """A subject's data; test inputs that also lie in the training part never calibrate."""
+    """A subject's data; no input both calibrates and tests, though it may lie in both parts."""
     model = ModelInput(shape=network.input_shape, layout=model_layout(network.head))
 
     def read(reference: tuple[str, str], most: int | None) -> Labelled:
@@ -135,10 +140,15 @@ def read_data(shared: Path, subject: Subject, network: Network, limit: int | Non
         return Labelled(read.x, read.labels)
 
     test, pool = read(subject.test, None), read(subject.train, _POOL)
-    known = {one.tobytes() for one in test.x}
-    fresh = np.array([one.tobytes() not in known for one in pool.x])
-    return Data(
-        pool=Labelled(pool.x[fresh], pool.labels[fresh]),
-        x=test.x[:limit],
-        labels=test.labels[:limit],
-    )
+    if subject.spare_train:
+        test = _without(test, pool)
+    else:
+        pool = _without(pool, test)
+    return Data(pool=pool, x=test.x[:limit], labels=test.labels[:limit])
+
+
+def _without(part: Labelled, other: Labelled) -> Labelled:
+    """What of ``part`` is not in ``other``."""
+    known = {one.tobytes() for one in other.x}
+    fresh = np.array([one.tobytes() not in known for one in part.x])
+    return Labelled(part.x[fresh], part.labels[fresh])

@@ -57,6 +57,17 @@ def test_test_inputs_never_calibrate(shared: Path) -> None:
     assert np.array_equal(data.pool.x * 128, np.array(fresh, np.float32))
 
 
+@pytest.mark.shared
+def test_what_calibrates_is_left_out_of_the_test(shared: Path) -> None:
+    subject = SUBJECTS["kws20_v3-315"]
+    network = legalize(import_onnx(shared / "models" / "kws20_v3.onnx"))
+    data = read_data(shared, subject, network, None)
+    calibrating, testing = ({one.tobytes() for one in part} for part in (data.pool.x, data.x))
+    assert not calibrating & testing
+    files = [np.load(shared / "data" / name)[key] for name, key in (subject.train, subject.test)]
+    assert len(calibrating | testing) == len({one.tobytes() for file in files for one in file})
+
+
 @pytest.mark.parametrize(
     ("gained", "lost", "missed"),
     [
