@@ -219,7 +219,8 @@ def quantize_options(section: QuantizeSection, *, data_free: bool = False) -> Qu
     """What a user chose about quantization, as its stage takes it.
 
     Made-up inputs show how large tensors get, but not how large their channels are relative to each
-    other, and not where their limits are: equalization by them does more harm than good.
+    other, and not where their limits are: equalization by them does more harm than good. Weights of
+    8 bits that are rounded for them are the worse for real ones.
     """
     from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule
 
@@ -229,6 +230,7 @@ def quantize_options(section: QuantizeSection, *, data_free: bool = False) -> Qu
         widths=tuple(rules),
         method=section.ranges,
         rounding=section.rounding,
+        fit_wide=not data_free,
         equalize=section.equalize and not data_free,
         absorb=section.absorb and not data_free,
     )

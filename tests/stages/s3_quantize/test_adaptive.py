@@ -194,3 +194,5 @@ def test_noisy_outputs_become_quieter(network: Network, seed: int) -> None:
         assert chosen == nearest
     else:
         assert chosen == adaptive
+    options = QuantizeOptions(rounding="auto", max_samples=8, fit_wide=False)
+    assert quantize(network, data, options) == nearest

@@ -38,6 +38,7 @@ class QuantizeOptions:
         rounding: ``nearest`` rounds each weight by itself, ``adaptive`` so that the layer's output
             comes close; ``auto`` does the latter in networks with weights of less than 8 bits, and
             in those of 8 bits whose outputs are noisy (below 30 dB) where that makes them quieter.
+        fit_wide: ``auto`` may round weights of 8 bits for the layer's output.
         equalize: scale channels so that one scale per tensor suits all of them.
         absorb: move constant parts of channels into the biases of what reads them, where measuring
             on the calibration data says that it helps.
@@ -55,6 +56,7 @@ class QuantizeOptions:
     widths: tuple[WidthRule, ...] = ()
     method: RangeMethod = "mse"
     rounding: Rounding = "auto"
+    fit_wide: bool = True
     equalize: bool = True
     absorb: bool = True
     bias_correction: bool = True

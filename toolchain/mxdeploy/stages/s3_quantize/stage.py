@@ -178,7 +178,8 @@ def _rounded(
     """
     plain = _attempt(network, calibration, options)
     noise = output_noise(plain[1])
-    if options.rounding != "auto" or plain[0].is_adaptive or noise <= 10 ** (-_NOISY_DB / 10):
+    is_free = options.rounding == "auto" and options.fit_wide and not plain[0].is_adaptive
+    if not is_free or noise <= 10 ** (-_NOISY_DB / 10):
         return plain
     few = BRIEF.samples if options.max_samples is None else options.max_samples
     careful = _attempt(network, calibration, replace(options, rounding="adaptive", max_samples=few))
