@@ -101,8 +101,9 @@ class PairedComparison:
     def to_text(self) -> str:
         """One line: ``27 answers changed (8 gained, 12 lost): -0.39 points (95 % interval …)``."""
         low, high = self.interval
+        changed = text.count(self.changed, "answer")
         return (
-            f"{text.count(self.changed, 'answer')} changed ({self.gained} gained, {self.lost} lost): "
+            f"{changed} changed ({self.gained} gained, {self.lost} lost): "
             f"{100 * self.difference:+.2f} points "
             f"(95 % interval {100 * low:+.2f} .. {100 * high:+.2f}, McNemar p = {self.p_value:.2g})"
         )
