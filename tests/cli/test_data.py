@@ -69,6 +69,24 @@ def test_bars_for_people(mxdeploy: Mxdeploy, folder: Path) -> None:
     assert "broken.png" in ran.err
 
 
+def test_of_many_like_problems_the_first_are_named(mxdeploy: Mxdeploy, folder: Path) -> None:
+    for i in range(300):
+        (folder / "train" / "bad" / f"x{i:03}.png").write_text("x")
+    (folder / "train" / "bad" / "y.png").write_text("")
+    ran = mxdeploy("data", folder)
+    told = [line for line in ran.err.splitlines() if line.startswith("warning[MX8344]")]
+    assert len(told) == 6
+    named = [Path(line.split(": ")[0].split()[-1]).name for line in told[:5]]
+    assert named == ["broken.png", "x000.png", "x001.png", "x002.png", "y.png"]  # y is empty
+    assert told[5] == "warning[MX8344] and 297 more like this (-v shows all)"
+    assert "304 problems" in ran.out.splitlines()  # these, a small class, and one without tests
+    assert mxdeploy("data", folder, "-v").err.count("warning[MX8344]") == 302
+    assert mxdeploy("data", folder, "--json").codes.count("MX8344") == 302
+    strict = mxdeploy("data", folder, "--strict")
+    assert strict.exit_code == 2
+    assert "error[MX8344] and 297 more like this (-v shows all)" in strict.err.splitlines()
+
+
 def test_copies_wrong_labels_and_leaks(mxdeploy: Mxdeploy, folder: Path) -> None:
     picture(folder / "train" / "good" / "copy.png", 0)
     picture(folder / "train" / "bad" / "contrary.png", 1)

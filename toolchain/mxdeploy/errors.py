@@ -7,11 +7,17 @@ exception's exit status.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 Severity = Literal["error", "warning", "note"]
+
+MANY = 10
+"""Up to so many findings of one kind are all shown to people."""
+FIRST = 5
+"""Of more, so many are shown, and the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,57 @@ class Diagnostic:
     def to_dict(self) -> dict[str, str]:
         """For ``--json``."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A finding as people are told of it.
+
+    Attributes:
+        finding: what is told.
+        more: how many others like this are not told one by one; with the last that is.
+    """
+
+    finding: Diagnostic
+    more: int = 0
+
+    @property
+    def rest(self) -> str:
+        """``warning[MX8344] and 4,995 more like this``; empty if there are none."""
+        if not self.more:
+            return ""
+        return f"{self.finding.severity}[{self.finding.code}] and {self.more:,} more like this"
+
+
+def told(findings: Iterable[Diagnostic]) -> tuple[Told, ...]:
+    """Findings in their order; of many with the same code and severity, the first are enough.
+
+    Among many, those in which something else was found come first: five thousand empty files do
+    not hide the one that is damaged.
+    """
+    kinds: dict[tuple[str, Severity], list[tuple[int, Diagnostic]]] = {}
+    for place, finding in enumerate(findings):
+        kinds.setdefault((finding.code, finding.severity), []).append((place, finding))
+    chosen: dict[int, Told] = {}
+    for kind in kinds.values():
+        few = _examples(kind)
+        chosen |= {place: Told(finding=finding) for place, finding in few}
+        place, last = few[-1]
+        chosen[place] = Told(finding=last, more=len(kind) - len(few))
+    return tuple(chosen[place] for place in sorted(chosen))
+
+
+def _examples(kind: list[tuple[int, Diagnostic]]) -> list[tuple[int, Diagnostic]]:
+    """Findings of one kind with their places: all of few, some of many."""
+    if len(kind) <= MANY:
+        return kind
+    before: Counter[str] = Counter()
+    ranks = []
+    for place, finding in kind:
+        ranks.append((before[finding.what], place))
+        before[finding.what] += 1
+    places = {place for _, place in sorted(ranks)[:FIRST]}
+    return [(place, finding) for place, finding in kind if place in places]
 
 
 class MxdeployError(Exception):

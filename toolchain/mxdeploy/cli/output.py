@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mxdeploy import __version__
-from mxdeploy.errors import Diagnostic, MxdeployError
+from mxdeploy.errors import Diagnostic, MxdeployError, Severity, Told, told
 from mxdeploy.trace import Trace
 
 if TYPE_CHECKING:
@@ -68,13 +68,17 @@ class Output:
             click.echo(text, err=True)
 
     def report(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Findings; shown at once, and part of the JSON document."""
-        for diagnostic in diagnostics:
-            self.diagnostics.append(diagnostic)
-            if not self.as_json and (self.verbosity >= 0 or diagnostic.severity == "error"):
-                colour = {"error": "red", "warning": "yellow", "note": "cyan"}[diagnostic.severity]
-                head, _, rest = diagnostic.to_text().partition(": ")
-                click.echo(f"{click.style(head, fg=colour, bold=True)}: {rest}", err=True)
+        """Findings; shown at once, of many alike the first, and all part of the JSON document."""
+        found = tuple(diagnostics)
+        self.diagnostics += found
+        if self.as_json:
+            return
+        for one in told(found) if self.verbosity <= 0 else (Told(finding=d) for d in found):
+            severity = one.finding.severity
+            if self.verbosity >= 0 or severity == "error":
+                _write(one.finding.to_text(), severity)
+                if one.rest:
+                    _write(f"{one.rest} (-v shows all)", severity)
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str], None]]:
@@ -156,6 +160,13 @@ class Output:
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stdout.flush()
         sys.exit(exit_code)
+
+
+def _write(text: str, severity: Severity) -> None:
+    """A finding to standard error, its head in the colour of the severity."""
+    colours: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
+    head, colon, rest = text.partition(": ")
+    click.echo(f"{click.style(head, fg=colours[severity], bold=True)}{colon}{rest}", err=True)
 
 
 def _in_words(done: int, total: int, text: str) -> str:

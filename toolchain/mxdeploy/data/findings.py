@@ -10,8 +10,6 @@ from mxdeploy.errors import Diagnostic, UsageError
 
 MAX_POSITIONS = 5
 """So many positions of bad examples are named; the others are counted."""
-MAX_SHOWN = 10
-"""So many problems are shown where the data are not the subject."""
 
 
 DAMAGED_MEMBER, MISSING_MEMBER, NO_LABELS = "MX8306", "MX8307", "MX8315"
@@ -50,17 +48,6 @@ def positions(found: Iterable[int]) -> str:
     text = ", ".join(map(str, numbers[:MAX_POSITIONS]))
     more = len(numbers) - MAX_POSITIONS
     return f"{text} and {more} more" if more > 0 else text
-
-
-def shortened(problems: tuple[Diagnostic, ...], where: object) -> tuple[Diagnostic, ...]:
-    """The first problems, and how many more there are."""
-    more = len(problems) - MAX_SHOWN
-    if more <= 0:
-        return problems
-    rest = problem(
-        "MX8309", where, f"has {more} more problems", f"mxdeploy data {where} lists them all"
-    )
-    return (*problems[:MAX_SHOWN], rest)
 
 
 def missing_library(module: str, package: str) -> UsageError:

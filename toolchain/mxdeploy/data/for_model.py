@@ -67,7 +67,6 @@ def read_for_model(
         found = read_wish(path, replace(wish, part=None), whole=False)
     if is_line and len(found.shape) == IMAGE_AXES:
         raise _pictures_for_a_line(path, shape)
-    found = replace(found, problems=findings.shortened(found.problems, path))
     return found if classes is None else numbered(found, classes)
 
 

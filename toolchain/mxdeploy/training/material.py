@@ -19,7 +19,7 @@ from mxdeploy.data import (
     without_leaks,
 )
 from mxdeploy.data.copies import LEAKS
-from mxdeploy.data.findings import LABELS_LOST, raise_all, shortened
+from mxdeploy.data.findings import LABELS_LOST, raise_all
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.recipe import DataSection, Recipe
 
@@ -103,9 +103,8 @@ def read_material(recipe: Recipe, folder: Path) -> Material:
 
 
 def _problems(found: Split) -> tuple[Diagnostic, ...]:
-    """What was left out of any part, each thing once; the first of many."""
-    both = dict.fromkeys((*found.train.problems, *found.test.problems))
-    return shortened(tuple(both), found.train.source)
+    """What was left out of any part, each thing once."""
+    return tuple(dict.fromkeys((*found.train.problems, *found.test.problems)))
 
 
 _FEW = 5

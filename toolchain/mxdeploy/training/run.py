@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mxdeploy.builds import to_json, write_file
-from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
+from mxdeploy.errors import Diagnostic, MxdeployError, UsageError, told
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
 from mxdeploy.training.export import TRIALS, export_checkpoint
@@ -119,7 +119,7 @@ class _Training:
 
     def __init__(self, request: TrainRequest, talk: Talk, device: Device, *, writes: bool) -> None:
         self._request = request
-        self._said: list[str] = []
+        self._said: dict[str, Diagnostic] = {}
         self._mapped = Mapped()
         self._talk = replace(talk, report=lambda found: self._report(talk, found))
         self._device = device
@@ -130,9 +130,14 @@ class _Training:
 
     def _report(self, talk: Talk, found: Iterable[Diagnostic]) -> None:
         """Say it once, and remember it for the page."""
-        diagnostics = tuple(d for d in found if d.to_text() not in self._said)
-        self._said += [d.to_text() for d in diagnostics]
-        talk.report(diagnostics)
+        new = {text: d for d in found if (text := d.to_text()) not in self._said}
+        self._said |= new
+        talk.report(new.values())
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What was said, for the page."""
+        found = told(self._said.values())
+        return tuple(text for one in found for text in (one.finding.to_text(), one.rest) if text)
 
     def run(self) -> Trained:
         self._mapped = self._check_network()
@@ -335,7 +340,7 @@ class _Training:
         if self._writes:
             self._write(out / HISTORY_FILE, to_json(trained.to_dict()))
             self._talk.on_stage("drawing")
-            files = report_files(trained, material, network.cpu(), tuple(self._said))
+            files = report_files(trained, material, network.cpu(), self._warnings())
             for name, content in files.items():
                 self._write(out / name, content)
         if failure is not None:
