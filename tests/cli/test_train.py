@@ -14,8 +14,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from tests.command import Mxdeploy, Ran  # noqa: E402 - torch is optional
-from tests.stages.s0_train.small import bars  # noqa: E402
+from tests.command import Mxdeploy, Ran
+from tests.stages.s0_train.small import bars
 
 NETWORK = """
 from torch import nn

@@ -11,18 +11,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.data import Scale  # noqa: E402 - torch is optional
-from mxdeploy.inputs import chip_inputs  # noqa: E402
-from mxdeploy.ir.quantized import QuantNetwork  # noqa: E402
-from mxdeploy.stages.s0_train.samples import in_units  # noqa: E402
-from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model  # noqa: E402
-from mxdeploy.stages.s4_map import map_network  # noqa: E402
-from mxdeploy.stages.s5_lower import lower  # noqa: E402
-from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine  # noqa: E402
-from tests.cli.test_train import NETWORK  # noqa: E402
-from tests.command import Mxdeploy, Ran  # noqa: E402
-from tests.networks import ModelBuilder  # noqa: E402
-from tests.stages.s0_train.small import bars  # noqa: E402
+from mxdeploy.data import Scale
+from mxdeploy.inputs import chip_inputs
+from mxdeploy.ir.quantized import QuantNetwork
+from mxdeploy.stages.s0_train.samples import in_units
+from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model
+from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s5_lower import lower
+from mxdeploy.stages.s8_run.accelerator import AcceleratorMachine
+from tests.cli.test_train import NETWORK
+from tests.command import Mxdeploy, Ran
+from tests.networks import ModelBuilder
+from tests.stages.s0_train.small import bars
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.stages.s0_train.networks import ZOO  # noqa: E402 - torch is optional
+from mxdeploy.stages.s0_train.networks import ZOO
 
 SIZE_LIMIT_BYTES = 700_000
 WEIGHT_MEMORY_BYTES = 432 * 1024

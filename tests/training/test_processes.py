@@ -15,9 +15,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model  # noqa: E402 - torch is optional
-from tests.command import Mxdeploy  # noqa: E402
-from tests.stages.s0_train.small import bars  # noqa: E402
+from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model
+from tests.command import Mxdeploy
+from tests.stages.s0_train.small import bars
 
 LAUNCHER = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "mxdeploy")
 """What the command ``torchrun`` calls."""

@@ -16,14 +16,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.errors import Diagnostic, UsageError  # noqa: E402 - torch is optional
-from mxdeploy.recipe import load_recipe  # noqa: E402
-from mxdeploy.stages.s0_train.qat.checkpoint import read_integer_checkpoint  # noqa: E402
-from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model  # noqa: E402
-from mxdeploy.training import Talk, TrainRequest, stored_request, train, tune  # noqa: E402
-from tests.command import Mxdeploy  # noqa: E402
-from tests.networks import ModelBuilder  # noqa: E402
-from tests.stages.s0_train.small import bars  # noqa: E402
+from mxdeploy.errors import Diagnostic, UsageError
+from mxdeploy.recipe import load_recipe
+from mxdeploy.stages.s0_train.qat.checkpoint import read_integer_checkpoint
+from mxdeploy.stages.s3_quantize.qdq_read import read_qdq_model
+from mxdeploy.training import Talk, TrainRequest, stored_request, train, tune
+from tests.command import Mxdeploy
+from tests.networks import ModelBuilder
+from tests.stages.s0_train.small import bars
 
 EPOCHS = 4
 NETWORK = """

@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.data import Scale  # noqa: E402 - torch is optional
-from mxdeploy.recipe import AUGMENTATIONS  # noqa: E402
-from mxdeploy.stages.s0_train.augment import alter, draw_geometry  # noqa: E402
-from mxdeploy.stages.s0_train.samples import Batches, Samples  # noqa: E402
+from mxdeploy.data import Scale
+from mxdeploy.recipe import AUGMENTATIONS
+from mxdeploy.stages.s0_train.augment import alter, draw_geometry
+from mxdeploy.stages.s0_train.samples import Batches, Samples
 
 
 def random(seed: int = 0) -> torch.Generator:

@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.recipe import TrainingSection  # noqa: E402 - torch is optional
-from mxdeploy.stages.s0_train.history import Epoch, History  # noqa: E402
-from mxdeploy.stages.s0_train.loop import Teacher, Watcher, fit, why_stop  # noqa: E402
-from mxdeploy.stages.s0_train.samples import Batches  # noqa: E402
-from tests.stages.s0_train import small  # noqa: E402
+from mxdeploy.recipe import TrainingSection
+from mxdeploy.stages.s0_train.history import Epoch, History
+from mxdeploy.stages.s0_train.loop import Teacher, Watcher, fit, why_stop
+from mxdeploy.stages.s0_train.samples import Batches
+from tests.stages.s0_train import small
 
 
 def without_times(history: History) -> History:

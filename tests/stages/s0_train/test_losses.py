@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.data import Scale  # noqa: E402 - torch is optional
-from mxdeploy.errors import UsageError  # noqa: E402
-from mxdeploy.recipe import TrainingSection  # noqa: E402
-from mxdeploy.stages.s0_train.losses import Objective, make_objective  # noqa: E402
-from mxdeploy.stages.s0_train.samples import Samples  # noqa: E402
+from mxdeploy.data import Scale
+from mxdeploy.errors import UsageError
+from mxdeploy.recipe import TrainingSection
+from mxdeploy.stages.s0_train.losses import Objective, make_objective
+from mxdeploy.stages.s0_train.samples import Samples
 
 OUTPUTS = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.3, 0.1]])
 LABELS = torch.tensor([0, 2])

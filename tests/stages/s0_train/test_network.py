@@ -11,22 +11,22 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.data import Scale  # noqa: E402 - torch is optional
-from mxdeploy.errors import UsageError  # noqa: E402
-from mxdeploy.recipe import NetworkSection, Recipe  # noqa: E402
-from mxdeploy.stages.s0_train.checkpoint import (  # noqa: E402
+from mxdeploy.data import Scale
+from mxdeploy.errors import UsageError
+from mxdeploy.recipe import NetworkSection, Recipe
+from mxdeploy.stages.s0_train.checkpoint import (
     Checkpoint,
     network_of,
     read_checkpoint,
 )
-from mxdeploy.stages.s0_train.export import export_onnx, module_of  # noqa: E402
-from mxdeploy.stages.s0_train.network import (  # noqa: E402
+from mxdeploy.stages.s0_train.export import export_onnx, module_of
+from mxdeploy.stages.s0_train.network import (
     Trainable,
     build_network,
     check_outputs,
     make_normalize,
 )
-from mxdeploy.stages.s0_train.samples import Samples  # noqa: E402
+from mxdeploy.stages.s0_train.samples import Samples
 
 NETWORK = """
 import torch

@@ -10,15 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.errors import UsageError  # noqa: E402 - torch is optional
-from mxdeploy.proof import prove  # noqa: E402
-from mxdeploy.stages.s0_train.networks import ZOO  # noqa: E402
-from mxdeploy.stages.s1_import import import_onnx  # noqa: E402
-from mxdeploy.stages.s2_legalize import legalize  # noqa: E402
-from mxdeploy.stages.s3_quantize import quantize  # noqa: E402
-from mxdeploy.stages.s3_quantize.integer_model import build_integer_model  # noqa: E402
-from mxdeploy.stages.s4_map import map_network  # noqa: E402
-from mxdeploy.stages.s5_lower import lower  # noqa: E402
+from mxdeploy.errors import UsageError
+from mxdeploy.proof import prove
+from mxdeploy.stages.s0_train.networks import ZOO
+from mxdeploy.stages.s1_import import import_onnx
+from mxdeploy.stages.s2_legalize import legalize
+from mxdeploy.stages.s3_quantize import quantize
+from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
+from mxdeploy.stages.s4_map import map_network
+from mxdeploy.stages.s5_lower import lower
 
 SMALL = [
     ("cifar_cnn", (3, 16, 16), 10, {}, (10,), 5),

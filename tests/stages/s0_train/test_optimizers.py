@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.recipe import OptimizerName, OptimizerSection, ScheduleSection  # noqa: E402
-from mxdeploy.stages.s0_train.optimizers import Schedule, make_optimizer  # noqa: E402
+from mxdeploy.recipe import OptimizerName, OptimizerSection, ScheduleSection
+from mxdeploy.stages.s0_train.optimizers import Schedule, make_optimizer
 
 
 @pytest.mark.parametrize("name", get_args(OptimizerName))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from mxdeploy.data import Scale  # noqa: E402 - torch is optional
-from mxdeploy.stages.s0_train.samples import Batches, Samples, in_units, input_range  # noqa: E402
+from mxdeploy.data import Scale
+from mxdeploy.stages.s0_train.samples import Batches, Samples, in_units, input_range
 
 
 def numbered(count: int) -> Samples:

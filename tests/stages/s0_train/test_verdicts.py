@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402 - torch is optional
+from torch import nn
 
-from mxdeploy.stages.s0_train.diagnosis import Verdict, diagnose  # noqa: E402
-from mxdeploy.stages.s0_train.loop import FitData, fit  # noqa: E402
-from mxdeploy.stages.s0_train.samples import Samples  # noqa: E402
-from tests.stages.s0_train import small  # noqa: E402
+from mxdeploy.stages.s0_train.diagnosis import Verdict, diagnose
+from mxdeploy.stages.s0_train.loop import FitData, fit
+from mxdeploy.stages.s0_train.samples import Samples
+from tests.stages.s0_train import small
 
 CLASSES = 3
 BATCH = 16

@@ -25,8 +25,8 @@ from tests.fuzz.models import imported, recipes
 from tests.fuzz.recipe import Cook, Recipe
 
 torch = pytest.importorskip("torch")
-from mxdeploy.stages.s0_train import qat  # noqa: E402 - needs torch
-from mxdeploy.stages.s0_train.qat.layer import EXACT_IN_SINGLE  # noqa: E402
+from mxdeploy.stages.s0_train import qat
+from mxdeploy.stages.s0_train.qat.layer import EXACT_IN_SINGLE
 
 
 def require_equal(

@@ -20,7 +20,7 @@ from tests.branches import branching_networks
 from tests.builders import Draft, build, conv, linear, max_pool
 
 torch = pytest.importorskip("torch")
-from mxdeploy.stages.s0_train.qat import IntegerNetwork, trainable_network  # noqa: E402
+from mxdeploy.stages.s0_train.qat import IntegerNetwork, trainable_network
 
 
 def weights_of(network: QuantNetwork) -> list[np.ndarray]:
