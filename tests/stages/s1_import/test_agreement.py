@@ -9,39 +9,12 @@ import onnx
 import pytest
 
 from mxdeploy.errors import ModelError
-from mxdeploy.ops.graph import Slice, Unsupported, Upsample
 from mxdeploy.stages.s1_import import import_onnx
-from tests.onnx_text import model, random, save
-from tests.stages.s1_import.conftest import Agree
+from tests.onnx_text import model, save
+from tests.stages.s1_import.conftest import NCHW, NCL, NHWC, VECTOR, Agree, check, ints, ops
 
-I64 = np.int64
 NEWEST_OF_RUNTIME = 21
 """Operator set that every onnxruntime reads that there is for the operators here."""
-NCHW, NHWC, NCL, VECTOR = (
-    "float[1,3,8,8] x", "float[1,7,8,3] x", "float[1,3,9] x", "float[1,6] x",
-)  # fmt: skip
-
-
-def ints(*values: int) -> np.ndarray:
-    return np.array(values, I64)
-
-
-def scalar(value: float, kind: type = np.float32) -> np.ndarray:
-    return np.array(value, kind)
-
-
-WEIGHTS = {
-    "w": random(4, 3, 3, 3), "b": random(4), "w1": random(4, 3, 5), "wd": random(6, 1, 3, 3),
-    "wt": random(3, 4, 3, 3), "wt1": random(3, 4, 4), "wtg": random(3, 2, 3, 3),
-    "m": random(6, 5), "mt": random(5, 6), "mb": random(5), "m1": random(1, 6, 5),
-    "row": random(1, 5), "one": random(1), "v6": random(6), "m192": random(192, 5),
-    "m54": random(5, 4), "left": random(4, 3), "left1": random(1, 4, 3), "m9": random(9, 5),
-    "c": random(3, 1, 1), "c1": random(1, 3, 1, 1), "c3": random(3), "col": random(8, 1),
-    "pos": np.abs(random(3)) + 0.5, "k": scalar(2.5), "six": scalar(6.0), "zero": scalar(0.0),
-    "k388": random(3, 8, 8), "k88": random(1, 1, 8, 8),
-    "low": scalar(-0.5), "half": scalar(0.5), "no": scalar(0, np.bool_), "axis1": ints(1),
-}  # fmt: skip
-
 CONVOLUTIONS = {
     "y = Conv(x, w, b)": "Conv",
     "y = Conv <pads=[1,2,3,0], strides=[2,3]> (x, w)": "Conv",
@@ -153,19 +126,6 @@ ACTIVATIONS = {
 }
 
 
-def ops(network) -> str:
-    return " ".join(type(n.op).__name__ for n in network.nodes)
-
-
-def check(agree: Agree, nodes: str, expected: str, **more) -> None:
-    weights = {**WEIGHTS, **more.pop("extra", {})}
-    names = set(nodes.replace("(", " ").replace(")", " ").replace(",", " ").split())
-    used = {n: a for n, a in weights.items() if n in names}
-    network = agree(model(nodes, weights=used, **more))
-    assert not any(isinstance(n.op, Unsupported) for n in network.nodes)
-    assert ops(network) == expected
-
-
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [*CONVOLUTIONS.items(), *POOLS.items(), *SHAPES.items(), *ARITHMETIC.items(),
@@ -232,182 +192,6 @@ def test_channels_last(agree: Agree, nodes: str, expected: str) -> None:
 )
 def test_vectors(agree: Agree, nodes: str, expected: str) -> None:
     check(agree, nodes, expected, inputs=VECTOR)
-
-
-# --- reshaping ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(1, 192), (0, -1), (-1, 3, 64), (0, 0, 64), (1, 3, -1, 16)])
-def test_reshape(agree: Agree, shape: tuple[int, ...]) -> None:
-    check(agree, "y = Reshape(x, s)", "Reshape", extra={"s": ints(*shape)})
-
-
-@pytest.mark.parametrize(("opset", "text"), [(11, "<axes=[2,3]> (g)"), (13, "(g, a)")])
-def test_squeeze_and_unsqueeze(agree: Agree, opset: int, text: str) -> None:
-    nodes = f"g = GlobalMaxPool(x) s = Squeeze{text} y = Unsqueeze{text.replace('g', 's')}"
-    expected = "Pooling Reshape Reshape"
-    check(agree, nodes, expected, opset=opset, extra={"a": ints(2, 3)})
-
-
-@pytest.mark.parametrize("mode", ["DCR", "CRD"])
-def test_pixel_shuffle(agree: Agree, mode: str) -> None:
-    nodes = f'y = DepthToSpace <blocksize=2, mode="{mode}"> (x)'
-    check(agree, nodes, "Reshape Transpose Reshape", inputs="float[1,12,3,4] x")
-
-
-# --- parts --------------------------------------------------------------------------------------
-
-
-def bounds(starts, ends, axes=None, steps=None) -> dict[str, np.ndarray]:
-    found = {"s": ints(*starts), "e": ints(*ends)}
-    if axes is not None:
-        found["a"] = ints(*axes)
-    if steps is not None:
-        found["t"] = ints(*steps)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("text", "extra", "expected"),
-    [
-        ("(x, s, e, a)", bounds([1], [3], [1]), "Slice"),
-        ("(x, s, e, a)", bounds([-2], [2**63 - 1], [1]), "Slice"),
-        ("(x, s, e, a)", bounds([-(2**63)], [-1], [-3]), "Slice"),
-        ("(x, s, e, a, t)", bounds([1], [100], [3], [2]), "Slice"),
-        ("(x, s, e, a, t)", bounds([0, 1], [8, -1], [2, -1], [3, 2]), "Slice Slice"),
-        ("(x, s, e)", bounds([0, 0, 2], [1, 3, 6]), "Slice"),
-        ("(x, s, e, , t)", bounds([0, 0, 0, 0], [1, 3, 8, 8], None, [1, 1, 2, 2]), "Slice Slice"),
-        ("(x, s, e, a)", bounds([0], [2**31 - 1], [1]), ""),
-        ("(x, s, e, a, t)", bounds([-1], [-(2**63)], [1], [-1]), "Conv"),
-    ],
-)
-def test_slice(agree: Agree, text: str, extra: dict, expected: str) -> None:
-    check(agree, f"y = Slice{text}", expected, extra=extra)
-
-
-@pytest.mark.parametrize(
-    ("text", "extra", "opset", "inputs"),
-    [
-        ("<axis=1> (x)", {}, 11, "float[1,4,8,8] x"),
-        ("<axis=1, split=[1,3]> (x)", {}, 11, "float[1,4,8,8] x"),
-        ("<axis=-3> (x, s)", {"s": ints(3, 1)}, 13, "float[1,4,8,8] x"),
-        ("<axis=2> (x)", {}, 17, NCHW),
-        ("<axis=1, num_outputs=2> (x)", {}, 18, "float[1,5,8,8] x"),
-    ],
-)
-def test_split(agree: Agree, text: str, extra: dict, opset: int, inputs: str) -> None:
-    proto = model(f"a, y = Split{text} z = Relu(a)", inputs=inputs, outputs="y, z",
-                  weights=extra, opset=opset)  # fmt: skip
-    network = agree(proto)
-    assert ops(network) == "Slice Slice Relu"
-    assert {n.origin for n in network.nodes} == {("Split(a)",), ("Relu(z)",)}
-
-
-@pytest.mark.parametrize(
-    ("axis", "indices", "expected"),
-    [
-        (1, ints(1, 2), "Slice"),
-        (-3, ints(0, 2), "Slice"),
-        (3, ints(-3, -2, -1), "Slice"),
-        (1, scalar(-1, I64), "Slice Reshape"),
-        (2, scalar(3, I64), "Slice Reshape"),
-        (1, ints(2, 1, 0), "Conv"),
-        (1, ints(0, 0, 2, 1), "Conv"),
-        (1, ints(0, 1, 2), ""),
-    ],
-)
-def test_gather(agree: Agree, axis: int, indices: np.ndarray, expected: str) -> None:
-    check(agree, f"y = Gather <axis={axis}> (x, i)", expected, extra={"i": indices})
-
-
-def test_channels_that_come_last_in_another_order(agree: Agree) -> None:
-    nodes = "y = Gather <axis=3> (x, i)"
-    extra = {"i": ints(2, 1, 0)}
-    check(agree, nodes, "Transpose Conv Transpose", inputs=NHWC, extra=extra)
-
-
-# --- padding ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "extra", "expected"),
-    [
-        ("(x, p)", {"p": ints(0, 0, 1, 2, 0, 0, 3, 0)}, "Pad"),
-        ("(x, p, low)", {"p": ints(0, 1, 0, 0, 0, 2, 0, 0)}, "Pad"),
-        ("(x, p)", {"p": ints(0, 0, -1, 2, 0, 0, 3, -2)}, "Slice Slice Pad"),
-        ("(x, p)", {"p": ints(0, 0, -1, 0, 0, 0, -2, 0)}, "Slice"),
-        ('<mode="reflect"> (x, p)', {"p": ints(0, 0, 0, 0, 0, 0, 0, 0)}, ""),
-    ],
-)
-def test_pad(agree: Agree, text: str, extra: dict, expected: str) -> None:
-    check(agree, f"y = Pad{text}", expected, extra=extra)
-
-
-def test_pad_of_some_axes(agree: Agree) -> None:
-    extra = {"p": ints(1, 2, 3, 4), "a": ints(-1, 2)}
-    check(agree, "y = Pad(x, p, , a)", "Pad", extra=extra, opset=18)
-
-
-# --- enlarging ----------------------------------------------------------------------------------
-
-MODE = "coordinate_transformation_mode"
-TRANSFORMATIONS = (
-    "half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric",
-)  # fmt: skip
-ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
-
-
-@pytest.mark.parametrize("transformation", TRANSFORMATIONS)
-@pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_every_way_to_the_nearest_neighbour(
-    agree: Agree, transformation: str, rounding: str
-) -> None:
-    """What is imported agrees; what is not, is no plain repetition."""
-    known = 0
-    for length, size in ((5, 10), (4, 12), (3, 15), (8, 4), (7, 3), (8, 2), (1, 6), (2, 4)):
-        scale = size / length if size > length else 2.0 ** -round(np.log2(length / size))
-        for extra, text in (
-            ({"s": np.array([1, 1, 1, scale], np.float32)}, "(x, , s)"),
-            ({"s": ints(1, 2, 3, size)}, "(x, , , s)"),
-        ):
-            nodes = f'y = Resize <{MODE}="{transformation}", nearest_mode="{rounding}"> {text}'
-            inputs = f"float[1,2,3,{length}] x"
-            proto = model(nodes, inputs=inputs, weights=extra, opset=19)
-            try:
-                network = agree(proto)
-            except AssertionError as error:
-                assert "Unsupported" in str(error)  # noqa: PT017
-                continue
-            known += 1
-            kinds = {type(n.op) for n in network.nodes}
-            assert kinds == ({Upsample} if size > length else {Slice})
-    regular = ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
-    if (transformation in regular and rounding.startswith("round")) or (
-        transformation == "asymmetric" and rounding == "floor"
-    ):
-        assert known >= 12
-
-
-def test_enlarging_channels_last(agree: Agree) -> None:
-    extra = {"s": np.array([1, 2, 3, 1], np.float32)}
-    nodes = f'y = Resize <nearest_mode="floor", {MODE}="asymmetric"> (x, , s)'
-    check(agree, nodes, "Transpose Upsample Transpose", inputs=NHWC, extra=extra, opset=13)
-
-
-def test_old_and_new_forms_of_resize(agree: Agree) -> None:
-    old = {"r": np.zeros(0, np.float32), "s": np.array([1, 1, 2, 2], np.float32)}
-    nodes = f'y = Resize <{MODE}="tf_half_pixel_for_nn", nearest_mode="floor"> (x, r, s)'
-    check(agree, nodes, "Upsample", extra=old, opset=11)
-    new = {"s": np.array([2, 4], np.float32)}
-    check(agree, "y = Resize <axes=[3,2]> (x, , s)", "Upsample", extra=new, opset=18)
-
-
-def test_single_rows_and_columns_are_repeated(agree: Agree) -> None:
-    nodes = "g = GlobalMaxPool(x) a = Expand(g, s) y = Add(a, x)"
-    check(agree, nodes, "Pooling Upsample Elementwise", extra={"s": ints(1, 3, 8, 8)})
-    check(agree, "g = GlobalMaxPool(x) y = Tile(g, s)", "Pooling Upsample",
-          extra={"s": ints(1, 1, 4, 2)})  # fmt: skip
-    check(agree, "y = Expand(x, s)", "", extra={"s": ints(1, 1, 8, 1)})
 
 
 # --- sums over pixels ---------------------------------------------------------------------------
