@@ -16,7 +16,7 @@ from mxdeploy.ops.layer import Activation, Pool, PoolKind
 from mxdeploy.stages.s3_quantize import QuantizeOptions, output_noise, quantize
 from mxdeploy.stages.s3_quantize.absorption import RULE, absorbed
 from mxdeploy.stages.s3_quantize.calibration import BRIEF, calibrate
-from tests.stages.s3_quantize.test_quantize import (
+from tests.stages.s3_quantize.small import (
     chain,
     conv,
     dense,

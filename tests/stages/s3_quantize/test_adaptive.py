@@ -19,9 +19,9 @@ from mxdeploy.stages.s3_quantize.integer_model import build_accumulator_model
 from mxdeploy.stages.s3_quantize.refinement import Stage, refined
 from mxdeploy.stages.s3_quantize.session import Session
 from tests.stages.s3_quantize.branching import branching_networks
+from tests.stages.s3_quantize.small import pixels, small, sqnr_db
 from tests.stages.s3_quantize.test_equalization import data_for
 from tests.stages.s3_quantize.test_integer_model import specs
-from tests.stages.s3_quantize.test_quantize import pixels, small, sqnr_db
 
 Floats = NDArray[np.float32]
 FOUR_BITS = (-8, 7)

@@ -17,7 +17,7 @@ from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, explain_laye
 from mxdeploy.stages.s3_quantize.options import WeightBits
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes
 from tests.stages.s3_quantize.branching import branching_networks
-from tests.stages.s3_quantize.test_quantize import (
+from tests.stages.s3_quantize.small import (
     Floats,
     chain,
     codes,
