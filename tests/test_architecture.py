@@ -87,16 +87,23 @@ def too_long(file: Path) -> list[str]:
     ]
 
 
+def lines(file: Path) -> int:
+    return file.read_text(encoding="utf-8").count("\n")
+
+
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_functions_fit_a_screen_and_files_one_subject(file: Path) -> None:
     if name_of(file) not in DECLARATIVE:
-        lines = file.read_text(encoding="utf-8").count("\n")
-        assert lines <= MAX_FILE_LINES, f"{name_of(file)} is too long"
+        assert lines(file) <= MAX_FILE_LINES, f"{name_of(file)} is too long"
     assert too_long(file) == []
 
 
 def test_functions_of_tests_and_examples_fit_a_screen() -> None:
     assert [name for file in OTHERS for name in too_long(file)] == []
+
+
+def test_files_of_tests_and_examples_have_one_subject() -> None:
+    assert [file for file in OTHERS if lines(file) > MAX_FILE_LINES] == []
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
