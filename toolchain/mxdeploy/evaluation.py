@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers
 from mxdeploy.builds import BuildFolder, open_build
 from mxdeploy.data import DataSet
-from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.inputs import chip_inputs
-from mxdeploy.outputs import Classifier, classifier_of, model_outputs, shapes_of
+from mxdeploy.outputs import Classifier, classifier_of, model_outputs, require_classes, shapes_of
 from mxdeploy.pixel_evaluation import PixelEvaluation, pixel_meter
 
 if TYPE_CHECKING:
@@ -156,19 +155,8 @@ def check_labels(classifier: Classifier | None, dataset: DataSet) -> None:
     Raises:
         UsageError: a label is out of range.
     """
-    labels = dataset.labels
-    if labels is None or classifier is None:
-        return
-    if labels.min() < 0 or labels.max() >= classifier.classes:
-        raise UsageError(
-            Diagnostic(
-                code="MX8060",
-                where=dataset.source,
-                what=f"has labels {labels.min()}..{labels.max()}",
-                why=f"the network tells {classifier.classes} classes",
-                fix="give labels 0..n-1 in the order of the network's outputs",
-            )
-        )
+    if dataset.labels is not None and classifier is not None:
+        require_classes("MX8060", dataset.source, dataset.labels, classifier.classes)
 
 
 def accuracy_of(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mxdeploy.arith.tail import Reals, apply_tail, dequantized
 from mxdeploy.data import Layout
+from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.inputs import model_layout
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.graph import ArgMax, LogSoftmax, Sigmoid, Softmax
@@ -191,3 +192,27 @@ def _map(
 ) -> MapClassifier:
     rows, columns = size
     return MapClassifier(name=name, classes=classes, size=(rows, columns), axis=axis, chosen=chosen)
+
+
+def require_classes(code: str, source: str, labels: NDArray[np.int64], classes: int) -> None:
+    """Refuse labels, of inputs or of pixels, that are no classes of the network.
+
+    Args:
+        code: of the finding.
+        source: of the labels, for people.
+        labels: of any shape.
+        classes: how many the network tells apart.
+
+    Raises:
+        UsageError: a label is not in 0..classes - 1.
+    """
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UsageError(
+            Diagnostic(
+                code=code,
+                where=source,
+                what=f"has labels {labels.min()}..{labels.max()}",
+                why=f"the network tells {classes} classes",
+                fix="give labels 0..n-1 in the order of the network's outputs",
+            )
+        )

@@ -14,7 +14,13 @@ from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ops.graph import ArgMax, LogSoftmax, Sigmoid, Softmax
-from mxdeploy.outputs import MapClassifier, maker_of, map_classifier_of, shapes_of
+from mxdeploy.outputs import (
+    MapClassifier,
+    maker_of,
+    map_classifier_of,
+    require_classes,
+    shapes_of,
+)
 from mxdeploy.pixel_accuracy import Counts, PixelAccuracy, PixelComparison, confusion, unions
 
 FORMS = ("float", "integer", "emulator")
@@ -181,13 +187,4 @@ def _check_maps(
                 fix="bring the masks to the size of the output",
             )
         )
-    if maps.min() < 0 or maps.max() >= classifier.classes:
-        raise UsageError(
-            Diagnostic(
-                code="MX8067",
-                where=dataset.source,
-                what=f"has labels {maps.min()}..{maps.max()}",
-                why=f"the network tells {classifier.classes} classes",
-                fix="give labels 0..n-1 in the order of the network's outputs",
-            )
-        )
+    require_classes("MX8067", dataset.source, maps, classifier.classes)
