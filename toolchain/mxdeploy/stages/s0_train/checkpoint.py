@@ -11,7 +11,8 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UsageError: there is none, or it is damaged or something else.
     """
-    if not zipfile.is_zipfile(path):
-        raise unreadable(path, "it is no file of torch" if path.exists() else "there is no file")
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
+    with stored(path) as document:
         return Checkpoint(
             recipe=check_recipe(_json(document["recipe"]), str(path)),
             folder=document["folder"],
@@ -102,10 +100,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
             epoch=document["epoch"],
             state=document["state"],
         )
+
+
+@contextmanager
+def stored(path: Path) -> Iterator[Mapping[str, Any]]:
+    """What a checkpoint holds; whatever is not as it should be makes the file unreadable.
+
+    Raises:
+        UsageError: there is no file, or it is damaged or something else.
+    """
+    if not zipfile.is_zipfile(path):
+        raise _unreadable(path, "it is no file of torch" if path.exists() else "there is no file")
+    try:
+        yield torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise unreadable(path, str(error)) from error
+        raise _unreadable(path, str(error)) from error
     except pickle.UnpicklingError as error:
-        raise unreadable(path, "it holds more than tensors, numbers and text") from error
+        raise _unreadable(path, "it holds more than tensors, numbers and text") from error
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def _json(text: str) -> dict[str, Any]:
     return document
 
 
-def unreadable(path: Path, reason: str) -> UsageError:
+def _unreadable(path: Path, reason: str) -> UsageError:
     """A file is no checkpoint, for this reason."""
     return UsageError(
         Diagnostic(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 import torch
 
 from mxdeploy.recipe import Recipe, check_recipe
-from mxdeploy.stages.s0_train.checkpoint import unreadable
+from mxdeploy.stages.s0_train.checkpoint import stored
 from mxdeploy.stages.s0_train.measure import Measured
 
 
@@ -64,10 +62,7 @@ def read_integer_checkpoint(path: Path) -> IntegerCheckpoint:
     Raises:
         UsageError: it is damaged or something else.
     """
-    if not zipfile.is_zipfile(path):
-        raise unreadable(path, "it is no file of torch")
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
+    with stored(path) as document:
         return IntegerCheckpoint(
             recipe=check_recipe(json.loads(document["recipe"]), str(path)),
             model=document["model"],
@@ -76,7 +71,3 @@ def read_integer_checkpoint(path: Path) -> IntegerCheckpoint:
             epoch=document["epoch"],
             state=document["state"],
         )
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise unreadable(path, str(error)) from error
-    except pickle.UnpicklingError as error:
-        raise unreadable(path, "it holds more than tensors, numbers and text") from error
