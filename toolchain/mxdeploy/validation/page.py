@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mxdeploy import __version__
+from mxdeploy.pages import page_environment
 from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
 
 _TEMPLATE = "page.html.j2"
@@ -88,15 +89,7 @@ def render(validation: Validation, network: str, classes: Sequence[str] = ()) ->
         network: the network's name.
         classes: names of the channels of the output, in order.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent)
     found = (validation.output, validation.layer)
     text = environment.get_template(_TEMPLATE).render(
         v=validation,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mxdeploy import __version__
 from mxdeploy.accuracy import Accuracy
 from mxdeploy.data import Examples, FloatArray
+from mxdeploy.pages import page_environment
 from mxdeploy.recipe import Recipe
 from mxdeploy.stages.s0_train.curves import draw_history, to_svg
 from mxdeploy.stages.s0_train.diagnosis import diagnose
@@ -102,15 +103,7 @@ class _Cell:
 
 def render(found: Findings) -> bytes:
     """The page, UTF-8; every text from data, recipe and network is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent)
     return environment.get_template(_TEMPLATE).render(p=_content(found)).encode()
 
 

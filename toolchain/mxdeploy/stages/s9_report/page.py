@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mxdeploy import __version__
+from mxdeploy.pages import page_environment
 from mxdeploy.stages.s9_report.histograms import quantization_section
 from mxdeploy.stages.s9_report.pictures import (
     Picture,
@@ -73,15 +74,7 @@ def render_quantization(
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent)
     environment.globals["hue"] = hue
     return environment
 
