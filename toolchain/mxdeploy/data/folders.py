@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.data import findings
+from mxdeploy.data.examples import Examples
 from mxdeploy.data.wish import Part, Wish
 from mxdeploy.errors import Diagnostic
 
@@ -51,6 +53,34 @@ class FolderFiles:
     def name(self, path: Path) -> str:
         """As people know the file."""
         return findings.printable(path.relative_to(self.root).as_posix())
+
+    def examples(
+        self, loaded: Sequence[NDArray[Any] | Diagnostic], found: Iterable[Diagnostic], kind: str
+    ) -> Examples:
+        """What could be read; the rest is listed and left out.
+
+        Args:
+            loaded: an array of each file, all of one shape and type, or why there is none.
+            found: what was noticed before files were read.
+            kind: of examples, for people.
+
+        Raises:
+            UsageError: no file could be read.
+        """
+        good = [i for i, one in enumerate(loaded) if not isinstance(one, Diagnostic)]
+        left = [one for one in loaded if isinstance(one, Diagnostic)]
+        problems = tuple(dict.fromkeys((*self.problems, *found, *left)))
+        if not good:
+            raise findings.nothing_usable(self.root, problems)
+        return Examples(
+            inputs=np.stack([one for one in loaded if not isinstance(one, Diagnostic)]),
+            targets=None if self.labels is None else self.labels[good],
+            classes=self.classes,
+            names=tuple(self.name(self.paths[i]) for i in good),
+            problems=problems,
+            source=str(self.root),
+            kind=kind,
+        )
 
 
 def suffixes_in(folder: Path) -> Counter[str]:

@@ -97,20 +97,7 @@ def read_images(files: FolderFiles, wish: Wish) -> Examples:
     with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         form, problems = _form(files, wish, pool)
         loaded = list(pool.map(lambda path: _attempt(path, form), files.paths))
-    good = [i for i, found in enumerate(loaded) if not isinstance(found, Diagnostic)]
-    problems += [found for found in loaded if isinstance(found, Diagnostic)]
-    problems = list(dict.fromkeys((*files.problems, *problems)))
-    if not good:
-        raise findings.nothing_usable(files.root, problems)
-    return Examples(
-        inputs=np.stack([found for found in loaded if not isinstance(found, Diagnostic)]),
-        targets=None if files.labels is None else files.labels[good],
-        classes=files.classes,
-        names=tuple(files.name(files.paths[i]) for i in good),
-        problems=tuple(problems),
-        source=str(files.root),
-        kind=KIND,
-    )
+    return files.examples(loaded, problems, KIND)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -61,24 +61,12 @@ def read_sounds(files: FolderFiles, wish: Wish) -> Examples:
     soundfile()
     form, problems = _form(files, wish)
     loaded = [_attempt(path, form) for path in files.paths]
-    good = [i for i, found in enumerate(loaded) if not isinstance(found, Diagnostic)]
-    problems += [found for found in loaded if isinstance(found, Diagnostic)]
-    problems = list(dict.fromkeys((*files.problems, *problems)))
-    if not good:
-        raise findings.nothing_usable(files.root, problems)
-    flat = np.stack([found for found in loaded if not isinstance(found, Diagnostic)])
-    return Examples(
-        inputs=folded(flat, form.channels),
-        targets=None if files.labels is None else files.labels[good],
-        classes=files.classes,
-        names=tuple(files.name(files.paths[i]) for i in good),
-        problems=tuple(problems),
-        source=str(files.root),
-        kind=f"{KIND} at {form.rate:,} samples per second",
-    )
+    kind = f"{KIND} at {form.rate:,} samples per second"
+    lines = files.examples(loaded, problems, kind)
+    return replace(lines, inputs=folded(lines.inputs, form.channels))
 
 
-def folded(samples: NDArray[np.int8], channels: int) -> NDArray[np.int8]:
+def folded(samples: NDArray[np.generic], channels: int) -> NDArray[np.generic]:
     """(n, S) as (n, C, S / C): sample i is in channel i mod C, row i // C."""
     count = len(samples)
     return np.ascontiguousarray(samples.reshape(count, -1, channels).transpose(0, 2, 1))
