@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.accuracy import Z_95_ONE_SIDED, PairedComparison
+from mxdeploy.arith.head import quantized_input
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
@@ -249,7 +250,7 @@ def _integer_answers(network: QuantNetwork, data: FloatArray) -> Answers:
     from mxdeploy.stages.s8_run.integer import IntegerMachine
 
     source = network.value(network.input)
-    steps = np.clip(np.rint(data / source.scale), -128, 127).astype(np.int8)
+    steps = quantized_input(data, source.scale)
     machine = IntegerMachine(build_integer_model(network, all_layers=False), network)
     return _answers(machine.run(steps.reshape(-1, *source.shape))[network.outputs[0]])
 
