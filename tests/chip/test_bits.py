@@ -43,7 +43,7 @@ def test_a_field_out_of_range_is_an_error(field, value):
 
 
 def test_undeclared_bits_are_an_error_unless_lenient():
-    with pytest.raises(UndeclaredBitsError, match=r"SMP.*bit\(s\) 4, 29") as caught:
+    with pytest.raises(UndeclaredBitsError, match=r"SMP.*bits 4, 29") as caught:
         Sample.decode(1 << 29 | 1 << 4 | 3)
     assert caught.value.undeclared == 1 << 29 | 1 << 4
     assert Sample.decode(1 << 29 | 1 << 4 | 3, lenient=True) == Sample(low=3, flag=0)

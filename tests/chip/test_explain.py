@@ -25,7 +25,7 @@ def test_a_layer_register_with_its_word():
     assert dict(found.place) == {"quadrant": 0, "layer": 0}
     assert fields(found) == {"last_row": 29, "pad": 1}
     assert found.undeclared_bits == ()
-    assert found.meaning == ("28 rows before pooling, 1 zero rows above and below",)
+    assert found.meaning == ("28 rows before pooling, 1 zero row above and below",)
     text = found.to_text()
     assert text.startswith("0x50100010  Ly_RCNT of layer 0, quadrant 0: RowCount (register)")
     assert "17:16  pad      = 1  -- zero rows above and below" in text
@@ -51,7 +51,7 @@ def test_undeclared_bits_are_listed():
     assert found.mnemonic == "Ly_STRIDE"
     assert found.undeclared_bits == (4,)
     assert fields(found) == {"stride": 3}
-    assert "WARNING: undeclared bit(s) set: 4" in found.to_text()
+    assert "WARNING: undeclared bit set: 4" in found.to_text()
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_undeclared_bits_are_listed():
         (0x5010_0510, 0x800, "input begins at byte offset 0x2000"),
         (0x5010_0590, 0xEAA0, "HWC input, average pooling, ReLU, 8-bit output; sums of quadrants"),
         (0x5010_0590, 0x10920, "no ReLU, 32-bit output"),
-        (0x5010_0A10, 0x480F, "16 input pass(es)"),
-        (0x5010_0610, 0x2400_28F8, "160 kernel(s)"),
+        (0x5010_0A10, 0x480F, "16 input passes"),
+        (0x5010_0610, 0x2400_28F8, "160 kernels"),
         (0x5010_0110, 0x1300, "1-D kernel of 3 taps"),
         (0x5010_0110, 0x0004_6000, "element-wise add of 2 operands, before pooling"),
-        (0x5010_0190, 1, "pooling window of 2 row(s)"),
-        (0x5010_0008, 4, "5 layer(s)"),
+        (0x5010_0190, 1, "pooling window of 2 rows"),
+        (0x5010_0008, 4, "5 layers"),
         (0x5000_0000, 0x7908, "FIFOs 0-2 on"),
         (0xE000_E10C, 0x20, "interrupts: CNN"),
         (0x4000_0008, 0x3E18_0808, "system clock: IPO divided by 1"),

@@ -128,9 +128,9 @@ def test_bad_examples_are_left_out(tmp_path: Path) -> None:
     found = read_examples(save(tmp_path / "d.npz", x=x, y=y))
     assert found.names == ("x[0]", "x[3]", "x[4]", "x[7]")
     assert codes(found) == ["MX8320", "MX8321", "MX8322"]
-    assert found.problems[0].what.endswith("2 of 8 inputs hold NaN or infinity: 1, 5")
+    assert found.problems[0].what.endswith("NaN or infinity in 2 of 8 inputs: 1, 5")
     assert "label -1, 5000" in found.problems[1].what
-    assert found.problems[2].what == "1 of 4 classes have no examples: 2"
+    assert found.problems[2].what == "no examples of 1 of 4 classes: 2"
     with pytest.raises(UsageError) as raised:
         read_examples(tmp_path / "d.npz", strict=True)
     assert [d.code for d in raised.value.diagnostics] == ["MX8320", "MX8321", "MX8322"]

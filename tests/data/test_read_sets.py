@@ -206,7 +206,7 @@ def test_fashion_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (idx_file(np.zeros((2, 3, 4)))[:-1], "23 bytes for 2 x 3 x 4"),
         (idx_file(np.zeros((2, 3, 4))) + b"x", "25 bytes for 2 x 3 x 4"),
         (struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 4), "0 bytes for"),
-        (idx_file(np.zeros(5)), "1 axes"),
+        (idx_file(np.zeros(5)), "1 axis"),
         (b"\x1f\x8b cut", "does not begin"),
     ],
 )

@@ -79,7 +79,7 @@ def test_test_examples_are_not_learned_from(leaking: Path, path: dict[str, str])
     section = DataSection(**path, validation=0.25)
     found = read_material(Recipe(data=section), leaking)
     assert [d.code for d in found.findings] == ["MX8373", "MX0015"]
-    assert found.findings[0].what == "2 of 10 training examples are test examples too"
+    assert found.findings[0].what == "test examples among the training examples: 2 of 10"
     learned = np.concatenate(
         [p.inputs[:, 0, 0, 0] for p in (found.parts.train, found.parts.validation)]
     )
@@ -145,6 +145,6 @@ def test_parts_that_are_too_small_to_judge_by_are_told(folder: Path) -> None:
     section = DataSection(path="learn", validation=0.25, test=0.01)
     (told,) = read_material(Recipe(data=section), folder).findings
     assert told.code == "MX0015"
-    assert "3 validation and 3 test examples" in told.what
+    assert "3 validation examples and 3 test examples" in told.what
     section = DataSection(path="learn", validation=0, test=0)
     assert read_material(Recipe(data=section), folder).findings == ()

@@ -16,7 +16,7 @@ def test_where_a_layer_differs_first() -> None:
     assert found.to_text() == (
         "input 7, layer 1 (conv <2>): channel 2, row 37, column 41 is "
         f"{int(found.expected[2, 37, 41])} in the integer model and {int(found.found[2, 37, 41])} "
-        "on the board; 2 of 8000 elements differ"
+        "on the board; elements that differ: 2 of 8000"
     )
 
 
@@ -26,7 +26,7 @@ def test_verdicts() -> None:
     assert good.verdict == "PASS: board = integer model on all 4 inputs, bit for bit"
     bad = validation((1, 3), output_difference(), layer_difference())
     assert not bad.passed
-    assert bad.verdict == "FAIL: 2 of 4 inputs differ, the first one is input 1"
+    assert bad.verdict == "FAIL: the outputs of 2 of 4 inputs differ, the first one is input 1"
     inside = validation((), None, layer_difference())
     assert not inside.passed
     assert inside.verdict == "FAIL: the outputs of all 4 inputs are equal, a layer differs"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.errors import Diagnostic, ModelError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantNetwork
@@ -137,7 +138,8 @@ def _narrower_is_no_help(count: int) -> Diagnostic:
     return Diagnostic(
         code="MX3017",
         where="--fit",
-        what=f"the network does not fit with {NARROWER[-1]}-bit weights in {count} layer(s) either",
+        what=f"the network does not fit with {NARROWER[-1]}-bit weights in "
+        f"{text.count(count, 'layer')} either",
         why="narrower weights shrink kernel memory only, and layers whose width was chosen keep it",
         fix="see the findings above",
     )

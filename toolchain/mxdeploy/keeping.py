@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.accuracy import Z_95_ONE_SIDED, PairedComparison
 from mxdeploy.arith.head import quantized_input
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
@@ -94,8 +95,9 @@ def quantize_to_drop(
         result = quantize(network, used, with_choice(options, found[place]))
     what = "of the answers change" if jury.right is jury.answers else "of the answers are lost"
     reason = (
-        f"as far as {points:g} points allow: {verdict.drop:.2f} % {what} on {len(jury.inputs):,} "
-        f"inputs that did not calibrate, at most {verdict.most:.2f} % with 95 % confidence"
+        f"as far as {points:g} {text.agreeing(points, 'point')} may be lost: {verdict.drop:.2f} % "
+        f"{what} on {text.count(len(jury.inputs), 'input')} that did not calibrate, at most "
+        f"{verdict.most:.2f} % with 95 % confidence"
     )
     notes = price(network, used, options, result, reason)
     if verdict.most > points:
@@ -278,7 +280,8 @@ def _too_few(points: float, count: int, most: float) -> Diagnostic:
     return Diagnostic(
         code="MX3023",
         where=f"--max-drop {points:g}",
-        what=f"{count:,} inputs that judge are too few to be sure: {most:.2f} points may be lost",
+        what=f"{text.count(count, 'input')} to judge by, too few to be sure: {most:.2f} points may "
+        "be lost",
         why="even the widest weights leave more doubt than so many points; chosen were the "
         "smallest that change no more than that share of the answers",
         fix=f"calibrate on more inputs{more} or allow more",

@@ -23,6 +23,7 @@ from mxdeploy.stages.s3_quantize.sensitivity import (
 )
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map.needs import layer_need
+from mxdeploy.text import count
 from mxdeploy.trace import Steps, unwatched
 from mxdeploy.width_choice import Choice, Cost, WeightMemory, best_choices
 
@@ -201,12 +202,12 @@ def price(
     changed = [layer for layer in narrow.layers if layer.weight_bits < before[layer.name]]
     if not changed:
         return ()
-    names = ", ".join(f"{layer.name}: {layer.weight_bits} bits" for layer in changed)
+    names = ", ".join(f"{layer.name}: {count(layer.weight_bits, 'bit')}" for layer in changed)
     return (
         Diagnostic(
             code="MX3016",
             where="network",
-            what=f"{len(changed)} layer(s) have narrower weights {reason} ({names}); "
+            what=f"narrower weights in {count(len(changed), 'layer')}, {reason} ({names}); "
             f"kernels take {kernel_bytes(narrow):,} instead of {kernel_bytes(wide):,} bytes",
             why=_cost(wide, narrow),
             fix="mxdeploy evaluate on labelled data says what it means; other choices: "

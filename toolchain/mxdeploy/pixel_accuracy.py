@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.accuracy import Z_95
+from mxdeploy.text import count
 
 Counts = NDArray[np.int64]
 """Pixels by their right class (rows) and by the class chosen (columns): (..., classes, classes)."""
@@ -201,10 +202,10 @@ class PixelComparison:
                 else f" (95 % interval {100 * interval[0]:+.2f} .. {100 * interval[1]:+.2f})"
             )
             said.append(f"{name}{100 * found:+.2f} points{spread}")
-        images = int((self.changed > 0).sum())
+        images, all_images = int((self.changed > 0).sum()), count(len(self.changed), "image")
         return (
             f"{int(self.changed.sum()) / self.pixels:.2%} of the pixels changed, in {images} of "
-            f"{len(self.changed)} images ({int(self.gained.sum())} gained, {self.lost} lost): "
+            f"{all_images} ({int(self.gained.sum())} gained, {self.lost} lost): "
             f"{', '.join(said)}"
         )
 

@@ -18,8 +18,23 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def count(number: int, noun: str) -> str:
     """``1 word``, ``2,048 words``, ``2 passes``."""
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number:,} {noun if number == 1 else plural}"
+    return f"{number:,} {agreeing(number, noun)}"
+
+
+def agreeing(number: float, noun: str) -> str:
+    """The noun as it stands behind the number: ``word``, ``words``, ``axes``, ``memories``."""
+    if number == 1:
+        return noun
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    if noun.endswith("is"):
+        return f"{noun[:-2]}es"
+    return noun + ("es" if noun.endswith("s") else "s")
+
+
+def all_of(number: int, noun: str) -> str:
+    """``all 20 inputs``, ``the one input``."""
+    return f"the one {noun}" if number == 1 else f"all {count(number, noun)}"
 
 
 _SMALLEST_SHARE = 0.0005

@@ -25,7 +25,7 @@ def test_unmapped_read_names_line_callers_accesses_and_output(board_of: BoardOf)
     pytest.importorskip("elftools")
     found = fault_of(board_of("unmapped_read"))
     assert found.code == "MX7052"
-    assert "load of 4 byte(s) at 0x60000000" in found.what
+    assert "load of 4 bytes at 0x60000000" in found.what
     assert f"deref, scenarios.c:{line_of('load')}" in found.where
     frames = [line.split(maxsplit=2)[2] for line in found.why.splitlines() if " #" in line]
     assert frames[0] == f"deref, scenarios.c:{line_of('load')}"
@@ -38,7 +38,7 @@ def test_unmapped_read_names_line_callers_accesses_and_output(board_of: BoardOf)
 def test_without_debug_information_the_address_is_told() -> None:
     raw = load_image(probe_image("unmapped_read"))
     found = fault_of(VirtualBoard("max78000fthr", raw.flash[: raw.used_bytes]))
-    assert "load of 4 byte(s) at 0x60000000" in found.what
+    assert "load of 4 bytes at 0x60000000" in found.what
     assert found.where.startswith("firmware at 0x1000")
 
 
@@ -57,13 +57,13 @@ def test_backtrace_passes_through_an_exception(board_of: BoardOf) -> None:
         ("gated", "MX7058", "access to TMR1 while its clock is off", "gated"),
         ("fpu_off", "MX7057", "floating-point instruction while the FPU is disabled", "fpu"),
         ("undefined", "MX7054", "undefined instruction 0xde07", "undefined"),
-        ("flash", "MX7053", "store of 4 byte(s) to flash at 0x1007e000", "store to flash"),
+        ("flash", "MX7053", "store of 4 bytes to flash at 0x1007e000", "store to flash"),
         ("no_baud_clock", "MX7074", "the baud clock of UART0 is off", None),
         ("sleep_for_ever", "MX7067", "no interrupt left that could wake", "sleep"),
         ("data_memory_unpowered", "MX7062", "0x50400000 while quadrant 0 is not powered", "data"),
         ("unknown_register", "MX7059", "0x40042040 (UART0 has no register", "register"),
         ("not_on_the_board", "MX7059", "0x4001d000 (I2C0 is not part", "i2c"),
-        ("undeclared_bits", "MX7060", "undeclared bit(s) 31", "bits"),
+        ("undeclared_bits", "MX7060", "undeclared bit 31", "bits"),
         ("null_call", "MX7055", "jump to 0x00000000", None),
         ("stack_overflow", "MX7052", "where there is nothing", None),
     ],

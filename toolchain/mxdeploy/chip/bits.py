@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, dataclass, field, fields
 from typing import Any, ClassVar, Never, Self, dataclass_transform
 
+from mxdeploy.text import agreeing, count
+
 WORD_BITS = 32
 
 
@@ -27,8 +29,8 @@ class UndeclaredBitsError(ValueError):
         self.undeclared = word & ~register.declared_mask()
         positions = ", ".join(str(b) for b in range(WORD_BITS) if self.undeclared >> b & 1)
         super().__init__(
-            f"{register.__name__} ({register.mnemonic}): 0x{word:08x} sets undeclared bit(s) "
-            f"{positions}"
+            f"{register.__name__} ({register.mnemonic}): 0x{word:08x} sets undeclared "
+            f"{agreeing(self.undeclared.bit_count(), 'bit')} {positions}"
         )
 
 
@@ -124,8 +126,8 @@ class Register:
             value = values.pop(name, spec.reset)
             if not 0 <= value <= spec.maximum:
                 raise FieldRangeError(
-                    f"{type(self).__name__}.{name} = {value} does not fit {spec.width} bit(s) "
-                    f"(0..{spec.maximum})"
+                    f"{type(self).__name__}.{name} = {value} does not fit "
+                    f"{count(spec.width, 'bit')} (0..{spec.maximum})"
                 )
             place[name] = value
         if values:

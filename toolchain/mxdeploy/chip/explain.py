@@ -11,6 +11,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import peripherals as per
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.readings import read_word
+from mxdeploy.text import agreeing
 
 Place = tuple[tuple[str, int], ...]
 Declared = type[reg.QuadrantRegister | reg.LayerRegister | reg.BlockRegister]
@@ -322,7 +323,7 @@ def _nearest(address: int) -> str:
     start, end, name = min(_spans(), key=distance)
     last = "" if end - start == mem.WORD_BYTES else f"-0x{end - 1:08x}"
     far = distance((start, end, name))
-    return f"{name} at 0x{start:08x}{last}, 0x{far:x} byte(s) away"
+    return f"{name} at 0x{start:08x}{last}, 0x{far:x} {agreeing(far, 'byte')} away"
 
 
 @cache

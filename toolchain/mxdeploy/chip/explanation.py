@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from mxdeploy.chip.bits import WORD_BITS, Register
+from mxdeploy.text import agreeing
 
 BYTE_MAXIMUM = 0xFF
 """Larger field values are also shown in hexadecimal."""
@@ -123,7 +124,8 @@ class Explanation:
         lines += self._field_lines()
         if self.undeclared_bits:
             listed = ", ".join(map(str, self.undeclared_bits))
-            lines.append(f"  WARNING: undeclared bit(s) set: {listed}")
+            noun = agreeing(len(self.undeclared_bits), "bit")
+            lines.append(f"  WARNING: undeclared {noun} set: {listed}")
         lines += [f"  = {line}" for line in self.meaning]
         if self.nearest:
             lines.append(f"  nearest: {self.nearest}")

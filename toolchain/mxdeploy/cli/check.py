@@ -17,6 +17,7 @@ from mxdeploy.cli.common import (
 )
 from mxdeploy.cli.output import Output
 from mxdeploy.cli.widths import WidthArguments, width_options
+from mxdeploy.text import count
 
 if TYPE_CHECKING:
     from mxdeploy.ir.plan import Plan
@@ -95,6 +96,6 @@ def _show(output: Output, plan: Plan) -> None:
         narrow = "" if layer.weight_bits == WEIGHT_BITS[0] else f", {layer.weight_bits}-bit weights"
         output.say(f"{placed.index:3} {placed.name}: {layer.spec.to_text()}{narrow} -> {shape}")
     output.say(
-        f"{plan.network.name} fits: {len(plan.layers)} hardware layers, "
+        f"{plan.network.name} fits: {count(len(plan.layers), 'hardware layer')}, "
         f"{plan.cycles:,} cycles = {plan.cycles / CNN_CLOCK_HZ * 1e3:.3f} ms (estimated)"
     )

@@ -11,7 +11,7 @@ import click
 from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import PIPE_WIDTH, Output
 from mxdeploy.errors import Diagnostic, MismatchError, ModelError
-from mxdeploy.text import count, ranges
+from mxdeploy.text import agreeing, count, ranges
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -187,7 +187,7 @@ def _time(time: RunTime) -> str:
 def _program(state: State) -> str:
     parts = [f"{state.trace.name}: "]
     if state.layers:
-        noun = "quadrant" if len(state.quadrants) == 1 else "quadrants"
+        noun = agreeing(len(state.quadrants), "quadrant")
         parts.append(f"{count(len(state.layers), 'layer')}, {noun} {ranges(state.quadrants)}")
         parts.append(_time(state.time) if state.time else "")
         parts.append(", input through a FIFO" if state.frame else "")
@@ -371,8 +371,7 @@ def _unit_lines(name: str, unit: str, word: str, units: tuple[UnitDiff, ...]) ->
     if not units:
         return []
     numbers = [diff.unit for diff in units]
-    plural = {"memory": "memories"}.get(unit, f"{unit}s")
-    where = f"{plural if len(numbers) > 1 else unit} {ranges(numbers)}"
+    where = f"{agreeing(len(numbers), unit)} {ranges(numbers)}"
     total, first = sum(diff.count for diff in units), units[0]
     text = f"{name}: {count(total, word)} differ in {where}; "
     text += f"first {unit} {first.unit} {word} {first.first}: {first.a} in A, {first.b} in B"

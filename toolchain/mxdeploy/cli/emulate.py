@@ -11,6 +11,7 @@ from mxdeploy.cli.common import talking
 from mxdeploy.cli.output import Output
 from mxdeploy.data import Layout, Scale
 from mxdeploy.errors import Diagnostic, MismatchError, UsageError
+from mxdeploy.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ def _input(
             Diagnostic(
                 code="MX8051",
                 where=str(source),
-                what=f"has {len(x)} inputs, there is no input {index}",
+                what=f"has {count(len(x), 'input')}, there is no input {index}",
                 fix=f"--index 0..{len(x) - 1}",
             )
         )

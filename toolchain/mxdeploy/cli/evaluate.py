@@ -11,6 +11,7 @@ import click
 from mxdeploy.cli.common import data_options, labelled_choice, talking
 from mxdeploy.cli.output import Output
 from mxdeploy.errors import Diagnostic, MismatchError
+from mxdeploy.text import all_of, count
 
 if TYPE_CHECKING:
     from mxdeploy.evaluation import Evaluation
@@ -55,7 +56,7 @@ def command(
             Diagnostic(
                 code="MX8206",
                 where=f"{build}, input {result.unequal[0]}",
-                what=f"integer model and emulator differ on {len(result.unequal)} inputs",
+                what=f"integer model and emulator differ on {count(len(result.unequal), 'input')}",
                 fix=f"mxdeploy emulate {build} --input … --index {result.unequal[0]}",
             )
         )
@@ -63,7 +64,8 @@ def command(
 
 def _show(output: Output, result: Evaluation) -> None:
     output.say(
-        f"{result.source}: {result.inputs} inputs, layout {result.layout}, scale {result.scale}"
+        f"{result.source}: {count(result.inputs, 'input')}, layout {result.layout}, "
+        f"scale {result.scale}"
     )
     for line in _accuracy_lines(result):
         output.say(f"  {line}")
@@ -74,7 +76,7 @@ def _show(output: Output, result: Evaluation) -> None:
         if found.equal is not None:
             output.say(f"  {said}: {found.equal:.2%} of the positions are those of the float model")
     if not result.unequal:
-        output.say(f"  integer = emulator on all {result.inputs} inputs, bit for bit")
+        output.say(f"  integer = emulator on {all_of(result.inputs, 'input')}, bit for bit")
 
 
 def _accuracy_lines(result: Evaluation) -> list[str]:

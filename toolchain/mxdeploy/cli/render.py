@@ -8,6 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mxdeploy.text import count
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -154,7 +156,7 @@ def summary_lines(report: Report) -> list[str]:
     """The build in sentences."""
     totals, proof = report.totals, report.proof
     size = (
-        f"{len(report.layers)} hardware layers, {totals.weight_bytes:,} bytes of weights, "
+        f"{count(len(report.layers), 'hardware layer')}, {totals.weight_bytes:,} bytes of weights, "
         f"{totals.macs:,} multiply-accumulates"
     )
     time = (
@@ -162,8 +164,8 @@ def summary_lines(report: Report) -> list[str]:
         f"MHz ({totals.inferences_per_second:,.0f} inferences per second), estimated"
     )
     equal = (
-        f"proved: {' = '.join(proof.machines)}, bit for bit, {proof.layers} layers, "
-        f"{proof.inputs} inputs, {proof.elements:,} values"
+        f"proved: {' = '.join(proof.machines)}, bit for bit, "
+        f"{count(proof.layers, 'layer')}, {count(proof.inputs, 'input')}, {proof.elements:,} values"
     )
     lines = [*report.streaming, size, time, equal]
     if report.board_run is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mxdeploy.cli.render import plain_table
-from mxdeploy.text import share
+from mxdeploy.text import count, share
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,7 +91,7 @@ def layer_lines(layer: LayerQuantization) -> Iterator[str]:
     if layer.weights and layer.weight_scale is not None:
         low, high = -(1 << layer.weight_bits - 1), (1 << layer.weight_bits - 1) - 1
         yield (
-            f"  weights: {layer.weights:,} of {layer.weight_bits} bits, one step is "
+            f"  weights: {layer.weights:,} of {count(layer.weight_bits, 'bit')}, one step is "
             f"{layer.weight_scale:.6g}, so they reach {low * layer.weight_scale:.4g} .. "
             f"{high * layer.weight_scale:.4g}; {share(layer.weights_cut)} are cut off"
         )

@@ -270,7 +270,8 @@ def _show_aware(output: Output, aware: Aware) -> None:
             "trained": "integers, trained",
         }
         for name, accuracy in answers.accuracies.items():
-            output.say(f"{names[name]}: {accuracy.share:.2%} of {accuracy.total:,} examples")
+            total = text.count(accuracy.total, "example")
+            output.say(f"{names[name]}: {accuracy.share:.2%} of {total}")
         output.say(f"trained against float: {answers.against_float.to_text()}")
         output.say(f"trained against rounded: {answers.against_rounded.to_text()}")
     for name, measured in zip(("rounded", "trained"), aware.measured or (), strict=False):

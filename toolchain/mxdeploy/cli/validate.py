@@ -11,6 +11,7 @@ from mxdeploy.cli.common import DATA_HELP, labelled_choice, talking
 from mxdeploy.cli.output import Output
 from mxdeploy.data import Layout, Scale
 from mxdeploy.errors import Diagnostic, MismatchError, UsageError
+from mxdeploy.text import agreeing, count
 
 if TYPE_CHECKING:
     from mxdeploy.builds import BuildFolder
@@ -129,7 +130,7 @@ def _check_page(html: Path) -> None:
 def _show(output: Output, result: Validation) -> None:
     who = result.identity
     output.say(f"{who.board} at {result.port}, firmware compiled with {who.compiler}")
-    output.say(f"{result.inputs} inputs: {result.source}")
+    output.say(f"{count(result.inputs, 'input')}: {result.source}")
     cnn, load = result.cnn, result.load
     output.say(
         f"  inference (CNN)    {cnn.median:>10,.1f} us  ({cnn.least:,.1f} .. {cnn.greatest:,.1f}); "
@@ -152,8 +153,9 @@ def _show(output: Output, result: Validation) -> None:
     counted = result.statistics
     if result.repeats or counted.dropped or counted.overruns:
         output.say(
-            f"  serial line        {result.repeats:>10} requests sent again; the firmware dropped "
-            f"{counted.dropped} frames, its UART overran {counted.overruns} times"
+            f"  serial line        {result.repeats:>10} {agreeing(result.repeats, 'request')} sent "
+            f"again; the firmware dropped {count(counted.dropped, 'frame')}, its UART overran "
+            f"{count(counted.overruns, 'time')}"
         )
     for difference in (result.output, result.layer):
         if difference is not None:

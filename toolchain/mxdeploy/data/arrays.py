@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.chip.max78000.limits import MAX_CHANNELS
 from mxdeploy.data import findings
 from mxdeploy.data.examples import Examples
@@ -152,7 +153,7 @@ def channels_first(x: NDArray[np.generic], wish: Wish, source: str) -> NDArray[n
     raise findings.refusal(
         "MX8314",
         source,
-        f"has inputs with {x.ndim - 1} axes",
+        f"has inputs with {text.count(x.ndim - 1, 'axis')}",
         "give images (n, C, H, W), lines (n, C, L) or vectors (n, C)",
     )
 
@@ -182,7 +183,7 @@ def _targets(
 
 def _unusable(labels: list[NDArray[np.generic]], shape: tuple[int, ...], source: str) -> Diagnostic:
     """Why labels do not belong to the inputs."""
-    what = f"has {shape[0]} inputs but labels of " + " and ".join(
+    what = f"has {text.count(shape[0], 'input')} but labels of " + " and ".join(
         f"shape {y.shape}, type {y.dtype}" for y in labels
     )
     fix = "give one class (number or name) per input, or per pixel (n, H, W)"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.data import findings
 from mxdeploy.data.examples import Examples, balance
 from mxdeploy.errors import Diagnostic
@@ -46,7 +47,7 @@ def _not_finite(examples: Examples, problems: list[Diagnostic]) -> NDArray[np.bo
             findings.problem(
                 "MX8320",
                 examples.source,
-                f"{int(bad.sum())} of {count} inputs hold NaN or infinity: "
+                f"NaN or infinity in {int(bad.sum())} of {text.count(count, 'input')}: "
                 + findings.positions(np.flatnonzero(bad).tolist()),
                 "clean the data",
                 "they are left out",
@@ -68,8 +69,8 @@ def _out_of_range(examples: Examples, problems: list[Diagnostic]) -> NDArray[np.
             findings.problem(
                 "MX8321",
                 examples.source,
-                f"{int(bad.sum())} of {count} labels are no classes (label "
-                f"{findings.positions(found)}): "
+                f"labels that are no classes: {int(bad.sum())} of {count} (label "
+                f"{findings.positions(found)}), at "
                 + findings.positions(np.flatnonzero(bad).tolist()),
                 f"give labels 0..{len(examples.classes) - 1}, or the names of all classes",
                 "they are left out",
@@ -91,7 +92,7 @@ def _classes(examples: Examples) -> list[Diagnostic]:
             findings.problem(
                 "MX8322",
                 examples.source,
-                f"{len(empty)} of {len(counts)} classes have no examples: {shown}"
+                f"no examples of {len(empty)} of {text.count(len(counts), 'class')}: {shown}"
                 + (" …" if len(empty) > findings.MAX_POSITIONS else ""),
                 "give examples of every class, or leave the class out",
                 "a network cannot learn a class that it never sees",

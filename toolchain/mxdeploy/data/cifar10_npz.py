@@ -22,6 +22,7 @@ from mxdeploy.data.images import pillow
 from mxdeploy.data.numpy_files import NumpyFileError, array_names, read_arrays
 from mxdeploy.data.wish import Part, Wish
 from mxdeploy.errors import Diagnostic
+from mxdeploy.text import count
 
 SMALL, JPEG = "cifar10_small.npz", "cifar10_jpeg60k.npz"
 SMALL_KEYS = frozenset({"x_train", "y_train", "train_index", "x_test", "y_test"})
@@ -112,7 +113,8 @@ def _read_small(path: Path, part: Part) -> _Images:
     if pixels.dtype != np.uint8 or pixels.shape[1:] != (SIDE, SIDE, 3):
         raise _damaged(path, f"x_{part} is not uint8 (n, {SIDE}, {SIDE}, 3)")
     if not labels.shape == positions.shape == (len(pixels),):
-        raise _damaged(path, f"has {len(pixels)} images but {len(labels)} labels in y_{part}")
+        images, told = count(len(pixels), "image"), count(len(labels), "label")
+        raise _damaged(path, f"has {images} but {told} in y_{part}")
     return _Images(
         part=part,
         pixels=pixels.astype(np.uint8),

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.data.for_model import is_collection, named_labels, read_for_model
 from mxdeploy.data.numpy_files import NumpyFileError, read_arrays
 from mxdeploy.data.reference import DataReference, parse_reference
@@ -354,7 +355,7 @@ def _check_labels(
         raise _fail(
             "MX8009",
             source,
-            f"has {count} inputs but labels of shape {shape}, type {labels.dtype}",
+            f"has {text.count(count, 'input')} but labels of shape {shape}, type {labels.dtype}",
             "give one integer class per input, or per pixel: (n,) or (n, H, W)",
         )
     return labels.astype(np.int64)

@@ -58,12 +58,12 @@ def without_leaks(train: Examples, test: Examples) -> tuple[Examples, tuple[Diag
             train.source,
             "holds test examples only",
             "give other examples for training, or leave test_path away",
-            f"all {total} inputs are among those of {test.source}, which the test measures with",
+            f"what it holds is all in {test.source}, which the test measures with",
         )
     told = findings.problem(
         LEAKS,
         train.source,
-        f"{count} of {total} training examples are test examples too",
+        f"test examples among the training examples: {count:,} of {total:,}",
         "--set data.leaks=keep learns from them all the same",
         "they are left out of training: measuring with them would measure memory",
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.data import findings
 from mxdeploy.data.examples import Examples
 from mxdeploy.data.wish import Part, Wish
@@ -141,7 +142,7 @@ def parse_idx(content: bytes) -> NDArray[np.uint8]:
         raise IdxError(f"holds elements of type {kind:#04x}, only unsigned bytes (0x08) are known")
     start = head + 4 * axes
     if not axes or len(content) < start:
-        raise IdxError(f"ends in the sizes of its {axes} axes")
+        raise IdxError(f"ends in the sizes of its {text.count(axes, 'axis')}")
     shape = struct.unpack(f">{axes}I", content[head:start])
     if len(content) - start != math.prod(shape):
         raise IdxError(f"has {len(content) - start} bytes for {' x '.join(map(str, shape))}")
@@ -151,7 +152,7 @@ def parse_idx(content: bytes) -> NDArray[np.uint8]:
 def _images(path: Path) -> NDArray[np.uint8]:
     images = parse_idx(_content(path))
     if images.ndim != IMAGE_AXES:
-        raise IdxError(f"has {images.ndim} axes, images have {IMAGE_AXES}")
+        raise IdxError(f"has {text.count(images.ndim, 'axis')}, images have {IMAGE_AXES}")
     return images
 
 
@@ -181,7 +182,7 @@ def _labels(part: IdxFiles, count: int, problems: list[Diagnostic]) -> NDArray[n
         problems.append(findings.damaged_member(part.labels, str(error)))
         return None
     if labels.shape != (count,):
-        what = f"has labels of shape {labels.shape} for {count} images"
+        what = f"has labels of shape {labels.shape} for {text.count(count, 'image')}"
         problems.append(findings.damaged_member(part.labels, what))
         return None
     return labels.astype(np.int64)

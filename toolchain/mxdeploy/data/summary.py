@@ -149,7 +149,7 @@ def _repeated(source: str, pairs: list[str]) -> list[Diagnostic]:
         Diagnostic(
             code="MX8370",
             where=source,
-            what=f"holds {len(pairs)} examples twice: {_listed(pairs)}",
+            what=f"holds {text.count(len(pairs), 'example')} twice: {_listed(pairs)}",
             why=f"{KEPT_TOGETHER}; they count more often than others",
             fix="remove the copies, if they are no others' work",
             severity="note",
@@ -164,7 +164,8 @@ def _contrary(source: str, pairs: list[str]) -> list[Diagnostic]:
         findings.problem(
             "MX8371",
             source,
-            f"{len(pairs)} equal inputs have different labels: {_listed(pairs)}",
+            f"{text.count(len(pairs), 'pair')} of equal inputs with different labels: "
+            + _listed(pairs),
             "correct the labels",
             "no network can be right about both",
         )
@@ -178,7 +179,8 @@ def _leaked(source: str, pairs: list[str]) -> list[Diagnostic]:
         findings.problem(
             "MX8372",
             source,
-            f"{len(pairs)} test examples are training examples too: {_listed(pairs)}",
+            f"{text.count(len(pairs), 'test example')} among the training examples: "
+            + _listed(pairs),
             "remove them from one of the parts",
             "training leaves them out: measuring with what was learned would measure memory",
         )

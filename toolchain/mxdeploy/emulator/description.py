@@ -16,7 +16,7 @@ from mxdeploy.emulator.accelerator.run import decode_layers
 from mxdeploy.emulator.accelerator.words import in_words, source_in_words
 from mxdeploy.emulator.player import Player
 from mxdeploy.emulator.trace import TraceFile
-from mxdeploy.text import count, ranges
+from mxdeploy.text import agreeing, count, ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def describe(trace: TraceFile, *, lenient: bool = False) -> ProgramWords:
 
 def _summary(accelerator: Accelerator, layers: int, refusal: str) -> tuple[str, ...]:
     quadrants = accelerator.participants()
-    noun = "quadrant" if len(quadrants) == 1 else "quadrants"
+    noun = agreeing(len(quadrants), "quadrant")
     parts = [f"{count(layers, 'layer')} on {noun} {ranges(quadrants)}"]
     if accelerator.run is not None:
         parts.append(source_in_words(accelerator.run.frame))

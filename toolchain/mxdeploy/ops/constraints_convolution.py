@@ -5,6 +5,7 @@ from __future__ import annotations
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.ops.constraint import Constraint, Shape, by, constraint
 from mxdeploy.ops.graph import Conv, ConvTranspose, Upsample
+from mxdeploy.text import count
 
 _PLANE = 2
 
@@ -64,7 +65,7 @@ def conv2d_kernel(op: Conv, _shape: Shape) -> str | None:
     size = _reach(op)
     if not _is_plane(op) or max(size) <= limits.CONV2D_KERNEL.value:
         return None
-    return f"a kernel of {by(size)}{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
+    return f"a kernel of {by(size)}{_gaps(op)} over {_channels(op)}"
 
 
 @constraint("MX2014", fix="use at most {MAX_CONV1D_KERNEL} taps; pooling in front sees further")
@@ -78,7 +79,7 @@ def conv1d_kernel(op: Conv, _shape: Shape) -> str | None:
     size = _reach(op)
     if len(size) != 1 or size[0] <= limits.MAX_CONV1D_KERNEL.value:
         return None
-    return f"{size[0]} taps{_gaps(op)} over {op.weight.shape[1] * op.groups} channels"
+    return f"{size[0]} taps{_gaps(op)} over {_channels(op)}"
 
 
 @constraint("MX2015", fix="use the same padding of 0 to {MAX_PAD} on both sides")
@@ -101,6 +102,10 @@ def _reach(op: Conv) -> tuple[int, ...]:
         (taps - 1) * dilation + 1
         for taps, dilation in zip(op.weight.shape[2:], op.dilations, strict=True)
     )
+
+
+def _channels(op: Conv) -> str:
+    return count(op.weight.shape[1] * op.groups, "channel")
 
 
 def _gaps(op: Conv) -> str:
@@ -137,7 +142,8 @@ def conv_transpose_kernel(op: ConvTranspose, _shape: Shape) -> str | None:
         (taps - 1) * dilation + 1
         for taps, dilation in zip(op.weight.shape[2:], op.dilations, strict=True)
     )
-    return f"a kernel of {by(kernel)} over {op.weight.shape[0]} channels, padding {list(op.pads)}"
+    channels = count(op.weight.shape[0], "channel")
+    return f"a kernel of {by(kernel)} over {channels}, padding {list(op.pads)}"
 
 
 @constraint(

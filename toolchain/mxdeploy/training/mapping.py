@@ -11,6 +11,7 @@ from mxdeploy.builds import write_file
 from mxdeploy.chip.max78000.clocks import CNN_CLOCK_HZ
 from mxdeploy.errors import Diagnostic, MxdeployError, UsageError
 from mxdeploy.options import ProjectOptions
+from mxdeploy.text import count
 
 if TYPE_CHECKING:
     from mxdeploy.data import FloatArray
@@ -36,7 +37,8 @@ class Mapped:
         if self.layers is None or self.cycles is None:
             return ""
         time = self.cycles / CNN_CLOCK_HZ * 1e3
-        return f"{self.layers} hardware layers, {self.cycles:,} cycles = {time:.3f} ms (estimated)"
+        layers = count(self.layers, "hardware layer")
+        return f"{layers}, {self.cycles:,} cycles = {time:.3f} ms (estimated)"
 
 
 def mapping_of(network: Trainable, shape: tuple[int, ...], examples: FloatArray) -> Mapped:

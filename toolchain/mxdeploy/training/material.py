@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mxdeploy import text
 from mxdeploy.data import (
     Examples,
     NoPartError,
@@ -116,7 +117,9 @@ def _few(section: DataSection, found: Split) -> list[Diagnostic]:
     parts = {"validation": found.validation, "test": found.test}
     wanted = {"validation": section.validation, "test": section.test}
     few = [
-        f"{len(part)} {name}" for name, part in parts.items() if wanted[name] and len(part) < _FEW
+        text.count(len(part), f"{name} example")
+        for name, part in parts.items()
+        if wanted[name] and len(part) < _FEW
     ]
     if not few:
         return []
@@ -124,7 +127,7 @@ def _few(section: DataSection, found: Split) -> list[Diagnostic]:
         Diagnostic(
             code="MX0015",
             where=found.train.source,
-            what=f"leaves {' and '.join(few)} examples",
+            what=f"leaves {' and '.join(few)}",
             why=f"fewer than {_FEW} are too few to tell what has been learned",
             fix="give more examples, or set more aside: --set data.validation=0.2",
             severity="warning",

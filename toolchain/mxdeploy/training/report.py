@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mxdeploy import text
 from mxdeploy.accuracy import Accuracy
 from mxdeploy.recipe import NetworkSection
 from mxdeploy.training.aware import Aware
@@ -106,10 +107,10 @@ def test_text(trained: Trained, material: Material) -> tuple[str, str]:
     if not count:
         return "", ""
     if trained.test_accuracy is None:
-        return f"{trained.test_loss:.4g}", f"loss on {count:,} examples"
+        return f"{trained.test_loss:.4g}", f"loss on {text.count(count, 'example')}"
     value = f"{trained.test_accuracy:.1%}"
     if material.task != "classes":
-        return value, f"of the pixels of {count:,} examples"
+        return value, f"of the pixels of {text.count(count, 'example')}"
     found = Accuracy(correct=round(trained.test_accuracy * count), total=count)
     low, high = found.interval
     return value, f"{found.correct:,} of {count:,}; 95 % interval {low:.1%} .. {high:.1%}"

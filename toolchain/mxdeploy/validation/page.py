@@ -10,6 +10,7 @@ import numpy as np
 
 from mxdeploy import __version__
 from mxdeploy.pages import page_environment
+from mxdeploy.text import count
 from mxdeploy.validation.result import Difference, Durations, IntArray, Validation
 
 _TEMPLATE = "page.html.j2"
@@ -126,8 +127,8 @@ def _figures(v: Validation) -> Iterator[tuple[str, str]]:
     yield "layers compared", str(v.layers_compared) if v.layers_compared else "none"
     s = v.statistics
     counted = (
-        f"{s.frames} frames received, {s.dropped} dropped, {s.repeated} answered again, "
-        f"{s.overruns} overruns; {v.repeats} requests sent again"
+        f"{count(s.frames, 'frame')} received, {s.dropped} dropped, {s.repeated} answered again, "
+        f"{count(s.overruns, 'overrun')}; {count(v.repeats, 'request')} sent again"
     )
     yield "serial line", counted
 

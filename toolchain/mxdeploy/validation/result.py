@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.accuracy import Accuracy, PairedComparison
 from mxdeploy.link.protocol.client import Identity, Statistics
 
@@ -59,7 +60,7 @@ class Difference:
         return (
             f"input {self.input}, {self.where}: channel {channel}, row {row}, column {column} is "
             f"{self.expected[self.place]} in the integer model and {self.found[self.place]} on the "
-            f"board; {self.count} of {self.expected.size} elements differ"
+            f"board; elements that differ: {self.count} of {self.expected.size}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,12 +156,16 @@ class Validation:
     @property
     def verdict(self) -> str:
         """One line."""
+        inputs = text.all_of(self.inputs, "input")
         if self.passed:
-            return f"PASS: board = integer model on all {self.inputs} inputs, bit for bit"
+            return f"PASS: board = integer model on {inputs}, bit for bit"
         if not self.unequal:
-            return f"FAIL: the outputs of all {self.inputs} inputs are equal, a layer differs"
+            return f"FAIL: the outputs of {inputs} are equal, a layer differs"
         count, first = len(self.unequal), self.unequal[0]
-        return f"FAIL: {count} of {self.inputs} inputs differ, the first one is input {first}"
+        return (
+            f"FAIL: the outputs of {count} of {text.count(self.inputs, 'input')} differ, "
+            f"the first one is input {first}"
+        )
 
     @property
     def deviation(self) -> float:

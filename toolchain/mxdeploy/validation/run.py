@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy import text
 from mxdeploy.accuracy import Accuracy, PairedComparison
 from mxdeploy.builds import BuildFolder
 from mxdeploy.chip.max78000.limits import WIDE_OUTPUT_BITS
@@ -58,7 +59,7 @@ def built_in_inputs(folder: BuildFolder, count: int) -> Inputs:
     random = np.random.default_rng(SEED)
     others = random.integers(-128, 128, (count - 1, *sample.shape), dtype=np.int8)
     return Inputs(
-        source=f"the build's sample and {count - 1} random inputs (seed {SEED})",
+        source=f"the build's sample and {text.count(count - 1, 'random input')} (seed {SEED})",
         x=np.concatenate([sample[np.newaxis], others]),
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxdeploy.chip.max78000 import memories as mem
+from mxdeploy.text import count
 
 BYTE_BITS = 8
 WEIGHT_BITS = (8, 4, 2, 1)
@@ -72,8 +73,8 @@ def pack_kernels(kernels: npt.NDArray[np.integer], weight_bits: int) -> Bytes:
     low, high = -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
     if kernels.size and (int(kernels.min()) < low or int(kernels.max()) > high):
         raise ValueError(
-            f"weights {int(kernels.min())}..{int(kernels.max())} do not fit {weight_bits} bit(s) "
-            f"({low}..{high})"
+            f"weights {int(kernels.min())}..{int(kernels.max())} do not fit "
+            f"{count(weight_bits, 'bit')} ({low}..{high})"
         )
     fields = kernels.astype(np.int8).view(np.uint8)[..., ::-1] & np.uint8((1 << weight_bits) - 1)
     fields = fields.reshape(*lead, slots * passes, elements)
@@ -118,7 +119,9 @@ def unpack_kernels(
     """
     _check_weight_bits(weight_bits)
     if mcnt_sad % weight_bits:
-        raise ValueError(f"MCNT.SAD {mcnt_sad} is not a multiple of {weight_bits} weight bit(s)")
+        raise ValueError(
+            f"MCNT.SAD {mcnt_sad} is not a multiple of {count(weight_bits, 'weight bit')}"
+        )
     counter = mcnt_sad + np.arange(slots * passes, dtype=np.intp) * weight_bits
     number, bit = counter >> 3, counter & 7
     element = np.arange(kernel_elements - 1, -1, -1, dtype=np.intp)

@@ -11,7 +11,7 @@ from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000 import peripherals as per
 from mxdeploy.chip.max78000 import registers as reg
 from mxdeploy.chip.max78000.peripherals import core, gcr, uart
-from mxdeploy.text import ranges
+from mxdeploy.text import count, ranges
 
 Reading = Callable[[Any, int], str]
 
@@ -33,17 +33,19 @@ def _bit_list(word: int) -> str:
 
 def _rows(register: reg.RowCount, _: int) -> str:
     rows = register.last_row + 1 - 2 * register.pad
-    return f"{rows} rows before pooling, {register.pad} zero rows above and below"
+    zeros = count(register.pad, "zero row")
+    return f"{count(rows, 'row')} before pooling, {zeros} above and below"
 
 
 def _columns(register: reg.ColumnCount, _: int) -> str:
     columns = register.last_column + 1 - 2 * register.pad
-    return f"{columns} columns before pooling, {register.pad} zero columns left and right"
+    zeros = count(register.pad, "zero column")
+    return f"{count(columns, 'column')} before pooling, {zeros} left and right"
 
 
 def _one_dimensional(register: reg.OneDimensional, _: int) -> str:
     if register.oned_en:
-        lines = [f"1-D kernel of {register.oned_width} taps"]
+        lines = [f"1-D kernel of {count(register.oned_width, 'tap')}"]
     elif register.oned_width:
         lines = ["1x1 kernel, or pass-through"]
     else:
@@ -51,23 +53,24 @@ def _one_dimensional(register: reg.OneDimensional, _: int) -> str:
     if register.ewise_en:
         function = dict(reg.OneDimensional.bit_fields()["ewise_func"].values)
         order = "after pooling" if register.prepool else "before pooling"
+        operands = count(register.ewise_cnt + 1, "operand")
         lines.append(
-            f"element-wise {function[register.ewise_func]} of {register.ewise_cnt + 1} operands, "
+            f"element-wise {function[register.ewise_func]} of {operands}, "
             f"{order}{', then convolved' if register.two_d_conv else ''}"
         )
     return "\n".join(lines)
 
 
 def _pool_rows(register: reg.PoolRowCount, _: int) -> str:
-    return f"pooling window of {register.last_row + 1} row(s)"
+    return f"pooling window of {count(register.last_row + 1, 'row')}"
 
 
 def _pool_columns(register: reg.PoolColumnCount, _: int) -> str:
-    return f"pooling window of {register.last_column + 1} column(s)"
+    return f"pooling window of {count(register.last_column + 1, 'column')}"
 
 
 def _stride(register: reg.Stride, _: int) -> str:
-    return f"every {register.stride + 1} pixel(s)"
+    return f"every {count(register.stride + 1, 'pixel')}" if register.stride else "every pixel"
 
 
 def _write_pointer(register: reg.WritePointerBase, _: int) -> str:
@@ -99,8 +102,8 @@ def _mask_count(register: reg.MaskCount, _: int) -> str:
     first, last = register.mcnt_sad >> 3, register.mcnt_max >> 3
     return (
         f"kernel bytes number {first} (bit {register.mcnt_sad & 7}) to {last} (bit "
-        f"{register.mcnt_max & 7}); with 8-bit weights {last - first + 1} kernel(s), with 3x3 "
-        f"kernels from word {first}"
+        f"{register.mcnt_max & 7}); with 8-bit weights {count(last - first + 1, 'kernel')}, "
+        f"with 3x3 kernels from word {first}"
     )
 
 
@@ -125,14 +128,14 @@ def _post(register: reg.PostProcessing, _: int) -> str:
 
 def _layer_control1(register: reg.LayerControl1, _: int) -> str:
     return (
-        f"{register.inpchexp + 1} input pass(es) (flatten: its low four bits), "
-        f"{register.wptr_inc + 1} word(s) from pixel to pixel in the output, "
-        f"{register.xpch_max // 8 + 1} output column(s) with 8-bit weights"
+        f"{count(register.inpchexp + 1, 'input pass')} (flatten: its low four bits), "
+        f"{count(register.wptr_inc + 1, 'word')} from pixel to pixel in the output, "
+        f"{count(register.xpch_max // 8 + 1, 'output column')} with 8-bit weights"
     )
 
 
 def _last_layer(register: reg.LayerCountMax, _: int) -> str:
-    return f"{register.lcnt + 1} layer(s)"
+    return count(register.lcnt + 1, "layer")
 
 
 def _fifo_control(register: reg.FifoControl, _: int) -> str:

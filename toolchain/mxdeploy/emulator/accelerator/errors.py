@@ -5,6 +5,7 @@ from __future__ import annotations
 from mxdeploy.chip.bits import Register, UndeclaredBitsError
 from mxdeploy.emulator.accelerator.unmodelled import Unmodelled
 from mxdeploy.errors import DeviceError, Diagnostic, ModelError
+from mxdeploy.text import count
 
 
 class NotModelledError(ModelError):
@@ -125,7 +126,7 @@ def wrong_access(address: int, size: int, kind: str) -> AcceleratorAccessError:
         Diagnostic(
             code="MX7007",
             where=f"0x{address:08x}",
-            what=f"{kind} of {size} byte(s)",
+            what=f"{kind} of {count(size, 'byte')}",
             why="the accelerator takes aligned 32-bit accesses; the one exception is the byte "
             "store that sets the address of the packed kernel loader",
         ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic
+from mxdeploy.text import count
 
 BREAKPOINT_CODE = "MX7056"
 """With a debugger, a breakpoint instruction is no error."""
@@ -60,7 +61,7 @@ def unmapped(kind: str, address: int, size: int) -> Finding:
     """No memory and no peripheral there, or a write to flash."""
     return Finding(
         code="MX7052",
-        what=f"{kind} of {size} byte(s) at 0x{address:08x}, where there is nothing",
+        what=f"{kind} of {count(size, 'byte')} at 0x{address:08x}, where there is nothing",
         why=f"flash is at 0x{mem.FLASH_BASE:08x} ({mem.FLASH_BYTES >> 10} KB), "
         f"SRAM at 0x{mem.SRAM_BASE:08x} ({mem.SRAM_BYTES >> 10} KB)",
         fix="look at the pointer used in the source line above; a null or stray pointer is likely",
@@ -71,7 +72,7 @@ def flash_store(address: int, size: int) -> Finding:
     """A store to flash."""
     return Finding(
         code="MX7053",
-        what=f"store of {size} byte(s) to flash at 0x{address:08x}",
+        what=f"store of {count(size, 'byte')} to flash at 0x{address:08x}",
         why="flash is written through the flash controller only",
     )
 

@@ -13,6 +13,7 @@ from statistics import mean, median
 from typing import Literal
 
 from mxdeploy.stages.s0_train.history import Epoch, History
+from mxdeploy.text import count
 
 Kind = Literal[
     "diverged", "rate_too_high", "overfitting", "rate_too_low", "underfitting", "learning"
@@ -125,7 +126,9 @@ def _rate_too_high(history: History) -> Verdict | None:
         f"the greatest loss of a part of an epoch is {peak:.3g}",
     ]
     if rises:
-        evidence.append(f"it rose from one epoch to the next {rises} times of {len(losses) - 1}")
+        evidence.append(
+            f"it rose from one epoch to the next {count(rises, 'time')} of {len(losses) - 1}"
+        )
     return Verdict(
         kind="rate_too_high",
         sentence="The learning rate is too high: the loss jumps instead of falling.",
@@ -252,7 +255,7 @@ def _underfitting(history: History) -> Verdict | None:
         return _not_yet(history)
     evidence = [
         f"the training loss is {losses[-1]:.3g}, {losses[-1] / start:.0%} of what it began with",
-        f"{max(1, len(losses) // 3)} epochs ago it was {before:.3g}",
+        f"{count(max(1, len(losses) // 3), 'epoch')} ago it was {before:.3g}",
     ]
     if last.train_accuracy is not None:
         chance = f", guessing gives {1 / history.classes:.0%}" if history.classes else ""
@@ -306,7 +309,7 @@ def _not_yet(history: History) -> Verdict:
         evidence=(
             (
                 f"the training loss began at {history.start_loss:.3g}, its least value in "
-                f"{len(losses)} epochs is {min(losses):.3g}"
+                f"{count(len(losses), 'epoch')} is {min(losses):.3g}"
             ),
         ),
         advice=(

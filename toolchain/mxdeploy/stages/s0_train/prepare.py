@@ -58,7 +58,7 @@ def check_training_examples(examples: Examples) -> tuple[Diagnostic, ...]:
             Diagnostic(
                 code="MX0012",
                 where=examples.source,
-                what=f"{len(empty)} of {len(counts)} classes have no examples to train on: {shown}",
+                what=f"no examples to train on for {len(empty)} of {len(counts)} classes: {shown}",
                 fix="give some of each, or take these classes away: their folders, their names, or "
                 "gaps in the numbers of labels",
             )

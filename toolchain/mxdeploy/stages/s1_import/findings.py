@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mxdeploy import text
 from mxdeploy.chip.max78000.limits import MAX_DIMENSION, MAX_LAYERS
 from mxdeploy.chip.max78000.memories import TOTAL_KERNEL_BYTES
 from mxdeploy.errors import Diagnostic
@@ -242,11 +243,12 @@ def batch_lost(node: str, value: str, shape: Sequence[int], batch: int) -> Diagn
 
 def not_finite(node: str, tensor: str, nans: int, infinities: int) -> Diagnostic:
     """Weights that are not numbers."""
-    parts = [f"{nans} NaN"] * (nans > 0) + [f"{infinities} infinite"] * (infinities > 0)
+    kinds = {"NaN": nans, "infinite value": infinities}
+    parts = [text.count(number, kind) for kind, number in kinds.items() if number]
     return Diagnostic(
         code="MX1030",
         where=node,
-        what=f"tensor {tensor!r} contains {' and '.join(parts)} value(s)",
+        what=f"tensor {tensor!r} contains {' and '.join(parts)}",
         why="weights must be finite numbers",
         fix="train again (a lower learning rate, gradient clipping), or mend the tensor",
     )

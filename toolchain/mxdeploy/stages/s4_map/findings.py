@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mxdeploy import text
 from mxdeploy.chip.max78000 import limits
 from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.chip.max78000.limits import Limit
@@ -298,7 +299,7 @@ def defective_plan(findings: Sequence[Diagnostic]) -> Diagnostic:
     return Diagnostic(
         code="MX4018",
         where="mapping",
-        what=f"the placement breaks {len(findings)} rule(s) of the chip, listed below",
+        what=f"the placement breaks {text.count(len(findings), 'rule')} of the chip, listed below",
         why="this is a defect in mxdeploy, not in the model",
         fix="please report it with the model's layer shapes",
     )

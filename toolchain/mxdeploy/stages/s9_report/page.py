@@ -18,6 +18,7 @@ from mxdeploy.stages.s9_report.pictures import (
     network_picture,
 )
 from mxdeploy.stages.s9_report.schema import LayerQuantization, Report, Use
+from mxdeploy.text import count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -76,6 +77,7 @@ def render_quantization(
 def _environment() -> Environment:
     environment = page_environment(Path(__file__).parent)
     environment.globals["hue"] = hue
+    environment.globals["count"] = count
     return environment
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mxdeploy import text
 from mxdeploy.chip.bits import Register
 
 HEADERS = "device register headers; user guide"
@@ -43,7 +44,8 @@ class PeripheralRegister(Register):
     def address(cls, base: int, index: int = 0) -> int:
         """Bus address in the instance at ``base``; ``index`` counts repeated registers."""
         if not 0 <= index < cls.count:
-            raise ValueError(f"{cls.mnemonic} exists {cls.count} time(s), not at {index}")
+            there = text.count(cls.count, "time")
+            raise ValueError(f"{cls.mnemonic} exists {there}, not at {index}")
         return base + cls.offset + index * cls.stride
 
 

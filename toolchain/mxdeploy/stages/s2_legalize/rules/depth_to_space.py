@@ -16,6 +16,7 @@ from mxdeploy.stages.s2_legalize.arrange.chains import Step, chain_edit
 from mxdeploy.stages.s2_legalize.blocks import Positions, chain_of, factors, to_pixels
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.text import count
 
 _STRIDE = limits.TRANSPOSED_STRIDE.value
 _SIZE = limits.CONV2D_KERNEL.value
@@ -37,7 +38,7 @@ def match(graph: Graph, node: Node) -> Edit | None:
         spreads.append((str(number) if number < len(steps) else "", _spread(quads), size))
     text = (
         f"channels become blocks of {blocks.size}x{blocks.size} pixels in "
-        f"{len(steps)} transposed convolution(s) with one tap"
+        f"{count(len(steps), 'transposed convolution')} with one tap"
     )
     return chain_edit(graph, node, spreads, text, replaced=chain, ranges=False)
 

@@ -16,6 +16,7 @@ from mxdeploy.stages.s2_legalize.arrange.chains import chain_edit
 from mxdeploy.stages.s2_legalize.graph import Edit, Graph
 from mxdeploy.stages.s2_legalize.one_tap import diagonal
 from mxdeploy.stages.s2_legalize.rule import Rule
+from mxdeploy.text import count
 
 _STRIDE = limits.TRANSPOSED_STRIDE.value
 
@@ -41,7 +42,8 @@ def match(graph: Graph, node: Node) -> Edit | None:
     )
     sizes = [(shape[0], *(n * _STRIDE**done for n in shape[1:])) for done in range(1, steps + 1)]
     words = (*(str(number) for number in range(1, steps)), "")
-    text = f"enlargement by {factor}: {steps} transposed convolution(s) with a constant kernel"
+    layers = count(steps, "transposed convolution")
+    text = f"enlargement by {factor}: {layers} with a constant kernel"
     chain = [(word, twice, size) for word, size in zip(words, sizes, strict=True)]
     return chain_edit(graph, node, chain, text)
 
