@@ -12,7 +12,7 @@ from mxdeploy.errors import ModelError, UsageError
 from mxdeploy.ir.network import LayerOp, Network
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.ir.tensor import Tensor
-from mxdeploy.narrowing import kernel_bytes, one_wish, quantize_to_size
+from mxdeploy.narrowing import kernel_bytes, one_wish, price, quantize_to_size
 from mxdeploy.ops.layer import Activation, Kind, LayerSpec
 from mxdeploy.stages.s3_quantize import QuantizeOptions, WidthRule, output_noise, quantize
 from mxdeploy.stages.s3_quantize.sensitivity import sensitivities
@@ -88,6 +88,12 @@ def test_too_little_memory() -> None:
         quantize_to_size(NETWORK, data(), OPTIONS, WeightMemory(size=10))
     assert raised.value.diagnostics[0].code == "MX3020"
     assert "with one bit (0 and -1) each of them loses too much" in str(raised.value)
+
+
+def test_what_is_as_wide_as_before_has_no_price() -> None:
+    """Nothing is quantized to find that out: these data would be refused."""
+    same = quantize(NETWORK, data(), OPTIONS)
+    assert price(NETWORK, np.full_like(data(), np.nan), OPTIONS, same, "") == ()
 
 
 def test_no_data() -> None:

@@ -21,6 +21,7 @@ from mxdeploy.stages.s3_quantize.sensitivity import (
     Noise,
     sensitivities,
 )
+from mxdeploy.stages.s3_quantize.widths import layer_widths
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map.needs import layer_need
 from mxdeploy.text import count
@@ -197,11 +198,15 @@ def price(
     reason: str,
 ) -> tuple[Diagnostic, ...]:
     """What narrow weights save and cost; nothing when none became narrower."""
-    wide = quantize(network, data, replace(options, measure=False))
-    before = {layer.name: layer.weight_bits for layer in wide.layers}
-    changed = [layer for layer in narrow.layers if layer.weight_bits < before[layer.name]]
+    before = layer_widths(network, options)
+    changed = [
+        layer
+        for layer in narrow.layers
+        if layer.weight is not None and layer.weight_bits < before[layer.name]
+    ]
     if not changed:
         return ()
+    wide = quantize(network, data, replace(options, measure=False))
     names = ", ".join(f"{layer.name}: {count(layer.weight_bits, 'bit')}" for layer in changed)
     return (
         Diagnostic(
