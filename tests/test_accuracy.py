@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers
+from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers, difference_interval
 
 Z_95 = 1.959963985
 
@@ -27,6 +27,25 @@ def test_published_score_interval() -> None:
     chapter 8.
     """
     assert paired(6, 16, 161).interval == pytest.approx((-0.1240, -0.0054), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "interval"),
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 10), (0.6075, 1.0000)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+    ],
+)
+def test_published_intervals_of_a_difference(
+    first: tuple[int, int], second: tuple[int, int], interval: tuple[float, float]
+) -> None:
+    """Table II of Newcombe 1998, examples (a), (b), (h) and (d), method 10."""
+    one, other = (Accuracy(correct=right, total=total) for right, total in (first, second))
+    assert difference_interval(one, other) == pytest.approx(interval, abs=5e-5)
+    low, high = difference_interval(other, one)
+    assert (-high, -low) == pytest.approx(interval, abs=5e-5)
 
 
 def test_published_exact_test() -> None:

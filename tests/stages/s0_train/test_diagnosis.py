@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,60 @@ def test_a_gap_in_accuracy_is_overfitting_too() -> None:
     level = [max(loss, 1.0) for loss in train]
     found = diagnose(history(train, level))
     assert (found.kind, found.since) == ("overfitting", 3)
+
+
+FEW = 60
+"""Validation examples that tell little."""
+EPOCHS = 20
+
+
+def drawn(train: Sequence[float], validation: Sequence[float], examples: int, seed: int) -> History:
+    """Right answers drawn anew in every epoch; the true accuracies are given."""
+    random = np.random.default_rng(seed)
+    shares = [random.binomial(examples, truth) / examples for truth in (train, validation)]
+    made = history(falling(EPOCHS, 0.15), [-math.log(max(s, 0.5 / examples)) for s in shares[1]])
+    epochs = tuple(
+        replace(epoch, train_accuracy=float(fitted), validation_accuracy=float(judged))
+        for epoch, fitted, judged in zip(made.epochs, *shares, strict=True)
+    )
+    return replace(made, epochs=epochs, train_answers=examples, validation_answers=examples)
+
+
+def share_of_overfitting(train: Sequence[float], validation: Sequence[float]) -> float:
+    found = [diagnose(drawn(train, validation, FEW, seed)).kind for seed in range(200)]
+    return found.count("overfitting") / len(found)
+
+
+@pytest.mark.parametrize("truth", [0.5, 0.7, 0.9])
+def test_chance_is_not_called_overfitting(truth: float) -> None:
+    """The training loss falls, but training and validation examples are right equally often."""
+    level = [truth] * EPOCHS
+    assert share_of_overfitting(level, level) < 0.01
+    unsized = [replace(drawn(level, level, FEW, seed), train_answers=0) for seed in range(50)]
+    assert sum(diagnose(one).kind == "overfitting" for one in unsized) > 5  # the signs are there
+
+
+def test_a_real_fall_is_overfitting_with_few_examples_too() -> None:
+    train = np.linspace(0.6, 0.97, EPOCHS)
+    fall = np.concatenate([np.linspace(0.5, 0.75, 8), np.linspace(0.75, 0.5, EPOCHS - 8)])
+    assert share_of_overfitting(list(train), list(fall)) > 0.99
+
+
+def test_too_few_examples_to_tell() -> None:
+    """51 of 60 and 44 of 60: Newcombe's interval of the difference is -3.0 .. +25.8 points."""
+    made = drawn([0.85] * EPOCHS, [0.7] * EPOCHS, FEW, 0)
+    epochs = tuple(
+        replace(epoch, train_accuracy=51 / 60, validation_accuracy=44 / 60) for epoch in made.epochs
+    )
+    found = diagnose(replace(made, epochs=epochs))
+    assert found.kind == "learning"
+    assert "60 validation examples are too few to tell" in found.sentence
+    doubt = found.evidence[-1]
+    assert "85.0% of 60 training examples and 73.3% of 60 validation examples" in doubt
+    assert "-3.0 .. +25.8 points" in doubt
+    assert "more validation examples" in found.advice[0]
+    sure = replace(made, epochs=epochs, train_answers=600, validation_answers=600)
+    assert diagnose(sure).kind == "overfitting"
 
 
 def test_underfitting() -> None:

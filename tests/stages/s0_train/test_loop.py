@@ -42,6 +42,8 @@ def test_learns_and_keeps_the_best_epoch() -> None:
     assert not module.training
     assert best.validation_loss == pytest.approx(float(loss), rel=1e-5)
     assert best.validation_accuracy == float((outputs.argmax(1) == targets).float().mean())
+    assert history.validation_answers == len(targets)
+    assert history.train_answers == min(len(targets), len(data.train))
 
 
 def test_losses_of_the_batches_are_those_of_torch() -> None:

@@ -12,7 +12,16 @@ from itertools import pairwise
 from statistics import mean, median
 from typing import Literal
 
-from mxdeploy.stages.s0_train.history import Epoch, History
+from mxdeploy.stages.s0_train.history import History
+from mxdeploy.stages.s0_train.overfitting import (
+    STAGNANT,
+    TURN_EPOCHS,
+    Signs,
+    doubt_of,
+    gap_of,
+    lasting_gap,
+    signs_of,
+)
 from mxdeploy.text import count
 
 Kind = Literal[
@@ -25,22 +34,12 @@ BARELY = 0.05
 """A loss that fell by less than this share of the start has hardly moved."""
 SLOW = 0.25
 """A training that is evenly slow has come less far than this."""
-RISE = 0.1
-"""Validation losses this much above their least one have turned."""
-GAP = 0.1
-"""Accuracies this far apart show that examples are remembered, not understood."""
-SAME = 0.05
-"""Validation losses are equal up to this share: they are noisy."""
-STAGNANT = 0.02
-"""Less than this share of the start, over the last third, is standing still."""
 UNSOLVED = 0.35
 """Losses above this share of the start leave something to learn."""
 HIGH_RATE = 0.25
 """Epochs with less than this share of the greatest rate do not show how the loss falls."""
 NOISE = 0.1
 """Rises of less than this share of the whole fall do not make it uneven."""
-TURN_EPOCHS = 2
-"""So many epochs behind the least validation loss are a trend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ def _rate_too_high(history: History) -> Verdict | None:
     With batch normalization the loss between epochs also rises while running means settle: once,
     and not down again. And batches are unlike: an explosion is one beside the usual batch.
     """
-    start, losses = _start(history), _train(history)
+    start, losses = history.first_loss, _train(history)
     parts = [loss for e in history.epochs for loss in e.batch_losses] or [0.0]
     peak, usual = max(parts), median(parts)
     fallen = (start - min(losses)) / start
@@ -144,44 +143,21 @@ def _rate_too_high(history: History) -> Verdict | None:
 _OWN_STEPS = {"adam", "adamw"}
 _FEW = 4
 """Fewer epochs show no pattern."""
+_MORE_EXAMPLES = "more examples, or augmentation: --set data.augment=mirror,shift"
 
 
 def _overfitting(history: History) -> Verdict | None:
-    """The validation loss has turned while the training loss still falls, or a wide gap is open."""
-    judged = [e for e in history.epochs if e.validation_loss is not None]
-    if not judged:
+    """Something points to it, and it is none that chance explains."""
+    signs = signs_of(history)
+    if signs is None or doubt_of(history) is not None:
         return None
-    floor = min(e.loss for e in judged)
-    least = next(e for e in judged if e.loss <= (1 + SAME) * floor)
-    last = judged[-1]
-    recent = median(e.loss for e in judged[-3:])
-    behind = last.number - least.number
-    turned = (
-        behind >= TURN_EPOCHS
-        and recent - least.loss > RISE * least.loss
-        and recent - least.loss > STAGNANT * _start(history)
-        and last.train_loss < least.train_loss
-    )
-    gap = _gap(last)
-    wide = gap is not None and gap >= GAP and last.loss > (1 + RISE) * last.train_loss
-    if not turned and not wide:
-        return None
-    evidence = [f"training loss {last.train_loss:.3g}, validation loss {last.loss:.3g} at the end"]
-    since = least.number + 1 if behind else _lasting_gap(judged)
-    if turned:
-        evidence.insert(
-            0,
-            f"since epoch {least.number} the validation loss has risen from {least.loss:.3g} to "
-            f"{recent:.3g}, while the training loss fell from {least.train_loss:.3g} to "
-            f"{last.train_loss:.3g}",
-        )
-    elif behind:
-        evidence.insert(
-            0,
-            f"since epoch {least.number} the training loss fell from {least.train_loss:.3g} to "
-            f"{last.train_loss:.3g}, the validation loss only from {least.loss:.3g} to {floor:.3g}",
-        )
-    if gap is not None:
+    last, behind = signs.last, signs.behind
+    evidence = [
+        *signs.losses(),
+        f"training loss {last.train_loss:.3g}, validation loss {last.loss:.3g} at the end",
+    ]
+    since = signs.least.number + 1 if behind else lasting_gap(signs.judged)
+    if gap_of(last) is not None:
         evidence.append(
             f"accuracy {_share(last.train_accuracy)} on training examples, "
             f"{_share(last.validation_accuracy)} on validation examples"
@@ -191,20 +167,14 @@ def _overfitting(history: History) -> Verdict | None:
         sentence=f"Overfitting from epoch {since}: examples are remembered, not understood.",
         evidence=tuple(evidence),
         advice=(
-            "more examples, or augmentation: --set data.augment=mirror,shift",
+            _MORE_EXAMPLES,
             f"stop in time: --set training.patience={max(TURN_EPOCHS + 1, behind // 2)}"
-            if turned
+            if signs.turned
             else "weight decay: --set optimizer.weight_decay=0.001",
             "a smaller network, or dropout in front of the last layer",
         ),
         since=since,
     )
-
-
-def _lasting_gap(judged: list[Epoch]) -> int:
-    """The epoch from which on training examples are always much more often right."""
-    narrow = [e.number for e in judged if (_gap(e) or 0.0) < GAP]
-    return narrow[-1] + 1 if narrow else judged[0].number
 
 
 def _rate_too_low(history: History) -> Verdict | None:
@@ -246,7 +216,7 @@ def _underfitting(history: History) -> Verdict | None:
     losses = _train(history)
     if len(losses) < _FEW:
         return None
-    start, last = _start(history), history.epochs[-1]
+    start, last = history.first_loss, history.epochs[-1]
     before = losses[-1 - max(1, len(losses) // 3)]
     still = (before - losses[-1]) / start < STAGNANT
     if not still or losses[-1] < UNSOLVED * start:
@@ -274,7 +244,7 @@ def _underfitting(history: History) -> Verdict | None:
 
 def _learning(history: History) -> Verdict:
     last, best = history.epochs[-1], history.best or history.epochs[-1]
-    losses = [_start(history), *_train(history)]
+    losses = [history.first_loss, *_train(history)]
     if (losses[0] - min(losses)) / losses[0] < BARELY:
         return _not_yet(history)
     evidence = [f"the training loss fell from {losses[0]:.3g} to {losses[-1]:.3g}"]
@@ -284,6 +254,9 @@ def _learning(history: History) -> Verdict:
         )
     if best.accuracy is not None:
         evidence.append(f"accuracy {_share(best.accuracy)} in epoch {best.number}, the best")
+    signs, doubt = signs_of(history), doubt_of(history)
+    if signs is not None and doubt is not None:
+        return _perhaps_overfitting(history, signs, doubt)
     unfinished = len(losses) > 1 and (losses[-2] - losses[-1]) / losses[0] > STAGNANT
     if unfinished:
         advice = ("more epochs: the loss still falls",)
@@ -298,6 +271,17 @@ def _learning(history: History) -> Verdict:
         else "Learning: the loss falls.",
         evidence=tuple(evidence),
         advice=advice,
+    )
+
+
+def _perhaps_overfitting(history: History, signs: Signs, doubt: str) -> Verdict:
+    few = count(history.validation_answers, "validation example")
+    return Verdict(
+        kind="learning",
+        sentence="Learning: the loss falls. Something points to overfitting, but it may be chance: "
+        f"{few} are too few to tell.",
+        evidence=(*signs.losses(), doubt),
+        advice=("more validation examples: --set data.validation=0.3", _MORE_EXAMPLES),
     )
 
 
@@ -323,21 +307,8 @@ def _not_yet(history: History) -> Verdict:
     )
 
 
-def _start(history: History) -> float:
-    """The loss before the first step; of a training that began perfect, a tiny number."""
-    start = history.start_loss
-    return max(start if math.isfinite(start) else _train(history)[0], 1e-12)
-
-
 def _train(history: History) -> list[float]:
     return [e.train_loss if math.isfinite(e.train_loss) else math.inf for e in history.epochs]
-
-
-def _gap(epoch: Epoch) -> float | None:
-    """How much more often training examples are right than validation examples."""
-    if epoch.train_accuracy is None or epoch.validation_accuracy is None:
-        return None
-    return epoch.train_accuracy - epoch.validation_accuracy
 
 
 def _greatest_rate(history: History) -> float:

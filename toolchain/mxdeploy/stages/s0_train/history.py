@@ -76,6 +76,8 @@ class History:
         epochs: complete ones, in order.
         stopped: why it ended.
         broken_off: epoch and batch (from 1) in which the loss became infinite or NaN.
+        train_answers, validation_answers: how many examples the accuracies are shares of; 0 where
+            they are none of examples, or nobody wrote it down.
     """
 
     optimizer: str
@@ -85,11 +87,24 @@ class History:
     epochs: tuple[Epoch, ...] = ()
     stopped: Stopped = "running"
     broken_off: tuple[int, int] | None = None
+    train_answers: int = 0
+    validation_answers: int = 0
 
     @property
     def best(self) -> Epoch | None:
         """The epoch whose weights are kept: the best score, the earliest of equal ones."""
         return max(self.epochs, key=lambda epoch: epoch.score, default=None)
+
+    @property
+    def first_loss(self) -> float:
+        """What losses are measured by: the one before the first step, else that of epoch 1.
+
+        Of a training that began perfect, a tiny number.
+        """
+        start = self.start_loss
+        if not math.isfinite(start):
+            start = self.epochs[0].train_loss
+        return max(start, 1e-12) if math.isfinite(start) else math.inf
 
     @property
     def seconds(self) -> float:

@@ -250,7 +250,11 @@ class _Fit:
             engine.terminate()
             return
         self._schedule.after_epoch(epoch.loss)
-        self._history = self._history.with_epoch(epoch)
+        self._history = replace(
+            self._history.with_epoch(epoch),
+            train_answers=fitted.answers,
+            validation_answers=0 if judged is None else judged.answers,
+        )
         if self._history.best is epoch:
             self._best = _copied(self._module)
         reason = self._why_stop()

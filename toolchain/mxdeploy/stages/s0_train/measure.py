@@ -20,10 +20,15 @@ BATCH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Mean loss, and share of right classes (None for a reconstruction)."""
+    """Mean loss, and share of right classes (None for a reconstruction).
+
+    ``answers``: how many examples it is a share of; 0 where it is none of examples. (Pixels of a
+    mask are alike, so that their number does not tell how sure a share of them is.)
+    """
 
     loss: float
     accuracy: float | None
+    answers: int = 0
 
 
 def measure(network: nn.Module, samples: Samples, objective: Objective) -> Measured:
@@ -37,7 +42,10 @@ def measure(network: nn.Module, samples: Samples, objective: Objective) -> Measu
             right, of = objective.hits(outputs, targets)
             hits, counted, examples = hits + right, counted + of, examples + len(chosen)
     loss, hits, counted, examples = shared_sums([loss, hits, counted, examples])
-    return Measured(loss=loss / examples, accuracy=hits / counted if counted else None)
+    accuracy = hits / counted if counted else None
+    return Measured(
+        loss=loss / examples, accuracy=accuracy, answers=int(counted) if counted == examples else 0
+    )
 
 
 def outputs_of(network: nn.Module, samples: Samples) -> FloatArray:
