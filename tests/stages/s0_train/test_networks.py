@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from mxdeploy.errors import UsageError
 from mxdeploy.proof import prove
+from mxdeploy.stages.s0_train.export import export_onnx
+from mxdeploy.stages.s0_train.network import Trainable
 from mxdeploy.stages.s0_train.networks import ZOO
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
@@ -53,6 +57,32 @@ def export(network: torch.nn.Module, shape: tuple[int, ...], file: Path) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the quick exporter is the old one
         torch.onnx.export(network, (torch.zeros(1, *shape),), file, opset_version=17, dynamo=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "nodes"),
+    [
+        ("cifar_cnn", (3, 16, 16), "conv1/Conv conv3/Conv pool2/MaxPool fc/Gemm"),
+        ("residual_cnn", (3, 16, 16), "block2/conv1/Conv block2/Add pool2/MaxPool fc/Gemm"),
+        ("keyword_cnn", (3, 50), "conv1/Conv conv5/Conv pool5/MaxPool fc/Gemm"),
+        (
+            "small_unet",
+            (3, 8, 8),
+            "top/down/conv/Conv top/below/up/conv/ConvTranspose classes/Conv",
+        ),
+        ("autoencoder", (1, 8, 8), "conv3/Conv conv4/ConvTranspose conv6/Conv"),
+        ("autoencoder", (64, 3), "conv1/Conv fc1/Gemm code/Gemm fc3/Gemm"),
+    ],
+)
+def test_nodes_have_names_that_people_understand(
+    name: str, shape: tuple[int, ...], nodes: str
+) -> None:
+    """A user reads them in every finding and report: words, perhaps with a number behind."""
+    proto = onnx.load_from_string(export_onnx(Trainable(None, ZOO[name](shape, 4)), shape))
+    found = [node.name for node in proto.graph.node if node.op_type != "Identity"]
+    assert {f"/network/{node}" for node in nodes.split()} <= set(found)
+    odd = [n for n in found if not re.fullmatch(r"/network(/[a-z_]+\d*)*/[A-Z]\w*", n)]
+    assert odd == []
 
 
 @pytest.mark.parametrize(("name", "shape", "classes", "options", "output", "layers"), SMALL)

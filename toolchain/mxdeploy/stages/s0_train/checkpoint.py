@@ -203,6 +203,7 @@ def load_weights(network: Trainable, weights: Mapping[str, torch.Tensor], path: 
                 where=str(path),
                 what="holds the weights of another network",
                 why=" ".join(str(error).split())[:300],
-                fix="use the network's file as it was when it was trained",
+                fix="use the network's file as it was when it was trained; one that comes with "
+                "mxdeploy, train again if it was trained by another version",
             )
         ) from error

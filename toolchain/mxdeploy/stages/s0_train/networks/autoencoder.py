@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from mxdeploy.stages.s0_train.networks.parts import (
+    Layers,
+    chain,
     convolution,
     convolution_1d,
     require_channels,
@@ -59,17 +61,19 @@ def _of_pictures(
     input_shape: tuple[int, ...], widths: Sequence[int], code: int, *, normalize: bool
 ) -> nn.Module:
     require_multiple(NAME, input_shape, len(widths))
-    layers: list[nn.Module] = []
-    channels = input_shape[0]
-    for width in widths:
-        layers += [convolution(channels, width, normalize=normalize), nn.MaxPool2d(2)]
+    layers: Layers = {}
+    channels, count = input_shape[0], len(widths)
+    for number, width in enumerate(widths, start=1):
+        layers |= convolution(channels, width, number=str(number), normalize=normalize)
+        layers[f"pool{number}"] = nn.MaxPool2d(2)
         channels = width
-    layers.append(convolution(channels, code, normalize=normalize))
+    layers |= convolution(channels, code, number=str(count + 1), normalize=normalize)
     channels = code
-    for width in reversed(widths):
-        layers.append(upsampling(channels, width, normalize=normalize))
+    for number, width in enumerate(reversed(widths), start=count + 2):
+        layers |= upsampling(channels, width, number=str(number), normalize=normalize)
         channels = width
-    return nn.Sequential(*layers, nn.Conv2d(channels, input_shape[0], 3, padding=1))
+    last = nn.Conv2d(channels, input_shape[0], 3, padding=1)
+    return chain({**layers, f"conv{2 * count + 2}": last})
 
 
 def _of_sequences(
@@ -77,14 +81,24 @@ def _of_sequences(
 ) -> nn.Module:
     samples = math.prod(input_shape)
     require_channels(NAME, "samples of the sequence (channels x length)", samples)
-    layers: list[nn.Module] = []
+    layers: Layers = {}
     channels = input_shape[0]
-    for number, width in enumerate(widths):
-        kernel = 1 if number == 0 else 3
-        layers.append(convolution_1d(channels, width, kernel=kernel, normalize=normalize))
+    for number, width in enumerate(widths, start=1):
+        kernel = 1 if number == 1 else 3
+        layers |= convolution_1d(
+            channels, width, number=str(number), kernel=kernel, normalize=normalize
+        )
         channels = width
     inputs = require_flattened(NAME, (channels, input_shape[1]))
     wide = 4 * code
-    layers += [nn.Flatten(), nn.Linear(inputs, wide), nn.ReLU(), nn.Linear(wide, code)]
-    layers += [nn.Linear(code, wide), nn.ReLU(), nn.Linear(wide, samples)]
-    return nn.Sequential(*layers, nn.Unflatten(1, input_shape))
+    linear: Layers = {
+        "flatten": nn.Flatten(),
+        "fc1": nn.Linear(inputs, wide),
+        "fc_relu1": nn.ReLU(),
+        "code": nn.Linear(wide, code),
+        "fc2": nn.Linear(code, wide),
+        "fc_relu2": nn.ReLU(),
+        "fc3": nn.Linear(wide, samples),
+        "unflatten": nn.Unflatten(1, input_shape),
+    }
+    return chain(layers | linear)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from mxdeploy.stages.s0_train.networks.parts import (
+    Layers,
+    chain,
     convolution,
     halved,
     require_channels,
@@ -42,17 +44,18 @@ def cifar_cnn(
     require_dimensions(NAME, input_shape, 3)
     require_channels(NAME, "classes", classes)
     rows, columns = halved(NAME, input_shape[1:], len(stages) - (0 if pool_last else 1))
-    layers: list[nn.Module] = []
-    channels = input_shape[0]
-    for number, widths in enumerate(stages, start=1):
+    layers: Layers = {}
+    channels, number = input_shape[0], 0
+    for stage, widths in enumerate(stages, start=1):
         for width in widths:
             require_channels(NAME, "channels", width)
-            layers.append(convolution(channels, width, normalize=normalize))
+            number += 1
+            layers |= convolution(channels, width, number=str(number), normalize=normalize)
             channels = width
-        if pool_last or number < len(stages):
-            layers.append(nn.MaxPool2d(2))
+        if pool_last or stage < len(stages):
+            layers[f"pool{stage}"] = nn.MaxPool2d(2)
     inputs = require_flattened(NAME, (channels, rows, columns))
-    layers.append(nn.Flatten())
+    layers["flatten"] = nn.Flatten()
     if dropout:
-        layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+        layers["dropout"] = nn.Dropout(dropout)
+    return chain({**layers, "fc": nn.Linear(inputs, classes)})

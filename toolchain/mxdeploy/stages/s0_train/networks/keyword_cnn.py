@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from mxdeploy.stages.s0_train.networks.parts import (
+    chain,
     convolution_1d,
     halved,
     require_channels,
@@ -48,15 +49,14 @@ def keyword_cnn(
     (length,) = halved(NAME, input_shape[1:], len(widths))
     for width in (mixing, *widths):
         require_channels(NAME, "channels", width)
-    layers: list[nn.Module] = [
-        convolution_1d(input_shape[0], mixing, kernel=1, normalize=normalize)
-    ]
+    layers = convolution_1d(input_shape[0], mixing, number="1", kernel=1, normalize=normalize)
     channels = mixing
-    for width in widths:
-        layers += [convolution_1d(channels, width, normalize=normalize), nn.MaxPool1d(2)]
+    for number, width in enumerate(widths, start=2):
+        layers |= convolution_1d(channels, width, number=str(number), normalize=normalize)
+        layers[f"pool{number}"] = nn.MaxPool1d(2)
         channels = width
     inputs = require_flattened(NAME, (channels, length))
-    layers.append(nn.Flatten())
+    layers["flatten"] = nn.Flatten()
     if dropout:
-        layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+        layers["dropout"] = nn.Dropout(dropout)
+    return chain({**layers, "fc": nn.Linear(inputs, classes)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import nn
@@ -18,40 +19,45 @@ _LINE = 2
 """Axes of a sequence: channels and length."""
 
 
+Layers = dict[str, nn.Module]
+"""Modules by name, in the order in which they compute; exported nodes are called after them."""
+
+
+def chain(layers: Layers) -> nn.Sequential:
+    """The modules one behind the other."""
+    return nn.Sequential(OrderedDict(layers))
+
+
 def convolution(
-    inputs: int, outputs: int, *, kernel: int = KERNEL, normalize: bool = True
-) -> nn.Sequential:
-    """A 2-D convolution that keeps rows and columns, batch normalization, ReLU."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not normalize)
-    ]
-    if normalize:
-        layers.append(nn.BatchNorm2d(outputs))
-    return nn.Sequential(*layers, nn.ReLU())
+    inputs: int, outputs: int, *, number: str = "", kernel: int = KERNEL, normalize: bool = True
+) -> Layers:
+    """A 2-D convolution that keeps rows and columns, batch normalization, ReLU.
+
+    ``number`` ends their names: ``conv1``, ``norm1``, ``relu1``.
+    """
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not normalize)
+    return _activated(conv, nn.BatchNorm2d(outputs) if normalize else None, number)
 
 
 def convolution_1d(
-    inputs: int, outputs: int, *, kernel: int = KERNEL, normalize: bool = True
-) -> nn.Sequential:
+    inputs: int, outputs: int, *, number: str = "", kernel: int = KERNEL, normalize: bool = True
+) -> Layers:
     """A 1-D convolution that keeps the length (odd kernels), batch normalization, ReLU."""
-    layers: list[nn.Module] = [
-        nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2, bias=not normalize)
-    ]
-    if normalize:
-        layers.append(nn.BatchNorm1d(outputs))
-    return nn.Sequential(*layers, nn.ReLU())
+    conv = nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2, bias=not normalize)
+    return _activated(conv, nn.BatchNorm1d(outputs) if normalize else None, number)
 
 
-def upsampling(inputs: int, outputs: int, *, normalize: bool = True) -> nn.Sequential:
+def upsampling(inputs: int, outputs: int, *, number: str = "", normalize: bool = True) -> Layers:
     """A transposed convolution to twice the rows and columns, batch normalization, ReLU."""
-    layers: list[nn.Module] = [
-        nn.ConvTranspose2d(
-            inputs, outputs, KERNEL, stride=2, padding=1, output_padding=1, bias=not normalize
-        )
-    ]
-    if normalize:
-        layers.append(nn.BatchNorm2d(outputs))
-    return nn.Sequential(*layers, nn.ReLU())
+    conv = nn.ConvTranspose2d(
+        inputs, outputs, KERNEL, stride=2, padding=1, output_padding=1, bias=not normalize
+    )
+    return _activated(conv, nn.BatchNorm2d(outputs) if normalize else None, number)
+
+
+def _activated(conv: nn.Module, norm: nn.Module | None, number: str) -> Layers:
+    normalized = {} if norm is None else {f"norm{number}": norm}
+    return {f"conv{number}": conv, **normalized, f"relu{number}": nn.ReLU()}
 
 
 def require_dimensions(network: str, input_shape: tuple[int, ...], *allowed: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from mxdeploy.stages.s0_train.networks.parts import (
+    Layers,
+    chain,
     convolution,
     halved,
     require_channels,
@@ -17,7 +20,7 @@ from mxdeploy.stages.s0_train.networks.parts import (
 NAME = "residual_cnn"
 
 
-class Residual(nn.Module):
+class Residual(nn.Sequential):
     """``x`` plus two convolutions of ``x``; all three maps have the same shape.
 
     Both operands of the sum are non-negative, so that it needs no activation: the accelerator
@@ -27,13 +30,13 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, *, normalize: bool) -> None:
         """Two convolutions from ``channels`` to ``channels``."""
-        super().__init__()
-        self.first = convolution(channels, channels, normalize=normalize)
-        self.second = convolution(channels, channels, normalize=normalize)
+        first = convolution(channels, channels, number="1", normalize=normalize)
+        second = convolution(channels, channels, number="2", normalize=normalize)
+        super().__init__(OrderedDict(first | second))
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` and the result: float32 (n, channels, rows, columns)."""
-        result: Tensor = x + self.second(self.first(x))
+        result: Tensor = x + super().forward(x)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -60,13 +63,15 @@ def residual_cnn(
     require_dimensions(NAME, input_shape, 3)
     require_channels(NAME, "classes", classes)
     rows, columns = halved(NAME, input_shape[1:], len(widths))
-    layers: list[nn.Module] = []
-    channels = input_shape[0]
-    for width in widths:
+    layers: Layers = {}
+    channels, block = input_shape[0], 0
+    for stage, width in enumerate(widths, start=1):
         require_channels(NAME, "channels", width)
-        layers.append(convolution(channels, width, normalize=normalize))
-        layers += [Residual(width, normalize=normalize) for _ in range(blocks)]
-        layers.append(nn.MaxPool2d(2))
+        layers |= convolution(channels, width, number=str(stage), normalize=normalize)
+        for _ in range(blocks):
+            block += 1
+            layers[f"block{block}"] = Residual(width, normalize=normalize)
+        layers[f"pool{stage}"] = nn.MaxPool2d(2)
         channels = width
     inputs = require_flattened(NAME, (channels, rows, columns))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs, classes))
+    return chain({**layers, "flatten": nn.Flatten(), "fc": nn.Linear(inputs, classes)})

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mxdeploy.stages.s0_train.networks.parts import (
+    chain,
     convolution,
     require_channels,
     require_dimensions,
@@ -28,15 +29,15 @@ class Level(nn.Module):
         """A level of ``widths[0]`` channels over levels of the other widths."""
         super().__init__()
         here, *below = widths
-        self.down = convolution(inputs, here, normalize=normalize)
+        self.down = chain(convolution(inputs, here, normalize=normalize))
         self.pool = nn.MaxPool2d(2)
         self.below: nn.Module
         if len(below) > 1:
             self.below = Level(here, below, normalize=normalize)
         else:
-            self.below = convolution(here, below[0], normalize=normalize)
-        self.up = upsampling(below[0], here, normalize=normalize)
-        self.join = convolution(2 * here, here, normalize=normalize)
+            self.below = chain(convolution(here, below[0], normalize=normalize))
+        self.up = chain(upsampling(below[0], here, normalize=normalize))
+        self.join = chain(convolution(2 * here, here, normalize=normalize))
 
     def forward(self, x: Tensor) -> Tensor:
         """From float32 (n, inputs, rows, columns) to (n, ``widths[0]``, rows, columns)."""
@@ -72,4 +73,4 @@ def small_unet(
         require_channels(NAME, "channels", width)
     require_multiple(NAME, input_shape, len(widths) - 1)
     level = Level(input_shape[0], widths, normalize=normalize)
-    return nn.Sequential(level, nn.Conv2d(widths[0], classes, 1))
+    return chain({"top": level, "classes": nn.Conv2d(widths[0], classes, 1)})
