@@ -134,7 +134,7 @@ def test_force_leaves_nothing_of_the_training_before(mxdeploy: Mxdeploy, folder:
     assert left == {
         *("notes.txt", "sgd-0.01/seed-1/notes.txt"),
         *("recipe.json", "history.json", "best.ckpt", "last.ckpt", "model.onnx", "model.toml"),
-        *("curves.png", "report.html"),
+        *("start.ckpt", "curves.png", "report.html"),
     }
     assert not (out / "adam-0.02").exists()
 

@@ -65,13 +65,13 @@ def request_for(folder: Path, name: str) -> TrainRequest:
     return TrainRequest(recipe=recipe, folder=folder, out=folder / name)
 
 
-def interrupting(epoch: int, batch: int) -> Talk:
-    """Ctrl-C in this batch of this epoch of integers (from 1)."""
+def interrupting(epoch: int, batch: int, what: str = "quantized, epoch") -> Talk:
+    """Ctrl-C in this batch of this epoch (from 1), of integers or of ``what``."""
     seen = 0
 
     def advance(_count: int, text: str) -> None:
         nonlocal seen
-        seen += text.startswith(f"quantized, epoch {epoch} ")
+        seen += text.startswith(f"{what} {epoch} ")
         if seen == batch:
             signal.raise_signal(signal.SIGINT)
 
@@ -109,6 +109,42 @@ def test_behind_a_training_in_floating_point(folder: Path) -> None:
     assert_same_integers(cut, folder / "whole")
     assert resumed.aware is not None
     assert resumed.aware.history.best != resumed.aware.history.epochs[0]
+
+
+def test_of_given_weights_that_are_gone(folder: Path, mxdeploy: Mxdeploy) -> None:
+    """Two starts from a checkpoint: the second is not begun when the checkpoint goes away."""
+    (folder / "float.toml").write_text(
+        (folder / "train.toml").read_text().replace("aware = true", "aware = false")
+    )
+    mxdeploy("train", folder / "float.toml", "--epochs", 1, "--out", folder / "before", "-q")
+    given = folder / "before" / "best.ckpt"
+    recipe = load_recipe(folder / "float.toml", ["training.seeds=2"])
+    whole = TrainRequest(recipe=recipe, folder=folder, out=folder / "whole", start=given)
+    expected = [run.history for run in train(whole, Talk()).runs]
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(whole, out=folder / "cut"), interrupting(2, 2, "epoch"))
+    given.unlink()
+    found = train(replace(stored_request(folder / "cut"), resume=True), Talk()).runs
+    for one, other in zip(found, expected, strict=True):
+        assert one.history.start_loss == other.start_loss
+        losses = ([e.train_loss for e in h.epochs] for h in (one.history, other))
+        assert next(losses) == next(losses)
+    assert len(expected) == 2
+    assert expected[0].start_loss == expected[1].start_loss  # given, not drawn for each
+
+
+def test_of_a_network_that_has_become_another(folder: Path, mxdeploy: Mxdeploy) -> None:
+    (folder / "float.toml").write_text(
+        (folder / "train.toml").read_text().replace("aware = true", "aware = false")
+    )
+    request = TrainRequest(
+        recipe=load_recipe(folder / "float.toml"), folder=folder, out=folder / "cut"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(request, interrupting(2, 1, "epoch"))
+    (folder / "net.py").write_text(NETWORK.replace("self.layers", "self.other"))
+    ran = mxdeploy("train", "--resume", "--out", folder / "cut", "--json")
+    assert (ran.exit_code, ran.codes) == (2, ["MX0041"])
 
 
 def test_of_any_trained_model(folder: Path, mxdeploy: Mxdeploy) -> None:

@@ -12,8 +12,10 @@ from mxdeploy.training.request import RECIPE_FILE, TrainRequest, stored_request,
 from mxdeploy.training.result import BEST_FILE, HISTORY_FILE, LAST_FILE, MODEL_FILE
 
 _MODELS = (MODEL_FILE, QUANTIZED_FILE)
+START_FILE = "start.ckpt"
+"""A copy of the checkpoint that a training begins with: what is there under its name may change."""
 _FILES = (
-    *(BEST_FILE, LAST_FILE, AWARE_FILE, HISTORY_FILE),
+    *(START_FILE, BEST_FILE, LAST_FILE, AWARE_FILE, HISTORY_FILE),
     *(CURVES_FILE, COMPARISON_FILE, PAGE_FILE),
     *_MODELS,
     *(str(Path(name).with_suffix(".toml")) for name in _MODELS),
@@ -89,6 +91,14 @@ def left_behind(out: Path, start: Path | None) -> list[Path]:
         *(file for file in files if file.resolve() != kept),
         *sorted(folders, key=lambda folder: -len(folder.parts)),
     ]
+
+
+def first_weights(request: TrainRequest) -> Path | None:
+    """The checkpoint that a training begins with; where one goes on, its own copy."""
+    copy = request.out / START_FILE
+    if request.resume and copy.exists():
+        return copy
+    return None if request.tunes else request.start
 
 
 def clear(found: list[Path]) -> None:

@@ -14,7 +14,14 @@ from mxdeploy.errors import Diagnostic, MxdeployError, UsageError, told
 from mxdeploy.recipe import Recipe
 from mxdeploy.training.aware import Aware, AwareRequest, require_same_begun, train_aware
 from mxdeploy.training.export import TRIALS, export_checkpoint
-from mxdeploy.training.folder import check_folder, clear, left_behind, make_folder
+from mxdeploy.training.folder import (
+    START_FILE,
+    check_folder,
+    clear,
+    first_weights,
+    left_behind,
+    make_folder,
+)
 from mxdeploy.training.mapping import Mapped, mapping_of
 from mxdeploy.training.material import read_material
 from mxdeploy.training.report import CURVES_FILE, report_files
@@ -154,12 +161,20 @@ class _Training:
         return self._finish(runs, chosen)
 
     def _write_recipe(self) -> None:
-        if self._writes:
-            request = self._request
-            make_folder(request.out)
-            left = [] if request.resume else left_behind(request.out, request.start)
-            self._write(request.out / RECIPE_FILE, to_json(recipe_document(request)))
-            clear(left)
+        """The recipe and the first weights, in the place of another training's."""
+        if not self._writes:
+            return
+        request, left = self._request, list[Path]()
+        make_folder(request.out)
+        if not request.resume:
+            left = left_behind(request.out, request.start)
+            start = first_weights(request)
+            if start is not None:
+                copy = request.out / START_FILE
+                self._write(copy, start.read_bytes())
+                left = [path for path in left if path != copy]
+        self._write(request.out / RECIPE_FILE, to_json(recipe_document(request)))
+        clear(left)
 
     def _network(self, recipe: Recipe) -> Trainable:
         """A new network with the first weights that belong to the recipe's seed."""
@@ -173,7 +188,7 @@ class _Training:
             recipe.network, material.shape, material.outputs, self._request.folder
         )
         network = Trainable(make_normalize(recipe.data.normalize, material.train), inner)
-        start = self._request.start
+        start = first_weights(self._request)
         if start is not None:
             self._talk.report(begin_with(network, read_checkpoint(start).weights, start))
         return network
@@ -232,12 +247,16 @@ class _Training:
 
     def _train(self, name: str, recipe: Recipe, stored: Checkpoint | None) -> Run:
         """One training, or the rest of it."""
+        from mxdeploy.stages.s0_train.checkpoint import load_weights
         from mxdeploy.stages.s0_train.loop import FitData, fit
 
         folder, material = self._request.out / name, self._material
         if self._writes:
             make_folder(folder)
-        network = self._network(recipe).to(self._device)
+        network = self._network(recipe)
+        if stored is not None:
+            load_weights(network, stored.weights, folder / LAST_FILE)
+        network = network.to(self._device)
         data = FitData(train=material.train, validation=material.validation).to(self._device)
         blank = self._blank(recipe, folder, network)
         batches = -(-len(material.train) // recipe.training.batch)
