@@ -1,4 +1,4 @@
-"""``evaluate`` of a network that tells a class for every pixel."""
+"""``evaluate`` and ``quantize --data`` of a network that tells a class for every pixel."""
 
 from __future__ import annotations
 
@@ -69,16 +69,32 @@ def test_pixels_are_counted_over_images(mxdeploy: Mxdeploy, tmp_path: Path, end:
     assert 0 < paired["changed"] < 0.1 * real["total"]
     low, high = paired["interval"]
     assert low <= paired["difference"] <= high
+    ran = mxdeploy("quantize", path, "--calib", tmp_path / "data.npz",
+                   "--data", tmp_path / "data.npz", "--json")  # fmt: skip
+    assert ran.exit_code == 0, ran.out
+    del pixels["accuracy"]["emulator"]
+    assert ran.document["result"]["pixels"] == pixels
     if end != "ArgMax1":
         return
 
     text = mxdeploy("evaluate", tmp_path / "b", "--data", tmp_path / "data.npz").out
-    assert "mean IoU" in text
-    assert "mostly taken for" in text
+    assert all(words in text for words in ("mean IoU", "mostly taken for"))
     np.savez(tmp_path / "unlabelled.npz", x=x)
     ran = mxdeploy("evaluate", tmp_path / "b", "--data", tmp_path / "unlabelled.npz", "--json")
     assert ran.document["result"]["pixels"]["agreement"] == pixels["agreement"]
     assert ran.document["result"]["pixels"]["accuracy"] is None
+
+
+def test_quantize_refuses_masks_of_another_size(mxdeploy: Mxdeploy, tmp_path: Path) -> None:
+    path = model("").save(tmp_path / "map.onnx")
+    x = np.random.default_rng(3).uniform(-1, 1, (2, 2, SIDE, SIDE)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=np.zeros((2, SIDE, SIDE - 1), np.int64))
+    data = ("--calib", tmp_path / "data.npz", "--data", tmp_path / "data.npz")
+    assert mxdeploy("quantize", path, *data, "--json").codes == ["MX8066"]
+    np.savez(tmp_path / "data.npz", x=x, y=np.zeros((2, SIDE, SIDE), np.int64))
+    text = mxdeploy("quantize", path, *data).out
+    assert "of 128 pixels right" in text
+    assert "mean IoU" in text
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +131,12 @@ def test_a_folder_of_pictures_with_masks(mxdeploy: Mxdeploy, built: Path) -> Non
     wanted = np.bincount(masks.ravel(), minlength=CLASSES)[::-1]
     counted = np.sum(pixels["accuracy"]["float"]["confusion"], axis=1)
     assert counted.tolist() == wanted.tolist()
+
+    data = ("--calib", built / "data", "--data", built / "data")
+    ran = mxdeploy("quantize", built / "map.onnx", *data, "--json")
+    assert ran.exit_code == 0, ran.out
+    del pixels["accuracy"]["emulator"]
+    assert ran.document["result"]["pixels"] == pixels
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxdeploy.accuracy import Accuracy, PairedComparison, compare_answers
+from mxdeploy.arith.tail import Reals
 from mxdeploy.data import DataSet
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.evaluation import check_labels
 from mxdeploy.inputs import chip_inputs
 from mxdeploy.ir.quantized import QuantNetwork
 from mxdeploy.outputs import Classifier, classifier_of, model_outputs
+from mxdeploy.pixel_evaluation import PixelEvaluation, pixel_meter
 
 Answers = NDArray[np.int64]
 
 _BATCH = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compared:
+    """Right answers of a model, and what its integers answer otherwise.
+
+    Attributes:
+        accuracy: of the float model; None where pixels are counted.
+        paired: the integers against it; None where pixels are counted.
+        pixels: the same where every pixel has a class; None elsewhere.
+    """
+
+    accuracy: Accuracy | None = None
+    paired: PairedComparison | None = None
+    pixels: PixelEvaluation | None = None
+
+    def lines(self) -> list[str]:
+        """For people."""
+        if self.pixels is not None:
+            return self.pixels.lines()
+        if self.accuracy is None or self.paired is None:
+            return []
+        return [f"float    {self.accuracy.to_text()}", f"integer  {self.paired.to_text()}"]
 
 
 def float_answers(model: Path, network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
@@ -32,13 +59,8 @@ def float_answers(model: Path, network: QuantNetwork, x: NDArray[np.float32]) ->
     Raises:
         UsageError: no output tells classes.
     """
-    from mxdeploy.stages.s8_run.float_model import FloatMachine
-
     classifier = _classifier(network)
-    names = [result.name for result in network.model_results]
-    machine = FloatMachine(model, network.parts, source=network.input)
-    found: NDArray[Any] = machine.run(x)[names.index(classifier.name)]
-    return classifier.choices({classifier.name: found})
+    return np.concatenate([classifier.choices(o) for o in _float_outputs(model, network, x)])
 
 
 def integer_answers(network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
@@ -47,34 +69,60 @@ def integer_answers(network: QuantNetwork, x: NDArray[np.float32]) -> Answers:
     Raises:
         UsageError: no output tells classes.
     """
+    classifier = _classifier(network)
+    return np.concatenate([classifier.choices(o) for o in _integer_outputs(network, x)])
+
+
+def _float_outputs(
+    model: Path, network: QuantNetwork, x: NDArray[np.float32]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The model's own outputs by name, some inputs at a time."""
+    from mxdeploy.stages.s8_run.float_model import FloatMachine
+
+    names = [result.name for result in network.model_results]
+    machine = FloatMachine(model, network.parts, source=network.input)
+    for start in range(0, len(x), _BATCH):
+        yield dict(zip(names, machine.run(x[start : start + _BATCH]), strict=True))
+
+
+def _integer_outputs(network: QuantNetwork, x: NDArray[np.float32]) -> Iterator[dict[str, Reals]]:
+    """The same of the integers."""
     from mxdeploy.stages.s3_quantize.integer_model import build_integer_model
     from mxdeploy.stages.s8_run.integer import IntegerMachine
 
-    classifier = _classifier(network)
     machine = IntegerMachine(build_integer_model(network, all_layers=False), network)
-    parts = []
     for start in range(0, len(x), _BATCH):
         integers = chip_inputs(network, x[start : start + _BATCH])
-        outputs = model_outputs(network, dict(machine.run(integers).outputs))
-        parts.append(classifier.choices(outputs))
-    return np.concatenate(parts)
+        yield model_outputs(network, dict(machine.run(integers).outputs))
 
 
-def compare_with_float(
-    model: Path, network: QuantNetwork, data: DataSet
-) -> tuple[Accuracy, PairedComparison]:
-    """The float model's accuracy, and what its integers answer otherwise.
+def compare_with_float(model: Path, network: QuantNetwork, data: DataSet) -> Compared:
+    """Count right answers of a model and of its integers, of inputs or of pixels.
 
     Raises:
         UsageError: no labels, labels that are no classes, or no output tells classes.
     """
+    if data.maps is not None:
+        return Compared(pixels=_pixels(model, network, data))
     if data.labels is None:
         raise UsageError(_no_labels(data.source))
     check_labels(_classifier(network), data)
     real = float_answers(model, network, data.x)
     paired = compare_answers(real, integer_answers(network, data.x), data.labels)
     correct = int((real == data.labels).sum())
-    return Accuracy(correct=correct, total=len(data)), paired
+    return Compared(accuracy=Accuracy(correct=correct, total=len(data)), paired=paired)
+
+
+def _pixels(model: Path, network: QuantNetwork, data: DataSet) -> PixelEvaluation | None:
+    meter = pixel_meter(network, data, network.classes)
+    if meter is None:
+        return None
+    both = zip(
+        _float_outputs(model, network, data.x), _integer_outputs(network, data.x), strict=True
+    )
+    for number, (real, integer) in enumerate(both):
+        meter.add({"float": real, "integer": integer}, number * _BATCH)
+    return meter.result()
 
 
 def _classifier(network: QuantNetwork) -> Classifier:

@@ -23,7 +23,6 @@ from mxdeploy.outputs import (
 )
 from mxdeploy.pixel_accuracy import Counts, PixelAccuracy, PixelComparison, confusion, unions
 
-FORMS = ("float", "integer", "emulator")
 _CHOOSING = ArgMax | LogSoftmax | Sigmoid | Softmax
 
 
@@ -36,7 +35,7 @@ class PixelEvaluation:
         names: of the classes; none if nobody told.
         pixels: of all images.
         agreement: share of pixels for which float and integer choose the same class.
-        accuracy: ``float``, ``integer``, ``emulator``; None without labels.
+        accuracy: ``float``, ``integer`` and other forms that were run; None without labels.
         paired: integer against float, image by image; None without labels.
     """
 
@@ -115,14 +114,17 @@ class PixelMeter:
         self._classifier = classifier
         self._maps = maps
         self._names = names if len(names) == classifier.classes else ()
-        self._counts: dict[str, list[Counts]] = {form: [] for form in FORMS}
+        self._counts: dict[str, list[Counts]] = {}
         self._changed: list[NDArray[np.int64]] = []
         self._gained: list[NDArray[np.int64]] = []
         self._pixels = 0
 
     def add(self, forms: Mapping[str, Mapping[str, Reals]], first: int) -> None:
-        """The model's outputs in all forms, of a batch that begins with image ``first``."""
-        chosen = {form: self._classifier.choices(forms[form]) for form in FORMS}
+        """The model's outputs in all forms, of a batch that begins with image ``first``.
+
+        ``float`` and ``integer`` are among them.
+        """
+        chosen = {form: self._classifier.choices(outputs) for form, outputs in forms.items()}
         before, after = chosen["float"], chosen["integer"]
         self._changed.append((before != after).sum(axis=(1, 2)))
         self._pixels += before.size
@@ -130,7 +132,8 @@ class PixelMeter:
             return
         wanted = self._maps[first : first + len(before)]
         for form, found in chosen.items():
-            self._counts[form].append(confusion(wanted, found, self._classifier.classes))
+            counts = confusion(wanted, found, self._classifier.classes)
+            self._counts.setdefault(form, []).append(counts)
         self._gained.append(((after == wanted) & (before != wanted)).sum(axis=(1, 2)))
 
     def result(self) -> PixelEvaluation:

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mxdeploy.accuracy import Accuracy, PairedComparison
-from mxdeploy.answers import compare_with_float
+from mxdeploy.answers import Compared, compare_with_float
 from mxdeploy.arith.head import apply_head
 from mxdeploy.builds import INTEGER_FILE, to_json
 from mxdeploy.chosen_data import DataChoice, calibration_data, read_data
@@ -65,8 +64,7 @@ class Quantization:
         notes: what the user should know.
         layer: name of the layer to explain, if one was named.
         alternatives: what could have been decided about it, with the ways taken marked.
-        accuracy: of the float model on the test data, if there were any.
-        paired: the integers' answers against it.
+        answers: right ones to the test data, and what integers change, if there were any.
     """
 
     network: QuantNetwork
@@ -74,8 +72,7 @@ class Quantization:
     notes: tuple[Diagnostic, ...]
     layer: str | None = None
     alternatives: tuple[Alternative, ...] = ()
-    accuracy: Accuracy | None = None
-    paired: PairedComparison | None = None
+    answers: Compared | None = None
 
 
 def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
@@ -97,8 +94,8 @@ def quantize_model(request: QuantizationRequest, trace: Trace) -> Quantization:
         if test is None:
             return result
         with trace.stage("evaluate"):
-            accuracy, paired = compare_with_float(request.model, result.network, test)
-        return replace(result, accuracy=accuracy, paired=paired)
+            answers = compare_with_float(request.model, result.network, test)
+        return replace(result, answers=answers, notes=(*result.notes, *test.problems))
 
     objective = Objective(request.options.map.optimize)
     return first_that_fits(request.model, objective, trace, quantize)
@@ -133,15 +130,20 @@ def quantization_document(result: Quantization) -> dict[str, object]:
         "calibration": None if result.calibration is None else result.calibration.title,
         "inputs": 0 if result.calibration is None else len(result.calibration),
         "layers": [layer.model_dump(mode="json") for layer in layers],
-        "accuracy": None
-        if result.accuracy is None or result.paired is None
-        else {
-            "float": result.accuracy.share,
-            "integer": result.accuracy.share + result.paired.difference,
-        },
-        "paired": None if result.paired is None else result.paired.to_dict(),
+        **_answers_document(result.answers or Compared()),
         "layer": result.layer,
         "alternatives": [asdict(one) for one in result.alternatives],
+    }
+
+
+def _answers_document(found: Compared) -> dict[str, object]:
+    accuracy, paired, pixels = found.accuracy, found.paired, found.pixels
+    return {
+        "accuracy": None
+        if accuracy is None or paired is None
+        else {"float": accuracy.share, "integer": accuracy.share + paired.difference},
+        "paired": None if paired is None else paired.to_dict(),
+        "pixels": None if pixels is None else pixels.to_dict(),
     }
 
 

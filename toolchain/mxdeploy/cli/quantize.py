@@ -17,6 +17,8 @@ from mxdeploy.cli.output import Output
 from mxdeploy.cli.widths import WidthArguments, width_options
 
 if TYPE_CHECKING:
+    from mxdeploy.chosen_data import DataChoice
+    from mxdeploy.options import ProjectOptions
     from mxdeploy.quantization import Quantization
 
 
@@ -56,9 +58,9 @@ def command(  # noqa: PLR0913 - one parameter per option
     """Turn MODEL (an ONNX file) into integers, and say what each decision costs.
 
     The quantization stage of a build alone: one line per layer, and with --explain all about one
-    layer. With --data it counts right answers of the float model and of the integers. With -o it
-    writes integer.onnx (integers only), quantized.onnx (the same network with QuantizeLinear and
-    DequantizeLinear), quantization.json and quantization.html.
+    layer. With --data it counts right answers of the float model and of the integers, of pixels
+    where each has a class. With -o it writes integer.onnx (integers only), quantized.onnx (the same
+    network with QuantizeLinear and DequantizeLinear), quantization.json and quantization.html.
     """
     from mxdeploy.builds import check_target, write_build
     from mxdeploy.quantization import (
@@ -74,7 +76,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         options=options,
         calibration=calibration.choice(options),
         layer=layer,
-        test=replace(calibration, limit=None).data(test, options) if test else None,
+        test=_test(test, calibration, options) if test else None,
     )
     if target is not None:
         check_target(target, force=force, marker=QUANTIZATION_FILE)
@@ -89,6 +91,12 @@ def command(  # noqa: PLR0913 - one parameter per option
         output.say(f"\nwritten to {target} (quantization.html, integer.onnx, quantized.onnx)")
 
 
+def _test(reference: str, calibration: CalibrationArguments, options: ProjectOptions) -> DataChoice:
+    """All of the data to count answers on; class folders get the numbers of the model's classes."""
+    choice = replace(calibration, limit=None).data(reference, options)
+    return replace(choice, classes=options.classes)
+
+
 def _show(output: Output, result: Quantization) -> None:
     """The tables, and the answers that changed."""
     from mxdeploy.quantization import quantization_document
@@ -98,9 +106,10 @@ def _show(output: Output, result: Quantization) -> None:
         output.report(result.calibration.problems)
     output.report(result.notes)
     _show_layers(output, result)
-    if result.accuracy is not None and result.paired is not None:
-        output.say(f"\nfloat    {result.accuracy.to_text()}")
-        output.say(f"integer  {result.paired.to_text()}")
+    if result.answers is not None:
+        output.say("")
+        for line in result.answers.lines():
+            output.say(line)
 
 
 def _show_layers(output: Output, result: Quantization) -> None:
