@@ -267,12 +267,15 @@ def test_names_in_the_page_are_escaped(mxdeploy: Mxdeploy, folder: Path) -> None
         place = folder / "pictures" / evil[label].replace("/", "_")
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[0].numpy()).save(place / f"{k}<b>.png")
+    for k in range(12):
+        (place / f"broken-{k}.png").write_text("x")
     more = ("--set", "data.path=pictures", "--set", "data.channels=1", "--epochs", 1)
     assert train(mxdeploy, folder, *more, "--set", "data.validation=0.3").exit_code == 0
     page = (folder / "run" / "report.html").read_text()
     assert "<script" not in page
     assert "<b>." not in page
     assert "&lt;script&gt;alert(1)" in page
+    assert "warning[MX8344] and 7 more like this" in page
 
 
 def test_an_autoencoder_and_a_map_of_classes(mxdeploy: Mxdeploy, folder: Path) -> None:
