@@ -199,6 +199,25 @@ def test_channels_that_reach_their_clip_are_not_scaled() -> None:
     assert float(after["v0"].max()) <= top
 
 
+def test_channels_that_never_wake_stay() -> None:
+    """However small they seem: their bias would become large, and nothing better for it."""
+    network = unequal(chain(), "v0", GAINS)
+    first = network.nodes[0]
+    assert isinstance(first.op, LayerOp)
+    assert first.op.bias is not None
+    bias = first.op.bias.array.copy()
+    bias[:4] = -1000 * GAINS[:4]
+    asleep = replace(first, op=replace(first.op, bias=Tensor(bias)))
+    network = replace(network, nodes=(asleep, *network.nodes[1:]))
+    traffic = traffic_of(network, calibrate(network, data_for(network), BRIEF, 1))
+    result = equalized(network, traffic, layer_widths(network, QuantizeOptions())).nodes[0].op
+    assert isinstance(result, LayerOp)
+    assert result.bias is not None
+    moved = result.bias.array != bias
+    assert not moved[:4].any()
+    assert moved[4:].any()
+
+
 def test_declared_scales_and_outputs_stay() -> None:
     network = unequal(chain(), "v0", GAINS)
     values = [

@@ -9,6 +9,9 @@ it; those are chosen with which rounding causes least noise in the readers' outp
   multiplied with their weights: less, the larger the number;
 * rounding of the readers' weights is multiplied with the channel's power: more, the larger it is.
 
+A channel that the calibration data never wake stays as it is: nothing would be gained, and a large
+number would make a large bias of the one that keeps it asleep.
+
 The network computes the same in real numbers, as long as no channel that grows reaches a clip.
 """
 
@@ -127,7 +130,7 @@ class _State:
         for layer in self._layers:
             if not layer.is_free and _on_grid(layer.weight, widths[layer.node.name]):
                 rigid[layer.rows] = rigid[layer.columns] = True
-        self.bundles = _bundles(self._layers, rigid)
+        self.bundles = _bundles(self._layers, rigid | (self._power == 0))
 
     def improve(self, bundle: _Bundle) -> bool:
         """Find better numbers for the sets of a bundle; whether there are any."""
