@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxdeploy.errors import Diagnostic
+from mxdeploy.text import count
 
 Shape = tuple[int, ...]
 
@@ -14,7 +15,7 @@ def no_range(values: list[str]) -> Diagnostic:
     return Diagnostic(
         code="MX3002",
         where=", ".join(values),
-        what=f"{len(values)} value(s) have no known range",
+        what=f"{count(len(values), 'value')} without a known range",
         why="without calibration data, every value needs a range from QuantizeLinear/"
         "DequantizeLinear or a Clip in the model",
         fix="pass representative inputs with --calib FILE[:KEY]; if there are none, --data-free "
