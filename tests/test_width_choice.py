@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mxdeploy.errors import UsageError
 from mxdeploy.width_choice import (
     Cost,
+    Kernels,
     WeightMemory,
     best_choices,
     first_good,
@@ -85,7 +86,15 @@ def test_one_bad_choice_does_not_end_the_search() -> None:
 )
 def test_memory(text: str, memory: WeightMemory, size: int) -> None:
     assert weight_memory(text) == memory
-    assert memory.bytes_of(1000) == size
+    assert memory.bytes_of([Kernels(words=1000, word_bytes=1)]) == size
+
+
+def test_a_share_is_one_of_whole_words() -> None:
+    """Half of 43 words on 48 processors are 22 words on each, and half of 10 are 5."""
+    kernels = [Kernels(words=43, word_bytes=48 * 9), Kernels(words=10, word_bytes=64 * 9)]
+    assert WeightMemory(share=0.5).bytes_of(kernels) == 22 * 48 * 9 + 5 * 64 * 9
+    # 0.07 * 100 is a bit more than 7 in floating point.
+    assert WeightMemory(share=0.07).bytes_of([Kernels(words=100, word_bytes=9)]) == 63
 
 
 @pytest.mark.parametrize("text", ["", "%", "half", "-5", "0", "nan%", "inf"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
@@ -26,7 +27,7 @@ from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
 from mxdeploy.stages.s4_map.needs import layer_need
 from mxdeploy.text import count
 from mxdeploy.trace import Steps, unwatched
-from mxdeploy.width_choice import Choice, Cost, WeightMemory, best_choices
+from mxdeploy.width_choice import Choice, Cost, Kernels, WeightMemory, best_choices
 
 FloatArray = NDArray[np.float32]
 Answers = NDArray[np.integer]
@@ -58,6 +59,13 @@ def hollow(layer: QuantLayer, bits: WeightBits | None) -> QuantLayer:
 def kernel_bytes(network: QuantNetwork) -> int:
     """Kernel memory of all layers, on all processors together."""
     return sum(layer_need(network, layer).kernel_bytes for layer in network.layers)
+
+
+def _limit(memory: WeightMemory, unchanged: QuantNetwork) -> int:
+    """The bytes that weights may take."""
+    needs = [layer_need(unchanged, layer) for layer in unchanged.layers]
+    kernels = (Kernels(n.kernel_words, n.processors * mem.KERNEL_WORD_BYTES) for n in needs)
+    return memory.bytes_of(kernels)
 
 
 def choices(
@@ -115,7 +123,7 @@ def supposed_choice(network: Network, options: QuantizeOptions, memory: WeightMe
         node.name: dict.fromkeys(WIDTHS, 0.0) if is_copy(layer_of(node)) else _SUPPOSED
         for node in layer_nodes(network)
     }
-    limit = memory.bytes_of(kernel_bytes(quantize(network, None, options)))
+    limit = _limit(memory, quantize(network, None, options))
     known = _choices(network, options, noise)
     affordable = [choice for choice in known if choice.size <= limit]
     if not affordable:
@@ -154,9 +162,8 @@ def quantize_to_size(
     if data is None:
         raise UsageError(no_data("--weight-memory"))
     guessed = quantize(network, None, replace(options, guess_ranges=True))
-    whole = kernel_bytes(guessed)
-    limit = memory.bytes_of(whole)
-    if whole <= limit:
+    limit = _limit(memory, guessed)
+    if kernel_bytes(guessed) <= limit:
         return quantize(network, data, options), ()
     noise = sensitivities(network, data, options, on_step)
     wanted: list[Choice] = []

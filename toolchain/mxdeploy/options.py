@@ -61,8 +61,8 @@ class QuantizeSection(_Section):
         layers: width by name of a layer or ONNX node, or shell pattern; the last that matches
             counts.
         fit: make layers narrower, where it costs least, until the network fits.
-        weight_memory: the best widths within so much kernel memory: a share of what the weights
-            take otherwise (``50%``) or bytes (``216K``).
+        weight_memory: the best widths within so much kernel memory: a share of what each layer's
+            weights take otherwise, in whole words (``50%``), or bytes (``216K``).
         max_drop: the smallest weights that lose at most so many percent of the answers.
         ranges: how a value's range follows from calibration data.
         rounding: each weight by itself, or for the layer's output.

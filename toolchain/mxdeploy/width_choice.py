@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.stages.s3_quantize.options import WeightBits
 
 _BEYOND = 2
 """How far behind a good one others are looked for."""
+_ROUNDING = 1e-9
+"""Of products in floating point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,30 @@ def last_good(count: int, is_good: Callable[[int], bool]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Kernels:
+    """Kernel memory of one layer: words on each processor, and their bytes on all together."""
+
+    words: int
+    word_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class WeightMemory:
-    """How much kernel memory weights may take: bytes, or a share of what they take unchanged."""
+    """How much kernel memory weights may take: bytes, or a share of what they take unchanged.
+
+    A share is one of each layer's kernels, in whole words, which is what a processor has for them:
+    four bits instead of eight are always half.
+    """
 
     size: int | None = None
     share: float | None = None
 
-    def bytes_of(self, unchanged: int) -> int:
-        """The limit in bytes for a network whose weights take ``unchanged`` bytes."""
-        return int(unchanged * (self.share or 0.0)) if self.size is None else self.size
+    def bytes_of(self, unchanged: Iterable[Kernels]) -> int:
+        """The limit in bytes for a network whose layers take so much ``unchanged``."""
+        if self.size is not None:
+            return self.size
+        share = self.share or 0.0
+        return sum(ceil(layer.words * share - _ROUNDING) * layer.word_bytes for layer in unchanged)
 
     def __str__(self) -> str:
         """As the user writes it."""
