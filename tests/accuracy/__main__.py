@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.accuracy.measure import Measurement, measure
+from tests.accuracy.measure import Measurement, measure, together
 from tests.accuracy.subjects import SUBJECTS
 
 _SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -47,6 +47,7 @@ def main() -> int:
     found: list[Measurement] = []
     for name in names:
         for bits in chosen.bits.split(","):
+            seeds = list[Measurement]()
             for one in measure(
                 chosen.shared,
                 name,
@@ -56,9 +57,12 @@ def main() -> int:
                 limit=chosen.limit,
                 emulate=chosen.emulate,
             ):
-                found.append(one)
+                seeds.append(one)
                 if not chosen.json:
                     _say(one)
+            if len(seeds) > 1 and not chosen.json:
+                _say_together(seeds)
+            found += seeds
     if chosen.json:
         sys.stdout.write(json.dumps([_document(one) for one in found], indent=2) + "\n")
     wrong = any(one.emulated not in (None, one.paired.total) for one in found)
@@ -93,9 +97,20 @@ def _say(one: Measurement) -> None:
     sys.stdout.flush()
 
 
+def _say_together(seeds: list[Measurement]) -> None:
+    mean, low, high = together([one.changes for one in seeds])
+    sys.stdout.write(
+        f"{'':24} in the mean of {len(seeds)} seeds: {mean:+.2f} points "
+        f"(95 % interval {low:+.2f} .. {high:+.2f})\n"
+    )
+    sys.stdout.flush()
+
+
 def _document(one: Measurement) -> dict[str, object]:
+    known = asdict(one)
+    del known["changes"]
     return {
-        **asdict(one),
+        **known,
         "paired": one.paired.to_dict(),
         "float_points": one.float_points,
         "integer_points": one.integer_points,

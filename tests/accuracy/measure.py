@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mxdeploy.accuracy import PairedComparison, compare_answers
+from mxdeploy.accuracy import Z_95, PairedComparison, compare_answers
 from mxdeploy.answers import float_answers, integer_answers
 from mxdeploy.chosen_data import calibration_data
 from mxdeploy.data import DataSet, Layout
@@ -51,6 +52,7 @@ class Measurement:
         kernel_bytes: memory that the weights take.
         told: what the user is told of narrow weights, the names of layers left out.
         missed: what the bars ask for and is not reached, in words.
+        changes: of each test input (n,): 1 gained, -1 lost, 0 neither.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Measurement:
     kernel_bytes: int
     told: tuple[str, ...]
     missed: tuple[str, ...]
+    changes: NDArray[np.int8]
 
     @property
     def float_points(self) -> float:
@@ -114,7 +117,8 @@ def measure(
             real = float_answers(file, quantized, data.x)
         found = integer_answers(quantized, data.x)
         paired = compare_answers(real, found, data.labels)
-        right = int((real == data.labels).sum())
+        is_right = real == data.labels
+        right = int(is_right.sum())
         yield Measurement(
             model=name,
             bits=bits,
@@ -127,7 +131,18 @@ def measure(
             kernel_bytes=kernel_bytes(quantized),
             told=tuple(note.what.partition(" (")[0] for note in notes),
             missed=tuple(missed_bars(bars, bits, right, paired)),
+            changes=(found == data.labels).astype(np.int8) - is_right.astype(np.int8),
         )
+
+
+def together(changes: Sequence[NDArray[np.int8]]) -> tuple[float, float, float]:
+    """Points gained in the mean over all seeds, and the limits of the 95 % interval.
+
+    The seeds share the test inputs: so each input counts once, with what became of it in the mean.
+    """
+    each = np.stack(changes).mean(axis=0)
+    mean, error = float(each.mean()), float(each.std(ddof=1)) / np.sqrt(len(each))
+    return 100 * mean, 100 * (mean - Z_95 * error), 100 * (mean + Z_95 * error)
 
 
 def missed_bars(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mxdeploy.data import DataReference, ModelInput, Scale, load_data
 from mxdeploy.inputs import model_layout
@@ -14,6 +18,8 @@ from mxdeploy.ir.network import Network
 
 FloatArray = NDArray[np.float32]
 
+_MEASURED = 1_017
+"""Pictures of the official test part, the first ones, that bars are measured on."""
 _POOL = 20_000
 """Training inputs among which calibration chooses."""
 
@@ -38,7 +44,8 @@ class Subject:
 
     Attributes:
         train: file and array of which calibration inputs are drawn.
-        test: file and array that accuracy is measured on.
+        test: file and array that accuracy is measured on; without array: the compressed pictures
+            of the official test part that are in no other subject's test.
         scale: how the data become the network's input.
         bars: when it is calibrated on training inputs.
         data_free: when it is calibrated on made-up inputs.
@@ -47,7 +54,7 @@ class Subject:
     """
 
     train: tuple[str, str]
-    test: tuple[str, str]
+    test: tuple[str, str | None]
     scale: Scale = Scale.CHIP
     bars: Bars = field(default_factory=Bars)
     data_free: Bars = field(default_factory=Bars)
@@ -79,6 +86,7 @@ class Data:
 
 
 _CIFAR = (("cifar10_small.npz", "x_train"), ("cifar10_small.npz", "x_test"))
+_COMPRESSED = ("cifar10_jpeg60k.npz", None)
 _MNIST = (("mnist.npz", "x_train"), ("mnist.npz", "x_test"))
 _KWS = (("kws20_small.npz", "x"), ("kws20_test.npz", "x"))
 _CLOSE = {"8": 0.5, "50%": 1.5}
@@ -112,6 +120,10 @@ SUBJECTS = {
         data_free=_NEAR,
     ),
     "cifar10-batchnorm": Subject(train=_CIFAR[0], test=_CIFAR[1], data_free=_NEAR),
+    "cifar10-jpeg": Subject(train=_CIFAR[0], test=_COMPRESSED, model="cifar10"),
+    "mlperf-resnet8-jpeg": Subject(
+        train=_CIFAR[0], test=_COMPRESSED, scale=Scale.NONE, model="mlperf-resnet8"
+    ),
     "cifar10_noclip": Subject(train=_CIFAR[0], test=_CIFAR[1]),
     "mnist_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
     "mnist-extrasmall_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
@@ -127,15 +139,18 @@ def read_data(shared: Path, subject: Subject, network: Network, limit: int | Non
     """A subject's data; no input both calibrates and tests, though it may lie in both parts."""
     model = ModelInput(shape=network.input_shape, layout=model_layout(network.head))
 
-    def read(reference: tuple[str, str], most: int | None) -> Labelled:
+    def read(reference: tuple[str, str | None], most: int | None) -> Labelled:
         path = shared / "data" / reference[0]
-        read = load_data(
-            DataReference(path=path, key=reference[1]),
-            model,
-            default_key="x",
-            scale=subject.scale,
-            limit=most,
-        )
+        with TemporaryDirectory() as folder:
+            if reference[1] is None:
+                path = _decompressed(path, Path(folder), limit)
+            read = load_data(
+                DataReference(path=path, key=reference[1] or "x"),
+                model,
+                default_key="x",
+                scale=subject.scale,
+                limit=most,
+            )
         assert isinstance(read.labels, np.ndarray)
         return Labelled(read.x, read.labels)
 
@@ -145,6 +160,21 @@ def read_data(shared: Path, subject: Subject, network: Network, limit: int | Non
     else:
         pool = _without(pool, test)
     return Data(pool=pool, x=test.x[:limit], labels=test.labels[:limit])
+
+
+def _decompressed(path: Path, folder: Path, limit: int | None) -> Path:
+    """An archive of the pictures that no bar is measured on, from JPEG ones in official order."""
+    with np.load(path) as archive:
+        header, scans = archive["header"].tobytes(), archive["scans"].tobytes()
+        offsets, labels = archive["offsets"], archive["labels"]
+        first = int(archive["n_train"]) + _MEASURED
+    pictures = [
+        np.asarray(Image.open(BytesIO(header + scans[start:stop])).convert("RGB"))
+        for start, stop in islice(pairwise(offsets[first:]), limit)
+    ]
+    known = labels[first : first + len(pictures)].astype(np.int64)
+    np.savez(folder / "pictures.npz", x=np.stack(pictures), y=known)
+    return folder / "pictures.npz"
 
 
 def _without(part: Labelled, other: Labelled) -> Labelled:

@@ -10,7 +10,7 @@ import pytest
 from mxdeploy.accuracy import PairedComparison
 from mxdeploy.stages.s1_import import import_onnx
 from mxdeploy.stages.s2_legalize import legalize
-from tests.accuracy.measure import measure, missed_bars, wish
+from tests.accuracy.measure import measure, missed_bars, together, wish
 from tests.accuracy.subjects import SUBJECTS, Bars, read_data
 
 
@@ -66,6 +66,28 @@ def test_what_calibrates_is_left_out_of_the_test(shared: Path) -> None:
     assert not calibrating & testing
     files = [np.load(shared / "data" / name)[key] for name, key in (subject.train, subject.test)]
     assert len(calibrating | testing) == len({one.tobytes() for file in files for one in file})
+
+
+def test_seeds_together() -> None:
+    """One input that is always lost and one that is lost once in two are no three inputs."""
+    first = np.zeros(100, np.int8)
+    first[:2] = -1
+    second = np.zeros(100, np.int8)
+    second[0] = -1
+    mean, low, high = together([first, second])
+    assert mean == pytest.approx(-1.5)
+    # By hand: squares of 1 and 0.5 less the mean's, over 99 inputs.
+    error = np.sqrt((1.25 - 100 * 0.015**2) / 99 / 100)
+    assert (low, high) == pytest.approx((-1.5 - 196 * error, -1.5 + 196 * error), abs=1e-3)
+
+
+@pytest.mark.shared
+def test_compressed_pictures_fit_their_labels(shared: Path) -> None:
+    """A network that knows 90 % of the pictures as they were knows three quarters of these."""
+    (one,) = measure(shared, "cifar10-jpeg", bits="8", seeds=1, calibration=64, limit=200)
+    assert one.paired.total == 200
+    assert 65 < one.float_points < 88
+    assert int(one.changes.sum()) == one.paired.gained - one.paired.lost
 
 
 @pytest.mark.parametrize(
