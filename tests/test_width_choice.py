@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdeploy.errors import UsageError
+from mxdeploy.stages.s4_map.needs import LayerNeed
 from mxdeploy.width_choice import (
     Cost,
-    Kernels,
     WeightMemory,
     best_choices,
     first_good,
@@ -25,6 +25,14 @@ COSTS = st.fixed_dictionaries(
         for bits in (8, 4, 2)
     }
 )
+
+
+def need(words: int, processors: int) -> LayerNeed:
+    """A layer's kernels; a word has 9 bytes."""
+    return LayerNeed(
+        name="a", in_passes=1, slots=words, kernel_words=words, processors=processors,
+        weight_bits=8, bias_bytes=0,
+    )  # fmt: skip
 
 
 @given(st.lists(COSTS, min_size=1, max_size=4), st.integers(0, 160))
@@ -78,23 +86,23 @@ def test_one_bad_choice_does_not_end_the_search() -> None:
 @pytest.mark.parametrize(
     ("text", "memory", "size"),
     [
-        ("50%", WeightMemory(share=0.5), 500),
+        ("50%", WeightMemory(share=0.5), 4500),
         ("200000", WeightMemory(size=200000), 200000),
         ("216K", WeightMemory(size=216 * 1024), 216 * 1024),
-        (" 12.5 %", WeightMemory(share=0.125), 125),
+        (" 12.5 %", WeightMemory(share=0.125), 1125),
     ],
 )
 def test_memory(text: str, memory: WeightMemory, size: int) -> None:
     assert weight_memory(text) == memory
-    assert memory.bytes_of([Kernels(words=1000, word_bytes=1)]) == size
+    assert memory.bytes_of([need(words=1000, processors=1)]) == size
 
 
 def test_a_share_is_one_of_whole_words() -> None:
     """Half of 43 words on 48 processors are 22 words on each, and half of 10 are 5."""
-    kernels = [Kernels(words=43, word_bytes=48 * 9), Kernels(words=10, word_bytes=64 * 9)]
-    assert WeightMemory(share=0.5).bytes_of(kernels) == 22 * 48 * 9 + 5 * 64 * 9
+    needs = [need(words=43, processors=48), need(words=10, processors=64)]
+    assert WeightMemory(share=0.5).bytes_of(needs) == 22 * 48 * 9 + 5 * 64 * 9
     # 0.07 * 100 is a bit more than 7 in floating point.
-    assert WeightMemory(share=0.07).bytes_of([Kernels(words=100, word_bytes=9)]) == 63
+    assert WeightMemory(share=0.07).bytes_of([need(words=100, processors=1)]) == 7 * 9
 
 
 @pytest.mark.parametrize("text", ["", "%", "half", "-5", "0", "nan%", "inf"])

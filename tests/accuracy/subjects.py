@@ -127,7 +127,9 @@ SUBJECTS = {
     "cifar10_noclip": Subject(train=_CIFAR[0], test=_CIFAR[1]),
     "mnist_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
     "mnist-extrasmall_noclip": Subject(train=_MNIST[0], test=_MNIST[1]),
-    "kws20_v3-315": Subject(train=_KWS[0], test=_KWS[1], model="kws20_v3", spare_train=True),
+    "kws20_v3-315": Subject(
+        train=_KWS[0], test=_KWS[1], bars=Bars(drop=_CLOSE), model="kws20_v3", spare_train=True
+    ),
     "kws20_v3_noclip": Subject(train=_KWS[0], test=_KWS[1]),
     "kws20_v3_msnoise": Subject(train=_KWS[0], test=_KWS[1]),
     "lenet5": Subject(train=_MNIST[0], test=_MNIST[1]),

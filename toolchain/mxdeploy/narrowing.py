@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mxdeploy.chip.max78000 import memories as mem
 from mxdeploy.errors import Diagnostic, ModelError, UsageError
 from mxdeploy.ir.network import Network
 from mxdeploy.ir.quantized import QuantLayer, QuantNetwork
@@ -24,10 +23,10 @@ from mxdeploy.stages.s3_quantize.sensitivity import (
 )
 from mxdeploy.stages.s3_quantize.widths import layer_widths
 from mxdeploy.stages.s3_quantize.wiring import layer_nodes, layer_of
-from mxdeploy.stages.s4_map.needs import layer_need
+from mxdeploy.stages.s4_map.needs import LayerNeed, layer_need
 from mxdeploy.text import count
 from mxdeploy.trace import Steps, unwatched
-from mxdeploy.width_choice import Choice, Cost, Kernels, WeightMemory, best_choices
+from mxdeploy.width_choice import Choice, Cost, WeightMemory, best_choices
 
 FloatArray = NDArray[np.float32]
 Answers = NDArray[np.integer]
@@ -58,14 +57,11 @@ def hollow(layer: QuantLayer, bits: WeightBits | None) -> QuantLayer:
 
 def kernel_bytes(network: QuantNetwork) -> int:
     """Kernel memory of all layers, on all processors together."""
-    return sum(layer_need(network, layer).kernel_bytes for layer in network.layers)
+    return sum(need.kernel_bytes for need in _needs(network))
 
 
-def _limit(memory: WeightMemory, unchanged: QuantNetwork) -> int:
-    """The bytes that weights may take."""
-    needs = [layer_need(unchanged, layer) for layer in unchanged.layers]
-    kernels = (Kernels(n.kernel_words, n.processors * mem.KERNEL_WORD_BYTES) for n in needs)
-    return memory.bytes_of(kernels)
+def _needs(network: QuantNetwork) -> list[LayerNeed]:
+    return [layer_need(network, layer) for layer in network.layers]
 
 
 def choices(
@@ -123,7 +119,7 @@ def supposed_choice(network: Network, options: QuantizeOptions, memory: WeightMe
         node.name: dict.fromkeys(WIDTHS, 0.0) if is_copy(layer_of(node)) else _SUPPOSED
         for node in layer_nodes(network)
     }
-    limit = _limit(memory, quantize(network, None, options))
+    limit = memory.bytes_of(_needs(quantize(network, None, options)))
     known = _choices(network, options, noise)
     affordable = [choice for choice in known if choice.size <= limit]
     if not affordable:
@@ -162,7 +158,7 @@ def quantize_to_size(
     if data is None:
         raise UsageError(no_data("--weight-memory"))
     guessed = quantize(network, None, replace(options, guess_ranges=True))
-    limit = _limit(memory, guessed)
+    limit = memory.bytes_of(_needs(guessed))
     if kernel_bytes(guessed) <= limit:
         return quantize(network, data, options), ()
     noise = sensitivities(network, data, options, on_step)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from mxdeploy.errors import Diagnostic, UsageError
 from mxdeploy.stages.s3_quantize.options import WeightBits
+from mxdeploy.stages.s4_map.needs import LayerNeed
 
 _BEYOND = 2
 """How far behind a good one others are looked for."""
@@ -87,14 +88,6 @@ def last_good(count: int, is_good: Callable[[int], bool]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kernels:
-    """Kernel memory of one layer: words on each processor, and their bytes on all together."""
-
-    words: int
-    word_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class WeightMemory:
     """How much kernel memory weights may take: bytes, or a share of what they take unchanged.
 
@@ -105,12 +98,15 @@ class WeightMemory:
     size: int | None = None
     share: float | None = None
 
-    def bytes_of(self, unchanged: Iterable[Kernels]) -> int:
-        """The limit in bytes for a network whose layers take so much ``unchanged``."""
+    def bytes_of(self, unchanged: Iterable[LayerNeed]) -> int:
+        """The limit in bytes for a network whose layers need so much ``unchanged``."""
         if self.size is not None:
             return self.size
         share = self.share or 0.0
-        return sum(ceil(layer.words * share - _ROUNDING) * layer.word_bytes for layer in unchanged)
+        return sum(
+            replace(need, kernel_words=ceil(need.kernel_words * share - _ROUNDING)).kernel_bytes
+            for need in unchanged
+        )
 
     def __str__(self) -> str:
         """As the user writes it."""
