@@ -158,8 +158,9 @@ def test_alternatives_are_what_the_quantizer_itself_would_give() -> None:
     for bits in widths:
         rule = WidthRule(pattern="layer0", bits=bits)
         expected = first_sqnr(replace(PLAIN, widths=(rule,)), x)
-        assert by_way["width", f"{bits} bits"].sqnr_db == expected
-        assert by_way["width", f"{bits} bits"].weight_bytes == 8 * 3 * 9 * bits // 8
+        way = by_way["width", "1 bit" if bits == 1 else f"{bits} bits"]
+        assert way.sqnr_db == expected
+        assert way.weight_bytes == 8 * 3 * 9 * bits // 8
     adaptive = first_sqnr(replace(PLAIN, rounding="adaptive", max_samples=32), x)
     assert by_way["rounding", "adaptive"].sqnr_db == pytest.approx(adaptive, abs=0.5)
 

@@ -33,6 +33,7 @@ from mxdeploy.stages.s3_quantize.weights import (
     choose_wide,
 )
 from mxdeploy.stages.s3_quantize.wiring import layer_of
+from mxdeploy.text import count
 
 _WIDTHS: tuple[WeightBits, ...] = (8, 4, 2, 1)
 _SHIFTS = 2
@@ -89,7 +90,7 @@ class ExplainingQuantizer(Quantizer):
             "weight scale": f"shift {layer.shift:+d}",
             "bias correction": "on" if self._options.bias_correction else "off",
             "rounding": "adaptive" if self._adaptive else "nearest",
-            "width": f"{layer.weight_bits} bits",
+            "width": count(layer.weight_bits, "bit"),
         }
         return network, tuple(
             replace(one, chosen=taken[one.decision] == one.name) for one in self._found
@@ -118,7 +119,7 @@ class ExplainingQuantizer(Quantizer):
             case = self._case(node, rehearsal, adaptive=name == "adaptive")
             yield _tried("rounding", name, case)
         for bits in _WIDTHS:
-            yield _tried("width", f"{bits} bits", self._case(node, rehearsal, bits=bits))
+            yield _tried("width", count(bits, "bit"), self._case(node, rehearsal, bits=bits))
 
     def _case(
         self,
